@@ -1,0 +1,111 @@
+"""nosqlpy: the document database that a Python program carries inside itself.
+
+    from nosqlpy import Client
+
+    with Client("data") as db:
+        db["users"].insert({"name": "ada", "age": 36})
+
+`Client` blocks, `AsyncClient` is for asyncio and trio; both run the same engine.
+"""
+
+from nosqlpy._io.ids import new_id
+from nosqlpy.aio.client import AsyncClient
+from nosqlpy.aio.collection import AsyncCollection
+from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aio.seed import Database, SeedCollection
+from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
+from nosqlpy.blocking.client import Client
+from nosqlpy.blocking.collection import Collection
+from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.errors import (
+    BulkWriteError,
+    ClosedError,
+    CollectionExists,
+    CollectionNotFound,
+    ConfigurationError,
+    CorruptionError,
+    DocumentError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    FormatVersionError,
+    InvalidName,
+    InvalidOperation,
+    InvalidURL,
+    LockedError,
+    NosqlpyError,
+    NotSupportedError,
+    OperationFailure,
+    QueryError,
+    ReadOnlyError,
+    StorageError,
+    TransactionError,
+    ValidationError,
+    WriteConflict,
+    WriteError,
+)
+from nosqlpy.results import (
+    ASCENDING,
+    DESCENDING,
+    BulkWriteResult,
+    DeleteResult,
+    InsertManyResult,
+    InsertOneResult,
+    ReturnDocument,
+    UpdateResult,
+)
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "ASCENDING",
+    "AsyncClient",
+    "AsyncCollection",
+    "AsyncCursor",
+    "BulkWriteError",
+    "BulkWriteResult",
+    "Client",
+    "ClosedError",
+    "Collection",
+    "CollectionExists",
+    "CollectionNotFound",
+    "ConfigurationError",
+    "CorruptionError",
+    "Cursor",
+    "DESCENDING",
+    "Database",
+    "DeleteResult",
+    "Document",
+    "DocumentError",
+    "DocumentTooLarge",
+    "DuplicateKeyError",
+    "Durability",
+    "ExecutionTimeout",
+    "Filter",
+    "FormatVersionError",
+    "IndexKeys",
+    "InsertManyResult",
+    "InsertOneResult",
+    "InvalidName",
+    "InvalidOperation",
+    "InvalidURL",
+    "LockedError",
+    "NosqlpyError",
+    "NotSupportedError",
+    "OperationFailure",
+    "Projection",
+    "QueryError",
+    "ReadOnlyError",
+    "ReturnDocument",
+    "SeedCollection",
+    "SortSpec",
+    "StorageError",
+    "TransactionError",
+    "Update",
+    "UpdateResult",
+    "ValidationError",
+    "WriteConflict",
+    "WriteError",
+    "new_id",
+    "__version__",
+]

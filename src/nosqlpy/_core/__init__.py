@@ -1,0 +1,1 @@
+"""The core: decides everything, and touches no file, clock, thread or event loop."""

@@ -1,0 +1,134 @@
+"""Writes to the catalogue: collections and indexes. Each function plans one atomic change and alters nothing."""
+
+from __future__ import annotations
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
+from nosqlpy._core.log.operation import Define, Operation
+from nosqlpy.aliases import IndexKeys
+from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure
+from nosqlpy.naming import check_collection_name, nearest
+
+
+def ensure_collection(engine: Engine, name: str) -> tuple[list[Operation], int]:
+    """Return the operations that make sure that the collection is there (none if it is), and its number."""
+    collection = engine.collections.get(name)
+    if collection is not None:
+        return [], collection.number
+    check_collection_name(name)
+    number = engine.next_number
+    return [Define(number, "create", {"name": name})], number
+
+
+def create_collection(engine: Engine, name: str, *, exist_ok: bool) -> Change[None]:
+    """Plan a new, empty collection.
+
+    Raises:
+        CollectionExists: There is one of this name, and not `exist_ok`.
+    """
+    operations, _ = ensure_collection(engine, name)
+    if not operations and not exist_ok:
+        raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")
+    return engine.change(operations, None)
+
+
+def drop_collection(engine: Engine, name: str) -> Change[bool]:
+    """Plan the end of a collection with its documents and indexes; the result says whether there was one."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return engine.change([], False)
+    return engine.change([Define(collection.number, "drop", {})], True)
+
+
+def clear_collection(engine: Engine, name: str) -> Change[int]:
+    """Plan the removal of all documents; indexes stay. The result is how many there were."""
+    collection = engine.collections.get(name)
+    if collection is None or not collection.slots:
+        return engine.change([], 0)
+    return engine.change([Define(collection.number, "clear", {})], len(collection.slots))
+
+
+def rename_collection(engine: Engine, name: str, new_name: str, *, drop_target: bool) -> Change[None]:
+    """Plan another name for a collection.
+
+    Raises:
+        CollectionNotFound: There is none of the old name.
+        CollectionExists: There is one of the new name, and not `drop_target`.
+    """
+    collection = _existing(engine, name)
+    check_collection_name(new_name)
+    operations: list[Operation] = []
+    target = engine.collections.get(new_name)
+    if target is not None:
+        if target is collection or not drop_target:
+            raise CollectionExists(f"collection {new_name!r} exists already; pass drop_target=True to replace it")
+        operations.append(Define(target.number, "drop", {}))
+    operations.append(Define(collection.number, "rename", {"name": new_name}))
+    return engine.change(operations, None)
+
+
+def _existing(engine: Engine, name: str) -> CollectionState:
+    collection = engine.collections.get(name)
+    if collection is None:
+        raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, engine.collections)}")
+    return collection
+
+
+def create_index(engine: Engine, name: str, definition: IndexDefinition) -> Change[str]:
+    """Plan an index; one that is there already, just so, is left as it is. The result is its name.
+
+    Raises:
+        OperationFailure: An index of the same name has other keys (86), or one with the same keys another name (85).
+    """
+    operations, number = ensure_collection(engine, name)
+    if not operations:
+        for held in engine.collections[name].definitions():
+            if held.keys == definition.keys and held.name in (definition.name, ID_INDEX):
+                return engine.change([], held.name)
+            _check_conflict(held, definition)
+    payload = {"name": definition.name, "keys": definition.keys}
+    return engine.change([*operations, Define(number, "index", payload)], definition.name)
+
+
+def _check_conflict(held: IndexDefinition, wanted: IndexDefinition) -> None:
+    if held.name == wanted.name:
+        raise OperationFailure(
+            f"index {held.name!r} exists already with other keys; drop it first",
+            code=86,
+            code_name="IndexKeySpecsConflict",
+        )
+    if held.keys == wanted.keys:
+        raise OperationFailure(
+            f"an index on the same keys exists already, named {held.name!r}; drop it first",
+            code=85,
+            code_name="IndexOptionsConflict",
+        )
+
+
+def drop_index(engine: Engine, name: str, index: str | IndexKeys) -> Change[None]:
+    """Plan the end of an index, given its name, its field or its keys.
+
+    Raises:
+        CollectionNotFound: There is no such collection.
+        OperationFailure: There is no such index (27), or it is that of ``_id`` (72).
+    """
+    collection = _existing(engine, name)
+    index = index_name(index, [ID_INDEX, *collection.indexes])
+    if index == ID_INDEX:
+        raise OperationFailure("the index of _id cannot be dropped", code=72, code_name="InvalidOptions")
+    if index not in collection.indexes:
+        raise OperationFailure(
+            f"there is no index {index!r}{nearest(index, collection.indexes)}", code=27, code_name="IndexNotFound"
+        )
+    return engine.change([Define(collection.number, "unindex", {"name": index})], None)
+
+
+def drop_indexes(engine: Engine, name: str) -> Change[None]:
+    """Plan the end of all indexes but that of ``_id``; of a collection that does not exist there are none."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return engine.change([], None)
+    return engine.change(
+        [Define(collection.number, "unindex", {"name": index}) for index in collection.indexes], None
+    )

@@ -1,0 +1,74 @@
+"""Effects: the steps that a cold procedure asks the shell to take.
+
+Recovery, rotation, closing and compaction need several I/O steps with decisions
+in between. They are generators that yield one effect at a time; the shell sends
+back its result, or throws the error that it met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+R = TypeVar("R")
+
+
+class ListFiles(msgspec.Struct, frozen=True):
+    """Send back the names of all files in the directory."""
+
+
+class ReadFile(msgspec.Struct, frozen=True):
+    """Send back the whole content of a file."""
+
+    name: str
+
+
+class WriteFile(msgspec.Struct, frozen=True):
+    """Create a file that must not exist, with this content, and make the content durable."""
+
+    name: str
+    data: bytes
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Add bytes to the end of a file."""
+
+    name: str
+    data: bytes
+
+
+class Sync(msgspec.Struct, frozen=True):
+    """Make what was written to a file durable."""
+
+    name: str
+
+
+class SyncDirectory(msgspec.Struct, frozen=True):
+    """Make the names of created, replaced and removed files durable."""
+
+
+class Replace(msgspec.Struct, frozen=True):
+    """Give `source` the name `target`, in one step."""
+
+    source: str
+    target: str
+
+
+class Remove(msgspec.Struct, frozen=True):
+    """Remove a file."""
+
+    name: str
+
+
+class RandomBytes(msgspec.Struct, frozen=True):
+    """Send back so many random bytes."""
+
+    size: int
+
+
+Effect: TypeAlias = (
+    ListFiles | ReadFile | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
+)
+Procedure: TypeAlias = Generator[Effect, Any, R]

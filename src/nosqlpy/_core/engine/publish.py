@@ -1,0 +1,107 @@
+"""Publishing a manifest: the one step that makes new segments the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from nosqlpy._core.engine.effects import Procedure, RandomBytes, Remove, Replace, Sync, SyncDirectory, WriteFile
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.tail import Tail
+from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
+from nosqlpy._core.log.segment import KIND_LOG, SegmentHeader, segment_name
+from nosqlpy.errors import StorageError
+
+
+class InDoubtError(StorageError):
+    """A step failed whose outcome cannot be known: the engine must be reopened."""
+
+
+def sync(name: str) -> Procedure[None]:
+    """Make what was written to the file `name` durable.
+
+    Raises:
+        InDoubtError: It failed. It is not tried again: the system may have dropped what it could not write.
+    """
+    try:
+        yield Sync(name)
+    except OSError as error:
+        raise InDoubtError(f"{name} could not be synced: {error}") from error
+
+
+def publish(manifest: Manifest) -> Procedure[None]:
+    """Make `manifest` the database's, durably. A crash leaves the old one or the new one.
+
+    The temporary name is never used twice, so that a name that a crash left behind
+    cannot stand for this content.
+
+    Raises:
+        InDoubtError: It failed at a point from which it is unknown which manifest stands.
+        OSError: It failed before; the old manifest stands.
+    """
+    token: bytes = yield RandomBytes(8)
+    temporary = f"{MANIFEST}-{token.hex()}.tmp"
+    yield WriteFile(temporary, manifest.encode())
+    try:
+        yield Replace(temporary, MANIFEST)
+        yield SyncDirectory()
+    except OSError as error:
+        raise InDoubtError(f"the manifest could not be replaced: {error}") from error
+
+
+def new_salt() -> Procedure[int]:
+    """Return a random salt for a segment."""
+    data: bytes = yield RandomBytes(4)
+    return int.from_bytes(data, "little")
+
+
+def create_active(database: bytes, number: int, base_lsn: int, prev_crc: int) -> Procedure[Tail]:
+    """Create the file of a new active segment, durably; return its tail. No manifest names it yet."""
+    salt = yield from new_salt()
+    header = SegmentHeader(database, number, base_lsn, salt, prev_crc, KIND_LOG)
+    yield WriteFile(segment_name(number), header.encode())
+    yield SyncDirectory()
+    return Tail.start(header)
+
+
+def remove(names: Iterable[str]) -> Procedure[None]:
+    """Remove files that no manifest names; one that cannot be removed now is left for the next opening."""
+    for name in names:
+        try:
+            yield Remove(name)
+        except OSError:
+            continue
+
+
+def rotate(engine: Engine) -> Procedure[None]:
+    """Sync and seal the active segment, and start the next one."""
+    manifest, tail = engine.manifest, engine.tail
+    end = tail.end
+    yield from sync(tail.name)
+    sealed = SealedSegment(tail.header.number, KIND_LOG, end.lsn, end.size, end.crc)
+    fresh = yield from create_active(manifest.database, engine.take_segment_number(), end.lsn, end.crc)
+    published = msgspec.structs.replace(
+        manifest,
+        generation=manifest.generation + 1,
+        sealed=(*manifest.sealed, sealed),
+        active=fresh.header.number,
+        clean_size=None,
+    )
+    yield from publish(published)
+    engine.manifest, engine.tail = published, fresh
+
+
+def mark(engine: Engine, *, clean: bool) -> Procedure[None]:
+    """Sync the log and publish where it ends, on closing; or publish, before the first append, that this is unknown."""
+    end = engine.tail.end
+    if clean:
+        yield from sync(engine.tail.name)
+    marked = msgspec.structs.replace(
+        engine.manifest,
+        generation=engine.manifest.generation + 1,
+        clean_size=end.size if clean else None,
+        clean_crc=end.crc if clean else 0,
+    )
+    yield from publish(marked)
+    engine.manifest = marked

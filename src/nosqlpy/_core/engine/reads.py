@@ -1,0 +1,265 @@
+"""Reads: plain calls on the engine's state, and executions that a cursor steps through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.index.catalogue import default_name, index_keys
+from nosqlpy._core.plan.planner import Plan, choose
+from nosqlpy._core.query.filter import Predicate, compile_filter
+from nosqlpy._core.query.projection import Projection, compile_projection
+from nosqlpy._core.query.sort import Ordering, compile_sort
+from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.order import order_key
+from nosqlpy._core.values.paths import parse_path
+from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
+from nosqlpy.aliases import Projection as ProjectionSpec
+from nosqlpy.errors import QueryError
+
+T = TypeVar("T")
+Decode = Callable[[bytes], T]
+
+# documents that one step looks at: about half a millisecond, so that an event loop is never held for long
+STEP = 512
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What a cursor asks for, compiled: nothing in it changes with the data."""
+
+    predicate: Predicate
+    projection: Projection | None = None
+    ordering: Ordering | None = None
+    skip: int = 0
+    limit: int = 0
+    hint: str | None = None
+
+
+def compile_query(
+    filter: Filter | None = None,
+    projection: ProjectionSpec | None = None,
+    sort: SortSpec | None = None,
+    skip: int = 0,
+    limit: int = 0,
+    hint: str | IndexKeys | None = None,
+) -> Query:
+    """Return the compiled form of a find.
+
+    Raises:
+        QueryError: An argument cannot be understood.
+        NotSupportedError: It uses something that only MongoDB supports.
+    """
+    return Query(
+        compile_filter({} if filter is None else _mapping(filter)),
+        None if projection is None else compile_projection(projection),
+        None if sort is None else compile_sort(sort),
+        _natural("skip", skip),
+        abs(_whole("limit", limit)),
+        None if hint is None else _index_name(hint),
+    )
+
+
+def _mapping(filter: Any) -> Filter:
+    if not hasattr(filter, "keys"):
+        raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
+    return filter  # type: ignore[no-any-return]
+
+
+def _whole(name: str, value: Any) -> int:
+    if type(value) is not int:
+        raise QueryError(f"{name} is an int, not {type(value).__name__}", code=14, code_name="TypeMismatch")
+    return value
+
+
+def _natural(name: str, value: Any) -> int:
+    if _whole(name, value) < 0:
+        raise QueryError(f"{name} cannot be negative", code=51024, code_name="Location51024")
+    return int(value)
+
+
+def _index_name(hint: Any) -> str:
+    if isinstance(hint, str):
+        return hint
+    if isinstance(hint, Mapping) and set(hint) == {"$natural"}:
+        return "$natural"
+    return default_name(index_keys(hint))
+
+
+class Execution(Generic[T]):
+    """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
+
+    __slots__ = ("_blobs", "_decode", "_query", "plan")
+
+    def __init__(self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T]) -> None:
+        self._query = query
+        self.plan = plan
+        self._blobs = blobs
+        self._decode = decode
+
+    def steps(self) -> Iterator[list[T]]:
+        """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
+        matching = self._matching()
+        if self._query.ordering is not None:
+            matching = self._ordered(matching, self._query.ordering)
+        for blobs in self._window(matching):
+            yield list(map(self._decode, blobs))
+
+    def _matching(self) -> Iterator[list[bytes]]:
+        blobs, predicate = self._blobs, self._query.predicate
+        for start in range(0, len(blobs), STEP):
+            chunk = blobs[start : start + STEP]
+            yield list(chunk) if predicate.everything else predicate.select(chunk)
+
+    def _ordered(self, matching: Iterator[list[bytes]], ordering: Ordering) -> Iterator[list[bytes]]:
+        rows: list[Any] = []
+        blobs: list[bytes] = []
+        for batch in matching:
+            rows += ordering.rows(batch)
+            blobs += batch
+            yield []
+        wanted = self._query.skip + self._query.limit if self._query.limit else None
+        blobs = ordering.arrange(rows, blobs, wanted)
+        yield from (blobs[start : start + STEP] for start in range(0, len(blobs), STEP))
+
+    def _window(self, matching: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+        """Leave out what is skipped, and end when the limit is reached."""
+        skip, left = self._query.skip, self._query.limit
+        for batch in matching:
+            dropped = min(skip, len(batch))
+            skip -= dropped
+            kept = batch[dropped:] if dropped else batch
+            if self._query.limit:
+                kept = kept[:left]
+                left -= len(kept)
+                yield kept
+                if not left:
+                    return
+            else:
+                yield kept
+
+
+def execute(engine: Engine, name: str, query: Query, decode: Decode[T]) -> Execution[T]:
+    """Return an execution over the documents of this moment."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return Execution(query, Plan("EOF", None, (), 0), (), decode)
+    plan = choose(query.predicate, collection.indexes, len(collection.slots), query.hint)
+    if plan.stage == "COLLSCAN" and query.predicate.everything and query.ordering is None and query.limit:
+        blobs = _first(collection, query.skip + query.limit)
+    else:
+        blobs = collection.fetch(plan)
+    return Execution(query, plan, blobs, decode)
+
+
+def _first(collection: CollectionState, count: int) -> list[bytes]:
+    """Return the first `count` documents without taking them all."""
+    try:
+        return list(islice(collection.slots.values(), count))
+    except RuntimeError:  # another thread changed the collection meanwhile
+        return list(collection.slots.values())[:count]
+
+
+def decoder(projection: Projection | None) -> Decode[Document]:
+    """Return the function from stored bytes to what a find without a type returns."""
+    if projection is None:
+        return decode_document
+    apply = projection.apply
+    return lambda data: apply(decode_document(data))
+
+
+def explain(engine: Engine, name: str, query: Query) -> Document:
+    """Return the chosen plan, without running it: stage, index, and how many documents are its candidates."""
+    plan = execute(engine, name, query, decode_document).plan
+    winning: Document = {"stage": plan.stage}
+    if plan.index is not None:
+        winning["indexName"] = plan.index
+    return {
+        "queryPlanner": {"namespace": name, "winningPlan": winning},
+        "candidates": plan.candidates,
+    }
+
+
+def find_first(engine: Engine, name: str, query: Query, decode: Decode[T]) -> T | None:
+    """Return the first document of the answer, or None."""
+    for batch in execute(engine, name, query, decode).steps():
+        if batch:
+            return batch[0]
+    return None
+
+
+def get(engine: Engine, name: str, id: Any, decode: Decode[T]) -> T | None:
+    """Return the document with this ``_id``, or None."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return None
+    data = collection.slots.get(id if type(id) is str else equality_key(id))
+    return None if data is None else decode(data)
+
+
+def count(engine: Engine, name: str, query: Query) -> int:
+    """Return how many documents the query matches, after its skip and up to its limit."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return 0
+    if query.predicate.everything:
+        found = len(collection.slots)
+    else:
+        execution = execute(engine, name, query, bytes)
+        found = sum(map(len, execution._matching()))
+    found = max(0, found - query.skip)
+    return min(found, query.limit) if query.limit else found
+
+
+def distinct(engine: Engine, name: str, key: str, query: Query) -> list[Any]:
+    """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
+    path = parse_path(key)
+    found: dict[Any, Any] = {}
+    for batch in execute(engine, name, query, decode_document).steps():
+        for document in batch:
+            for value in _elements(path.leaves(document)):
+                if value is not msgspec.UNSET:
+                    found.setdefault(equality_key(value), value)
+    return sorted(found.values(), key=order_key)
+
+
+def _elements(leaves: list[Any]) -> Iterator[Any]:
+    for leaf in leaves:
+        if type(leaf) is list:
+            yield from leaf
+        else:
+            yield leaf
+
+
+def collection_names(engine: Engine) -> list[str]:
+    """Return the names of all collections, sorted."""
+    return sorted(engine.collections)
+
+
+def index_documents(engine: Engine, name: str) -> list[Document]:
+    """Return what ``list_indexes`` shows of a collection; nothing for one that does not exist."""
+    collection = engine.collections.get(name)
+    return [] if collection is None else [index.to_document() for index in collection.definitions()]
+
+
+def collection_stats(engine: Engine, name: str) -> Document:
+    """Return the statistics of one collection; zeros for one that does not exist."""
+    collection = engine.collections.get(name)
+    return {"name": name, "count": 0, "size": 0, "indexes": []} if collection is None else collection.stats()
+
+
+def index_information(engine: Engine, name: str) -> dict[str, Document]:
+    """Return the indexes of a collection by name, their keys as (path, direction) pairs."""
+    return {
+        index["name"]: {"v": index["v"], "key": list(index["key"].items())} for index in index_documents(engine, name)
+    }
+
+
+def exists(engine: Engine, name: str, query: Query) -> bool:
+    """Return whether a document matches."""
+    return any(execute(engine, name, query, bytes).steps())

@@ -1,0 +1,208 @@
+"""Recovery: from the files of a directory to an engine, and what was found on the way.
+
+Sealed segments must be intact to their last byte. The active one may end in a
+torn tail, the trace of a crash during an append, if nothing proves that what
+lies there was durable: its bytes are kept in a file of their own, and reported.
+After an unclean stop the intact frames are written to a new file, because a file
+whose sync may have failed must not be trusted again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, SyncDirectory, WriteFile
+from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.tail import Position, Tail
+from nosqlpy._core.log.frame import Frame, Scan, encode_frame, scan_segment
+from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
+from nosqlpy._core.log.segment import (
+    HEADER_SIZE,
+    SegmentHeader,
+    damaged,
+    decode_header,
+    segment_name,
+    segment_number,
+)
+from nosqlpy.errors import CorruptionError, StorageError
+
+_OURS = re.compile(r"LOCK|SHM|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin")
+_TEMPORARY = re.compile(r"MANIFEST-[0-9a-f]+\.tmp")
+
+
+class RecoveryReport(msgspec.Struct, frozen=True):
+    """What opening found: a clean stop or not, and the torn tail's size, damage and file, if there was one."""
+
+    clean: bool
+    frames: int
+    torn_bytes: int = 0
+    torn_file: str | None = None
+    damage: str | None = None
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """An engine that is ready for use, and how it came to be."""
+
+    engine: Engine
+    report: RecoveryReport
+
+
+def recover(*, read_only: bool, create: bool) -> Procedure[Recovered]:
+    """Open the database in the directory, or make a new one there.
+
+    Raises:
+        CorruptionError: Bytes that were durable are damaged or missing; nothing was changed.
+        FormatVersionError: A newer nosqlpy wrote the files.
+        StorageError: There is no database and none may be made, or the directory holds something else.
+    """
+    names: list[str] = yield ListFiles()
+    if MANIFEST not in names:
+        yield from _check_new(names, create=create and not read_only)
+        return Recovered((yield from _initialise(names)), RecoveryReport(clean=True, frames=0))
+    manifest = decode_manifest((yield ReadFile(MANIFEST)))
+    if not read_only:
+        # what is seen must be durable before anything that it does not name is removed
+        yield SyncDirectory()
+    sealed_frames, tail_scan, header, data = yield from _read_segments(manifest, names)
+    tail = Tail(header, _end(header, tail_scan), tail_scan.end if manifest.clean_size is not None else 0)
+    engine = Engine(manifest, tail, read_only=read_only)
+    for frame in (*sealed_frames, *tail_scan.frames):
+        _replay(engine, frame, header)
+    report = _report(manifest, len(sealed_frames) + len(tail_scan.frames), tail_scan, len(data))
+    if not read_only:
+        report = yield from _tidy(engine, tail_scan, data, names, report)
+    return Recovered(engine, report)
+
+
+def _check_new(names: Sequence[str], *, create: bool) -> Procedure[None]:
+    """Refuse to make a database where there is something else, or where there was one."""
+    foreign = sorted(name for name in names if not _OURS.fullmatch(name))
+    if foreign:
+        raise StorageError(
+            f"the directory holds {foreign[0]!r} and no database; choose an empty or a new directory",
+            details={"files": foreign[:10]},
+        )
+    for name in names:
+        if segment_number(name) is not None or name.startswith("torn-"):
+            data: bytes = yield ReadFile(name)
+            if len(data) > HEADER_SIZE or name.startswith("torn-"):
+                raise CorruptionError(f"{MANIFEST} is missing beside {name}", details={"file": MANIFEST, "offset": 0})
+    if not create:
+        raise StorageError("there is no database here; open it with create=True, and not read-only, to make one")
+
+
+def _initialise(names: Sequence[str]) -> Procedure[Engine]:
+    """Make an empty database. Until its manifest stands, the next opening makes it again."""
+    yield from remove(name for name in names if _TEMPORARY.fullmatch(name) or segment_number(name) is not None)
+    database: bytes = yield RandomBytes(16)
+    tail = yield from create_active(database, 1, 0, 0)
+    manifest = Manifest(database, 1, (), 1)
+    yield from publish(manifest)
+    return Engine(manifest, tail)
+
+
+def _read_segments(
+    manifest: Manifest, names: Sequence[str]
+) -> Procedure[tuple[list[Frame], Scan, SegmentHeader, bytes]]:
+    """Return the frames of all sealed segments, and the scan, header and bytes of the active one."""
+    frames: list[Frame] = []
+    for segment in manifest.sealed:
+        header, data = yield from _read(manifest, segment.number, names)
+        frames += check_sealed(segment, header, data).frames
+    header, data = yield from _read(manifest, manifest.active, names)
+    synced = manifest.clean_size or 0
+    scan = scan_segment(data, header, synced=synced)
+    if manifest.clean_size is not None:
+        end = _end(header, scan)
+        if len(data) != synced or end.crc != manifest.clean_crc:
+            raise damaged(segment_name(header.number), min(len(data), synced), "is not what it was when it was closed")
+    return frames, scan, header, data
+
+
+def _read(manifest: Manifest, number: int, names: Sequence[str]) -> Procedure[tuple[SegmentHeader, bytes]]:
+    name = segment_name(number)
+    if name not in names:
+        raise damaged(name, 0, "is missing")
+    data: bytes = yield ReadFile(name)
+    header = decode_header(data, file=name)
+    if header.database != manifest.database or header.number != number:
+        raise damaged(name, 0, "belongs to another database or place")
+    return header, data
+
+
+def check_sealed(segment: SealedSegment, header: SegmentHeader, data: bytes) -> Scan:
+    """Return the scan of a sealed segment.
+
+    Raises:
+        CorruptionError: It is not what the manifest says.
+    """
+    scan = scan_segment(data, header, synced=segment.size)
+    end = _end(header, scan)
+    if len(data) != segment.size or end.crc != segment.crc or header.kind != segment.kind:
+        raise damaged(segment_name(segment.number), min(len(data), segment.size), "is not what was sealed")
+    return scan
+
+
+def _end(header: SegmentHeader, scan: Scan) -> Position:
+    if not scan.frames:
+        return Position(HEADER_SIZE, header.base_lsn, header.prev_crc)
+    return Position(scan.end, scan.frames[-1].lsn, scan.frames[-1].crc)
+
+
+def _replay(engine: Engine, frame: Frame, header: SegmentHeader) -> None:
+    try:
+        for operation in frame.operations:
+            engine.replay(operation)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(segment_name(header.number), frame.end, "holds an operation that makes no sense") from error
+
+
+def _report(manifest: Manifest, frames: int, scan: Scan, size: int) -> RecoveryReport:
+    return RecoveryReport(
+        clean=manifest.clean_size is not None, frames=frames, torn_bytes=size - scan.end, damage=scan.damage
+    )
+
+
+def _tidy(
+    engine: Engine, scan: Scan, data: bytes, names: Sequence[str], report: RecoveryReport
+) -> Procedure[RecoveryReport]:
+    """Remove what no manifest names; after an unclean stop, write the active segment anew and keep its torn tail."""
+    engine.next_segment = 1 + max(number for name in names if (number := segment_number(name)) is not None)
+    live = {segment_name(number) for number in (engine.manifest.active, *(s.number for s in engine.manifest.sealed))}
+    yield from remove(
+        name for name in names if _TEMPORARY.fullmatch(name) or (segment_number(name) is not None and name not in live)
+    )
+    if report.clean:
+        return report
+    if report.torn_bytes:
+        torn = f"torn-{engine.tail.header.number:08x}.bin"
+        if torn not in names:
+            yield WriteFile(torn, data[scan.end :])
+        report = msgspec.structs.replace(report, torn_file=torn)
+    yield from _rewrite(engine, scan.frames)
+    return report
+
+
+def _rewrite(engine: Engine, frames: Sequence[Frame]) -> Procedure[None]:
+    """Write the intact frames of the active segment to a new one, durably, and make that the active one."""
+    old = engine.tail
+    salt = yield from new_salt()
+    header = msgspec.structs.replace(old.header, number=engine.take_segment_number(), salt=salt)
+    parts, crc = [header.encode()], header.prev_crc
+    for frame in frames:
+        part, crc = encode_frame(frame.operations, lsn=frame.lsn, synced_upto=0, prev_crc=crc, salt=salt)
+        parts.append(part)
+    content = b"".join(parts)
+    yield WriteFile(segment_name(header.number), content)
+    yield SyncDirectory()
+    manifest = msgspec.structs.replace(
+        engine.manifest, generation=engine.manifest.generation + 1, active=header.number, clean_size=None
+    )
+    yield from publish(manifest)
+    engine.manifest = manifest
+    engine.tail = Tail(header, Position(len(content), old.end.lsn, crc), len(content))
+    yield from remove([old.name])

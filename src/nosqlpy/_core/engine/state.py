@@ -1,0 +1,192 @@
+"""The engine: all state of one database, and the only code that changes it.
+
+A write is planned, appended and applied. Planning computes a `Change` and alters
+nothing; the shell appends its bytes to the log; `apply` makes it visible, cannot
+fail, and gives the same state when it is repeated. Recovery applies what it reads
+from the log by the same `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, NoReturn, TypeVar
+
+import msgspec
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.tail import Position, Tail
+from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.log.manifest import Manifest
+from nosqlpy._core.log.operation import Define, Delete, Operation, Put
+from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
+
+R = TypeVar("R")
+
+CHANGE_SIZE_MAX = 256 << 20
+
+
+class Change(msgspec.Struct, Generic[R], frozen=True, gc=False):
+    """One atomic write: its operations, its frame (empty when nothing changes), the log's end with it, and its result."""
+
+    operations: Sequence[Operation]
+    data: bytes
+    start: Position
+    end: Position
+    result: R
+
+
+class Engine:
+    """The collections of one database, its catalogue, and the tail of its log."""
+
+    __slots__ = (
+        "_failure",
+        "_numbers",
+        "applied",
+        "begun",
+        "collections",
+        "document_size_max",
+        "manifest",
+        "next_number",
+        "next_segment",
+        "read_only",
+        "tail",
+    )
+
+    def __init__(self, manifest: Manifest, tail: Tail, *, read_only: bool = False) -> None:
+        self.manifest = manifest
+        self.tail = tail
+        self.read_only = read_only
+        self.collections: dict[str, CollectionState] = {}
+        self.next_number = 1
+        self.next_segment = 1 + max([tail.header.number, *(segment.number for segment in manifest.sealed)])
+        # the last frame whose apply began, and the last one whose apply ended: a reader
+        # on another thread who finds them different waits for the writer
+        self.begun = self.applied = tail.end.lsn
+        self._numbers: dict[int, CollectionState] = {}
+        self._failure: BaseException | None = None
+
+    def take_segment_number(self) -> int:
+        """Return a number that no segment has had: a file left behind by a failure is never written again."""
+        self.next_segment += 1
+        return self.next_segment - 1
+
+    def change(self, operations: Sequence[Operation], result: R) -> Change[R]:
+        """Return `operations` as a change that the shell can append; no operation means nothing to do.
+
+        Raises:
+            ReadOnlyError: The database is open for reading only.
+            StorageError: An earlier write failed half-way; the database must be reopened.
+            WriteError: The change is larger than 256 MiB.
+        """
+        end = self.tail.end
+        if not operations:
+            return Change(operations, b"", end, end, result)
+        self.check_writable()
+        data, after = self.tail.frame(operations)
+        if len(data) > CHANGE_SIZE_MAX:
+            raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
+        return Change(operations, data, end, after, result)
+
+    def apply(self, change: Change[R]) -> R:
+        """Make an appended change visible; return its result."""
+        self.begun = change.end.lsn
+        for operation in change.operations:
+            self.replay(operation)
+        self.tail.end = change.end
+        self.applied = change.end.lsn
+        return change.result
+
+    def replay(self, operation: Operation) -> None:
+        """Apply one operation, as it stands in the log."""
+        if type(operation) is Put:
+            self._numbers[operation.collection].put(operation)
+        elif type(operation) is Delete:
+            self._numbers[operation.collection].delete(operation)
+        elif type(operation) is Define:
+            self._define(operation)
+
+    def _define(self, operation: Define) -> None:
+        number, payload = operation.collection, operation.payload
+        if operation.verb == "create":
+            self._create(number, payload["name"])
+            return
+        collection = self._numbers.get(number)
+        if collection is None:  # dropped by this very operation, which is being repeated
+            return
+        match operation.verb:
+            case "drop":
+                self.collections.pop(collection.name, None)
+                del self._numbers[number]
+            case "clear":
+                collection.clear()
+            case "rename":
+                self._rename(collection, payload["name"])
+            case "index":
+                collection.build(IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"])))
+            case "unindex":
+                collection.indexes.pop(payload["name"], None)
+
+    def _create(self, number: int, name: str) -> None:
+        if number not in self._numbers:
+            self._numbers[number] = self.collections[name] = CollectionState(number, name)
+            self.next_number = max(self.next_number, number + 1)
+
+    def _rename(self, collection: CollectionState, name: str) -> None:
+        """Change the name and keep the order of the others; readers see the old dict or the new one."""
+        renamed = {c.name if c is not collection else name: c for c in self.collections.values()}
+        collection.name = name
+        self.collections = renamed
+
+    def check_writable(self) -> None:
+        """Refuse a write that cannot be made durable.
+
+        Raises:
+            ReadOnlyError: The database is open for reading only.
+            StorageError: An earlier write failed half-way; the database must be reopened.
+        """
+        if self._failure is not None:
+            self._refuse(self._failure)
+        if self.read_only:
+            raise ReadOnlyError("the database is open for reading only; open it without read_only=True to write")
+
+    def check_usable(self) -> None:
+        """Refuse any use after the database was closed.
+
+        Raises:
+            ClosedError: It was closed, or this process was forked from the one that opened it.
+        """
+        if isinstance(self._failure, ClosedError):
+            self._refuse(self._failure)
+
+    @staticmethod
+    def _refuse(failure: BaseException) -> NoReturn:
+        if isinstance(failure, ClosedError):
+            raise ClosedError(str(failure))
+        raise StorageError(
+            f"an earlier write failed and left the log in doubt ({type(failure).__name__}: {failure}); "
+            "close the database and open it again"
+        ) from failure
+
+    def fail(self, error: BaseException) -> None:
+        """Refuse all writes from now on; the first reason stands."""
+        self._failure = self._failure or error
+
+    @property
+    def failed(self) -> bool:
+        """Whether the engine refuses writes because an earlier one failed."""
+        return self._failure is not None
+
+    def stats(self) -> dict[str, Any]:
+        """Return documents, their size, the log's size and its segments."""
+        collections = [collection.stats() for collection in list(self.collections.values())]
+        live = sum(collection["size"] for collection in collections)
+        disk = sum(segment.size for segment in self.manifest.sealed) + self.tail.end.size
+        return {
+            "collections": len(collections),
+            "documents": sum(collection["count"] for collection in collections),
+            "live_bytes": live,
+            "disk_bytes": disk,
+            "dead_bytes": max(0, disk - live),
+            "segments": len(self.manifest.sealed) + 1,
+            "commits": self.tail.end.lsn,
+        }

@@ -1,0 +1,49 @@
+"""The tail of the log: where the next frame goes, and what it must say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from nosqlpy._core.log.frame import encode_frame
+from nosqlpy._core.log.operation import Operation
+from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, segment_name
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """A place between two frames: the size of the segment up to it, the last LSN and its checksum."""
+
+    size: int
+    lsn: int
+    crc: int
+
+
+class Tail(msgspec.Struct):
+    """The active segment, where it ends, and up to which byte it is known durable.
+
+    `end` is one attribute, assigned once for a frame, so that an exception raised
+    at any moment leaves it either before or after that frame.
+    """
+
+    header: SegmentHeader
+    end: Position
+    synced_upto: int
+
+    @classmethod
+    def start(cls, header: SegmentHeader) -> Tail:
+        """Return the tail of a segment that holds only its header, durable."""
+        return cls(header, Position(HEADER_SIZE, header.base_lsn, header.prev_crc), HEADER_SIZE)
+
+    @property
+    def name(self) -> str:
+        """The file name of the active segment."""
+        return segment_name(self.header.number)
+
+    def frame(self, operations: Sequence[Operation]) -> tuple[bytes, Position]:
+        """Return the bytes of the next frame, and where the log will end with it. The tail does not move."""
+        end = self.end
+        data, crc = encode_frame(
+            operations, lsn=end.lsn + 1, synced_upto=self.synced_upto, prev_crc=end.crc, salt=self.header.salt
+        )
+        return data, Position(end.size + len(data), end.lsn + 1, crc)

@@ -1,0 +1,1 @@
+"""Indexes: key extraction and the maps from keys to documents."""

@@ -1,0 +1,85 @@
+"""The equality index: from a field's value to the documents that hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.paths import Path, parse_path
+
+
+class _Bucket(dict[Hashable, None]):
+    """The keys of several documents that share one value, in the order in which they came.
+
+    A value that only one document has stands in the index without a bucket: 64
+    bytes a document, and in a unique field that is all of them.
+    """
+
+    __slots__ = ()
+
+
+class HashIndex:
+    """Which documents have a value at a path, or in the array at that path.
+
+    Documents without the field stand under null, as MongoDB's do. An answer may
+    name a document that no longer matches, never miss one that does: whoever
+    reads tests the document itself.
+    """
+
+    __slots__ = ("_entries", "keys", "name", "path")
+
+    def __init__(self, name: str, keys: tuple[tuple[str, int], ...]) -> None:
+        self.name = name
+        self.keys = keys
+        self.path: Path = parse_path(keys[0][0])
+        self._entries: dict[Hashable, Hashable] = {}
+
+    @property
+    def field(self) -> str:
+        """The dotted path that is indexed."""
+        return self.keys[0][0]
+
+    def values(self, document: dict[str, Any]) -> frozenset[Hashable]:
+        """Return the keys under which `document` stands in this index."""
+        return frozenset(map(equality_key, self.path.values(document)))
+
+    def add(self, values: Iterable[Hashable], key: Hashable) -> None:
+        """Enter the document `key` under each of `values`; entering it again changes nothing."""
+        entries = self._entries
+        for value in values:
+            held = entries.setdefault(value, key)
+            if type(held) is _Bucket:
+                held[key] = None
+            elif held != key:
+                entries[value] = _Bucket.fromkeys((held, key))
+
+    def discard(self, values: Iterable[Hashable], key: Hashable) -> None:
+        """Remove the document `key` from under each of `values`, where it stands there."""
+        entries = self._entries
+        for value in values:
+            held = entries.get(value)
+            if type(held) is _Bucket:
+                held.pop(key, None)
+                if not held:
+                    del entries[value]
+            elif held == key and value in entries:
+                del entries[value]
+
+    def count(self, values: Iterable[Hashable]) -> int:
+        """Return how many entries `values` have together."""
+        return sum(len(self.lookup(value)) for value in values)
+
+    def lookup(self, value: Hashable) -> Iterable[Hashable] | Any:
+        """Return the keys of the documents under `value`, as a sized collection."""
+        if value not in self._entries:
+            return ()
+        held = self._entries[value]
+        return held if type(held) is _Bucket else (held,)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self._entries.clear()

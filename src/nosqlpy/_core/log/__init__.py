@@ -1,0 +1,1 @@
+"""The log: records, frames, segments and the manifest, as bytes."""

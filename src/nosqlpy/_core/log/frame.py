@@ -1,0 +1,126 @@
+"""Frames: one committed write each, chained, numbered, salted and checksummed.
+
+    mark u32 | body_len u32 | lsn u64 | synced_upto u64 | prev_crc u32 | kind u8 | flags u8 | 0 u16 | crc u32 | body
+
+The checksum covers the header and, for a ``BULK`` body, its columns only: they
+hold a checksum for each document, so that no byte is summed twice and each
+document can be verified alone.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from nosqlpy._core.log.operation import KIND_BULK, KIND_OP, Operation, covered_size, decode_body, encode_body
+from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, segment_name
+
+MARK = 0x4D52464E  # "NFRM"
+_HEAD = struct.Struct("<IIQQIBBH")
+_CRC = struct.Struct("<I")
+FRAME_SIZE = _HEAD.size + _CRC.size
+_MARK_BYTES = struct.pack("<I", MARK)
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One intact frame: its number, checksum, what it claims to be durable, its operations and where it ends."""
+
+    lsn: int
+    crc: int
+    synced_upto: int
+    operations: list[Operation]
+    end: int
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """The intact frames of a segment, oldest first, where they end, and what is wrong there (None: nothing)."""
+
+    frames: list[Frame]
+    end: int
+    damage: str | None
+
+
+def encode_frame(
+    operations: Sequence[Operation], *, lsn: int, synced_upto: int, prev_crc: int, salt: int
+) -> tuple[bytes, int]:
+    """Return the bytes of one frame, and its checksum, which the next frame must name."""
+    kind, covered, rest = encode_body(operations)
+    head = _HEAD.pack(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
+    crc = zlib.crc32(covered, zlib.crc32(head, salt))
+    return b"".join((head, _CRC.pack(crc), covered, rest)), crc
+
+
+def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan:
+    """Return the intact frames of a segment up to the first one that is not.
+
+    `synced` is the offset up to which the caller knows the bytes to be durable.
+
+    Raises:
+        CorruptionError: A frame is not intact although later bytes prove that it was durable once,
+            or an intact frame does not follow the one before it (two writers).
+    """
+    frames: list[Frame] = []
+    offset, lsn, crc = HEADER_SIZE, first_lsn(header) - 1, header.prev_crc
+    while offset < len(data):
+        frame = _read(data, offset, header.salt)
+        if frame is None:
+            return Scan(frames, offset, _explain(data, offset, header, synced))
+        found, prev_crc = frame
+        if found.lsn != lsn + 1 or prev_crc != crc:
+            raise damaged(_name(header), offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand")
+        frames.append(found)
+        offset, lsn, crc = found.end, found.lsn, found.crc
+    if offset < synced:
+        raise damaged(_name(header), offset, f"ends before byte {synced}, which was durable")
+    return Scan(frames, offset, None)
+
+
+def first_lsn(header: SegmentHeader) -> int:
+    """Return the number of the segment's first frame; in a base, frames are counted from 1."""
+    return 1 if header.kind else header.base_lsn + 1
+
+
+def _read(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
+    """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact."""
+    start = offset + FRAME_SIZE
+    if start > len(data):
+        return None
+    mark, body_len, lsn, synced_upto, prev_crc, kind, flags, zero = _HEAD.unpack_from(data, offset)
+    end = start + body_len
+    # body_len is untrusted until the checksum holds: past the end of the file it is a torn frame, not an error
+    if mark != MARK or end > len(data) or flags or zero or kind not in (KIND_OP, KIND_BULK):
+        return None
+    body = data[start:end]
+    covered = body if kind == KIND_OP else body[: covered_size(kind, body)]
+    (crc,) = _CRC.unpack_from(data, offset + _HEAD.size)
+    if crc != zlib.crc32(covered, zlib.crc32(data[offset : offset + _HEAD.size], salt)):
+        return None
+    operations = decode_body(kind, body)
+    return None if operations is None else (Frame(lsn, crc, synced_upto, operations, end), prev_crc)
+
+
+def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> str:
+    """Return what a torn tail at `offset` looks like, or refuse it as damage to what was durable.
+
+    A later intact frame is no proof by itself, because unsynced writes may reach
+    the disk in any order; one that was written knowing `offset` durable is.
+    """
+    if offset < synced or any(upto > offset for upto in _later_claims(data, offset + 1, header.salt)):
+        raise damaged(_name(header), offset, "is damaged")
+    return f"the last {len(data) - offset} bytes are no intact frame"
+
+
+def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
+    """Yield the ``synced_upto`` of every intact frame that begins at or after `start`."""
+    while (start := data.find(_MARK_BYTES, start)) >= 0:
+        frame = _read(data, start, salt)
+        if frame is not None:
+            yield frame[0].synced_upto
+        start += 1
+
+
+def _name(header: SegmentHeader) -> str:
+    return segment_name(header.number)

@@ -1,0 +1,76 @@
+"""The manifest: the one file that says which segments make up the database.
+
+    magic 8 | version u16 | incompatible u16 | compatible u16 | 0 u16 | body_len u32 | crc u32 | body (MessagePack)
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import msgspec
+
+from nosqlpy._core.log.segment import FORMAT_VERSION, check_version, damaged
+from nosqlpy.errors import CorruptionError
+
+MANIFEST = "MANIFEST"
+MAGIC = b"\x89NQM\r\n\x1a\n"
+_HEAD = struct.Struct("<8sHHHHI")
+_CRC = struct.Struct("<I")
+_BODY = _HEAD.size + _CRC.size
+
+
+class SealedSegment(msgspec.Struct, frozen=True, array_like=True):
+    """A segment that will never change: its number, kind, last LSN, size in bytes and last checksum."""
+
+    number: int
+    kind: int
+    last_lsn: int
+    size: int
+    crc: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The live segments, oldest first, and the active one.
+
+    `clean_size` and `clean_crc` tell where the active segment ended when the
+    database was closed; `clean_size` is None while it is open, and after a crash.
+    """
+
+    database: bytes
+    generation: int
+    sealed: tuple[SealedSegment, ...]
+    active: int
+    clean_size: int | None = None
+    clean_crc: int = 0
+
+    def encode(self) -> bytes:
+        """Return the bytes of the manifest file."""
+        body = _encoder.encode(self)
+        head = _HEAD.pack(MAGIC, FORMAT_VERSION, 0, 0, 0, len(body))
+        return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Manifest)
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Return the manifest that `data` holds.
+
+    Raises:
+        CorruptionError: The file is cut short, is no manifest, or fails its checksum.
+        FormatVersionError: It was written by a newer nosqlpy.
+    """
+    if len(data) < _BODY or data[:8] != MAGIC:
+        raise damaged(MANIFEST, 0, "does not begin as a manifest")
+    _, version, incompatible, _, _, body_len = _HEAD.unpack_from(data)
+    check_version(version, incompatible, MANIFEST)
+    body = data[_BODY:]
+    (crc,) = _CRC.unpack_from(data, _HEAD.size)
+    if len(body) != body_len or zlib.crc32(body, zlib.crc32(data[: _HEAD.size])) != crc:
+        raise damaged(MANIFEST, 0, "fails its checksum")
+    try:
+        return _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise CorruptionError("MANIFEST cannot be decoded", details={"file": MANIFEST, "offset": 0}) from error

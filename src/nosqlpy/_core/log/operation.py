@@ -1,0 +1,151 @@
+"""Operations: what one committed write did, as the log says it and as the engine applies it.
+
+Documents are full post-images, never update operators, so that applying an
+operation twice gives the same state as applying it once.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from array import array
+from collections.abc import Hashable, Sequence
+from itertools import accumulate
+from sys import byteorder
+from typing import Any, TypeAlias
+
+import msgspec
+
+from nosqlpy._core.values.codec import decode_id, decode_value, encode_value
+from nosqlpy._core.values.keys import equality_key, equality_keys
+
+PUT, DELETE, DEFINE = 1, 2, 3
+KIND_OP, KIND_BULK = 1, 2
+
+_OP = struct.Struct("<BI")
+_META = struct.Struct("<I")
+
+
+class Put(msgspec.Struct, gc=False):
+    """Documents stored under their ids, each replacing the one that was there."""
+
+    collection: int
+    keys: list[Hashable]
+    ids: list[Any]
+    documents: list[bytes]
+
+
+class Delete(msgspec.Struct, gc=False):
+    """Ids whose documents are gone."""
+
+    collection: int
+    keys: list[Hashable]
+    ids: list[Any]
+
+
+class Define(msgspec.Struct, gc=False):
+    """A change of the catalogue: `verb` is one of ``create drop clear rename index unindex``."""
+
+    collection: int
+    verb: str
+    payload: dict[str, Any]
+
+
+Operation: TypeAlias = Put | Delete | Define
+
+
+def encode_body(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
+    """Return a frame's kind, the part of its body that the frame's checksum covers, and the rest.
+
+    One operation on one document is an ``OP`` body, all covered; anything else is a
+    ``BULK`` body: columns that hold a checksum for each document, then the documents.
+    """
+    if len(operations) == 1:
+        (operation,) = operations
+        if type(operation) is Put:
+            if len(operation.documents) == 1:
+                return KIND_OP, _OP.pack(PUT, operation.collection) + operation.documents[0], b""
+        elif type(operation) is Define:
+            return KIND_OP, _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation)), b""
+        elif len(operation.ids) == 1:
+            return KIND_OP, _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0]), b""
+    return _encode_bulk(operations)
+
+
+def _definition(operation: Define) -> list[Any]:
+    return [operation.verb, operation.payload]
+
+
+def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
+    columns: list[list[Any]] = []
+    blobs: list[bytes] = []
+    for operation in operations:
+        if type(operation) is Put:
+            documents = operation.documents
+            lengths, crcs = _pack(map(len, documents)), _pack(map(zlib.crc32, documents))
+            columns.append([PUT, operation.collection, operation.ids, lengths, crcs])
+            blobs += documents
+        elif type(operation) is Delete:
+            columns.append([DELETE, operation.collection, operation.ids, b"", b""])
+        elif type(operation) is Define:
+            columns.append([DEFINE, operation.collection, _definition(operation), b"", b""])
+    meta = encode_value(columns)
+    return KIND_BULK, _META.pack(len(meta)) + meta, b"".join(blobs)
+
+
+def covered_size(kind: int, body: bytes) -> int:
+    """Return how many bytes of `body` the frame's own checksum covers."""
+    if kind == KIND_BULK and len(body) >= _META.size:
+        return min(_META.size + int(_META.unpack_from(body)[0]), len(body))
+    return len(body)
+
+
+def decode_body(kind: int, body: bytes) -> list[Operation] | None:
+    """Return the operations of a frame whose checksum held, or None where a document's own checksum does not hold."""
+    if kind == KIND_OP:
+        return [_decode_single(body)]
+    size = covered_size(kind, body)
+    operations: list[Operation] = []
+    offset = size
+    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : size]):
+        if code == PUT:
+            documents, offset = _slice(body, offset, _unpack(lengths))
+            if list(map(zlib.crc32, documents)) != _unpack(crcs):
+                return None
+            operations.append(Put(collection, equality_keys(ids), ids, documents))
+        elif code == DELETE:
+            operations.append(Delete(collection, equality_keys(ids), ids))
+        else:
+            operations.append(Define(collection, *ids))
+    return operations
+
+
+def _decode_single(body: bytes) -> Operation:
+    code, collection = _OP.unpack_from(body)
+    rest = body[_OP.size :]
+    if code == PUT:
+        id = decode_id(rest)
+        return Put(collection, [equality_key(id)], [id], [rest])
+    value = decode_value(rest)
+    return Delete(collection, [equality_key(value)], [value]) if code == DELETE else Define(collection, *value)
+
+
+def _slice(body: bytes, start: int, lengths: list[int]) -> tuple[list[bytes], int]:
+    """Return the documents that lie back to back in `body` from `start` on, and where the last one ends."""
+    ends = list(accumulate(lengths, initial=start))
+    return [body[i:j] for i, j in zip(ends, ends[1:], strict=False)], ends[-1]
+
+
+def _pack(numbers: Any) -> bytes:
+    """Return `numbers` as little-endian unsigned 32-bit integers."""
+    packed = array("I", numbers)
+    if byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def _unpack(data: bytes) -> list[int]:
+    packed = array("I", data)
+    if byteorder == "big":
+        packed.byteswap()
+    return packed.tolist()

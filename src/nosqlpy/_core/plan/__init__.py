@@ -1,0 +1,1 @@
+"""Plans: which index, if any, answers a filter."""

@@ -1,0 +1,75 @@
+"""The planner: which index, if any, leads to the documents that a filter can match."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.index.catalogue import ID_INDEX
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.query.filter import Predicate
+from nosqlpy._core.values.keys import equality_key
+from nosqlpy.errors import QueryError
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How the candidates of a filter are found: ``IDHACK``, ``IXSCAN`` or ``COLLSCAN``.
+
+    `values` are the index keys to look up; `candidates` is how many entries they
+    have (counted, not guessed), or the size of the collection.
+    """
+
+    stage: str
+    index: str | None
+    values: tuple[Hashable, ...]
+    candidates: int
+
+
+def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hint: str | None = None) -> Plan:
+    """Return the plan with the fewest candidates; an index that does not lead to fewer documents is not used.
+
+    Raises:
+        QueryError: `hint` names no index, or one that cannot serve the filter.
+    """
+    equalities = predicate.equalities
+    if hint is not None:
+        return _hinted(equalities, indexes, size, hint)
+    if "_id" in equalities:
+        return _by_id(equalities["_id"])
+    best = Plan("COLLSCAN", None, (), size)
+    if equalities:
+        for index in indexes.values():
+            if index.field in equalities:
+                plan = _by_index(index, equalities[index.field])
+                if plan.candidates < best.candidates:
+                    best = plan
+    return best
+
+
+def _by_id(operands: Iterable[Any]) -> Plan:
+    values = _unique(operands)
+    return Plan("IDHACK", ID_INDEX, values, len(values))
+
+
+def _by_index(index: HashIndex, operands: Iterable[Any]) -> Plan:
+    values = _unique(operands)
+    return Plan("IXSCAN", index.name, values, index.count(values))
+
+
+def _unique(operands: Iterable[Any]) -> tuple[Hashable, ...]:
+    return tuple(dict.fromkeys(map(equality_key, operands)))
+
+
+def _hinted(equalities: Mapping[str, Any], indexes: Mapping[str, HashIndex], size: int, hint: str) -> Plan:
+    if hint == "$natural":
+        return Plan("COLLSCAN", None, (), size)
+    if hint == ID_INDEX and "_id" in equalities:
+        return _by_id(equalities["_id"])
+    index = indexes.get(hint)
+    if index is None and hint != ID_INDEX:
+        raise QueryError(f"hint {hint!r} names no index of this collection")
+    if index is None or index.field not in equalities:
+        raise QueryError(f"index {hint!r} cannot serve this filter: it holds no equality on the indexed field")
+    return _by_index(index, equalities[index.field])

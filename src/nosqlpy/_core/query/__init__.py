@@ -1,0 +1,1 @@
+"""Queries: filters to predicates, projections, sort orders."""

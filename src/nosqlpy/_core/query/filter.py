@@ -1,0 +1,94 @@
+"""Filters to predicates: which documents match.
+
+Manual: tutorial/query-documents. Compiling is split by a filter's shape (see
+`tree`), so a filter of a known shape costs little more than its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+# Importing these registers their operators.
+from nosqlpy._core.query import arithmetic as _arithmetic
+from nosqlpy._core.query import array as _array
+from nosqlpy._core.query import element as _element
+from nosqlpy._core.query import logical as _logical
+from nosqlpy._core.query.equalities import equalities_of, seeds_of
+from nosqlpy._core.query.tree import Mask, MaskMaker, Template, template_of
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy.errors import QueryError
+
+__all__ = ["Predicate", "compile_filter"]
+
+OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
+
+
+class Predicate:
+    """Tells whether documents match a filter; made by `compile_filter`. Immutable, may be shared by threads."""
+
+    __slots__ = ("_makers", "_masks", "_operands", "_template", "everything", "paths")
+
+    everything: bool
+    """Whether the filter is empty, so that every document matches."""
+    paths: frozenset[str]
+    """The paths that the filter reads."""
+
+    def __init__(self, template: Template, operands: list[Any]) -> None:
+        self._template = template
+        self._operands = operands
+        self._makers: list[MaskMaker] = template.bind(operands, 1)
+        self._masks: list[Mask] | None = None
+        self.everything = not self._makers
+        self.paths = template.paths
+
+    def matches(self, document: dict[str, Any]) -> bool:
+        """Return whether a decoded document matches."""
+        rows = [self._template.layout.row(document)]
+        for mask in self._masks or self._make_masks():  # noqa: SIM110 - a generator costs 0.3 of 1.4 µs
+            if not mask(rows)[0]:
+                return False
+        return True
+
+    def select(self, blobs: Sequence[bytes]) -> list[bytes]:
+        """Return those of the encoded documents that match, in their order; only what the filter reads is decoded."""
+        if self.everything:
+            return list(blobs)
+        rows = self._template.layout.rows(blobs)
+        selected = blobs
+        for mask in self._masks or self._make_masks():
+            flags = mask(rows)
+            selected = list(compress(selected, flags))
+            rows = list(compress(rows, flags))
+        return selected  # type: ignore[return-value]
+
+    @property
+    def equalities(self) -> dict[str, list[Any]]:
+        """Values by path, for an equality index: a match has, among the path's values, one equal to a listed one."""
+        return equalities_of(self._template, self._operands)
+
+    @property
+    def seeds(self) -> list[tuple[str, Any]]:
+        """Path and value of every equality that an upsert puts into the document that it inserts."""
+        return seeds_of(self._template, self._operands)
+
+    def _make_masks(self) -> list[Mask]:
+        layout = self._template.layout
+        self._masks = [maker(layout) for maker in self._makers]
+        return self._masks
+
+
+def compile_filter(filter: Mapping[str, Any]) -> Predicate:
+    """Return the predicate of a filter; compiled shapes are cached.
+
+    Raises:
+        QueryError: The filter is malformed, as MongoDB's codes say how.
+        NotSupportedError: It has an operator of MongoDB's that nosqlpy lacks.
+    """
+    if type(filter) is not dict:
+        if TYPES[type(filter)] != OBJECT:
+            message = f"a filter is a document, not {type(filter).__name__}"
+            raise QueryError(message, code=14, code_name="TypeMismatch")
+        return Predicate(*template_of(as_mapping(filter)))
+    return Predicate(*template_of(filter))

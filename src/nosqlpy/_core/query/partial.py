@@ -1,0 +1,198 @@
+"""Partial decoding: rows that hold only the paths that a query reads.
+
+A *row* is a msgspec struct with a field for each top-level name that the paths
+start with, decoded straight from an encoded document at a fifth of the cost of
+all of it. Names that lead on are structs of their own; what may stand there
+instead (a scalar, an array) is in the field's type. Where something rarer does,
+that document is decoded in full and its row made from it.
+
+A *column* is what one path reaches in each of a list of rows: the value, or
+`Several` if the path came through an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from nosqlpy._core.query.several import Several
+from nosqlpy._core.values.codec import decode_document, partial_decoder
+from nosqlpy._core.values.paths import parse_path, plain, walk, walk_array
+from nosqlpy._core.values.types import MISSING
+
+Row: TypeAlias = Any
+Column: TypeAlias = Callable[[Iterable[Row]], Iterable[Any]]
+
+STRUCT_DEPTH_MAX: Final = 8
+FIELDS_MAX: Final = 64
+"""Past so many names the struct costs more to make and to fill than it saves."""
+
+_Getter: TypeAlias = Callable[[Any], Any]
+Detour: TypeAlias = Callable[[tuple[str, ...], int], _Getter]
+"""From a path's parts and an index: what ``parts[index:]`` reach from a value that is no struct."""
+
+
+class _Node:
+    """One name on the way: read whole, or further on by the names of `children`."""
+
+    __slots__ = ("children", "flat", "struct", "whole")
+
+    def __init__(self) -> None:
+        self.whole = False
+        self.flat = False
+        self.children: dict[str, _Node] = {}
+        self.struct: Any = None
+
+    def add(self, parts: Sequence[str]) -> None:
+        """Make sure that `parts` can be read from here, by a struct as far as it goes."""
+        if self.whole:
+            return
+        if not parts or not _is_field_name(parts[0]):
+            self.whole = True
+            self.children = {}
+            return
+        self.children.setdefault(parts[0], _Node()).add(parts[1:])
+
+    def define(self, *, renamed: bool = True) -> Any:
+        """Define this node's struct and those below it; return the type of a field that holds it."""
+        if self.whole:
+            return Any
+        fields = [(f"f{index}", node.define(), MISSING) for index, node in enumerate(self.children.values())]
+        names = {f"f{index}": name for index, name in enumerate(self.children)}
+        self.flat = all(node.whole for node in self.children.values())
+        self.struct = msgspec.defstruct("Row", fields, rename=names if renamed else None, gc=False)
+        return self.struct | None | bool | int | float | str | list[Any]
+
+    def fill(self, document: Mapping[str, Any]) -> Row:
+        """Return the row of a decoded document."""
+        if self.flat:
+            return self.struct(*map(document.get, self.children, repeat(MISSING)))
+        values = []
+        for name, node in self.children.items():
+            value = document.get(name, MISSING)
+            if not node.whole:
+                value, kind = plain(value)
+                if kind is dict:
+                    value = node.fill(value)
+            values.append(value)
+        return self.struct(*values)
+
+
+def _is_field_name(name: str) -> bool:
+    """Return whether msgspec can give a struct's field this name."""
+    return not any(character in '"\\' or character < " " for character in name)
+
+
+class Layout:
+    """The rows of a set of paths: how to decode them, and the column of each path. Made by `layout_of`."""
+
+    __slots__ = ("_decode", "_root")
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._root = _Node()
+        names = [parse_path(path, empty_parts=True).parts for path in paths]
+        decodable = len(names) <= FIELDS_MAX and all(_is_field_name(parts[0]) for parts in names)
+        for parts in names:
+            if _is_field_name(parts[0]):
+                self._root.add(parts[:STRUCT_DEPTH_MAX])
+            else:
+                self._root.children[parts[0]] = whole = _Node()
+                whole.whole = True
+        self._root.define(renamed=decodable)
+        self._decode: Callable[[bytes], Row] | None = partial_decoder(self._root.struct) if decodable else None
+
+    def row(self, document: Mapping[str, Any]) -> Row:
+        """Return the row of a decoded document."""
+        return self._root.fill(document)
+
+    def rows(self, blobs: Sequence[bytes]) -> list[Row]:
+        """Return the rows of encoded documents."""
+        if self._decode is not None:
+            try:
+                return list(map(self._decode, blobs))
+            except msgspec.ValidationError:
+                pass
+        return [self._careful_row(blob) for blob in blobs]
+
+    def _careful_row(self, blob: bytes) -> Row:
+        if self._decode is not None:
+            try:
+                return self._decode(blob)
+            except msgspec.ValidationError:
+                pass
+        return self._root.fill(decode_document(blob))
+
+    def column(self, path: str, detour: Detour) -> Column:
+        """Return what makes the column of `path`; `detour` says what a path reaches off the structs."""
+        parts = parse_path(path, empty_parts=True).parts
+        node = self._root
+        getters: list[tuple[_Getter, Any]] = []
+        while not node.whole:
+            name = parts[len(getters)]
+            getter = attrgetter(f"f{list(node.children).index(name)}")
+            node = node.children[name]
+            getters.append((getter, node.struct))
+        return _column(getters, parts, detour)
+
+
+@lru_cache(maxsize=512)
+def layout_of(paths: frozenset[str]) -> Layout:
+    """Return the layout that reads `paths`; layouts are cached."""
+    return Layout(paths)
+
+
+def _column(getters: list[tuple[_Getter, Any]], parts: tuple[str, ...], detour: Detour) -> Column:
+    """Return the column that follows `getters` through structs and then the rest of `parts` through plain values."""
+    get, struct = getters[0]
+    column = _map(get)
+    for depth, (get_next, next_struct) in enumerate(getters[1:], 1):
+        column = _descend(column, struct, get_next, detour(parts, depth))
+        struct = next_struct
+    if len(getters) < len(parts):
+        column = _map(detour(parts, len(getters)), column)
+    return column
+
+
+def _map(function: _Getter, reach: Column | None = None) -> Column:
+    if reach is None:
+        return lambda rows: map(function, rows)
+    return lambda rows: map(function, reach(rows))
+
+
+def _descend(reach: Column, struct: Any, get: _Getter, detour: _Getter) -> Column:
+    def column(rows: Iterable[Row]) -> list[Any]:
+        return [get(entry) if type(entry) is struct else detour(entry) for entry in reach(rows)]
+
+    return column
+
+
+def matched_values(parts: tuple[str, ...], index: int) -> _Getter:
+    """Return the detour of conditions: all values that ``parts[index:]`` reach, a final array opened."""
+    return _reach(parts, index, expand=True)
+
+
+def matched_leaves(parts: tuple[str, ...], index: int) -> _Getter:
+    """Return the detour of conditions on arrays as such: the same, but a final array stays whole."""
+    return _reach(parts, index, expand=False)
+
+
+def _reach(parts: tuple[str, ...], index: int, *, expand: bool) -> _Getter:
+    def follow(entry: Any) -> Any:
+        if type(entry) is Several:  # an earlier detour went all the way
+            return entry
+        value, kind = plain(entry)
+        found = Several()
+        if kind is list:
+            walk_array(value, parts, index, found, expand=expand)
+            return found
+        if kind is not dict:
+            return MISSING
+        walk(value, parts, index, found, expand=expand)
+        return found[0] if len(found) == 1 and type(found[0]) is not list else found
+
+    return follow

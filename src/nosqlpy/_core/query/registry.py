@@ -1,0 +1,188 @@
+"""The operators that stand under a field: ``{field: {$operator: operand}}``.
+
+A compile function checks its operand once and returns a condition. To add an
+operator, write such a function in the module of its kind and register it:
+
+    @operator("$size")
+    def compile_size(operand: Any) -> Condition: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn, TypeAlias
+
+import msgspec
+
+from nosqlpy._core.query.condition import All, Condition
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.naming import nearest
+
+DEPTH_MAX: Final = 100
+"""How deep a filter, and a value in it, may be nested: MongoDB's limit for both expressions and stored documents."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Where an operator stands: under which path, beside which operators, and how deep."""
+
+    path: str
+    siblings: Mapping[str, Any]
+    depth: int
+
+
+Compile: TypeAlias = Callable[[Any], Condition]
+ScopedCompile: TypeAlias = Callable[[Any, Scope], Condition]
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """A registered operator: one of the two compile functions is set.
+
+    One that is `total` refuses no plain scalar, so compiling such an operand can wait until it is needed.
+    """
+
+    name: str
+    compile: Compile | None = None
+    compile_scoped: ScopedCompile | None = None
+    total: bool = False
+
+
+_OPERATORS: Final[dict[str, Operator]] = {}
+
+TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment"))
+
+_NOT_SUPPORTED_AT_TOP: Final = frozenset(
+    ("$expr", "$jsonSchema", "$text", "$where", "$rand", "$sampleRate", "$alwaysTrue", "$alwaysFalse")
+)
+_NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
+    (
+        "$geoIntersects",
+        "$geoWithin",
+        "$within",
+        "$near",
+        "$nearSphere",
+        "$geometry",
+        "$maxDistance",
+        "$minDistance",
+        "$box",
+        "$center",
+        "$centerSphere",
+        "$polygon",
+        "$uniqueDocs",
+        "$encStrStartsWith",
+        "$encStrEndsWith",
+        "$encStrContains",
+        "$encStrNormalizedEq",
+    )
+)
+_NOT_SUPPORTED: Final = _NOT_SUPPORTED_AT_TOP | _NOT_SUPPORTED_UNDER_FIELD
+
+
+def operator(name: str, *, total: bool = False) -> Callable[[Compile], Compile]:
+    """Register the decorated function as what compiles the operand of `name`; it is `total` if it takes any scalar."""
+
+    def register(function: Compile) -> Compile:
+        _OPERATORS[name] = Operator(name, compile=function, total=total)
+        return function
+
+    return register
+
+
+def scoped_operator(name: str) -> Callable[[ScopedCompile], ScopedCompile]:
+    """Register the decorated function for an operator that needs its `Scope` too."""
+
+    def register(function: ScopedCompile) -> ScopedCompile:
+        _OPERATORS[name] = Operator(name, compile_scoped=function)
+        return function
+
+    return register
+
+
+def find_operator(name: Any, path: str) -> Operator:
+    """Return the operator that `name`, found under the field `path`, stands for.
+
+    Raises:
+        NotSupportedError: MongoDB has it and nosqlpy does not.
+        QueryError: There is none, or it does not belong under a field.
+    """
+    found = _OPERATORS.get(name) if isinstance(name, str) else None
+    if found is not None:
+        return found
+    if name in _NOT_SUPPORTED:
+        raise NotSupportedError(f"query operator {name} (under {path!r}) is not supported")
+    if name in TOP_LEVEL:
+        raise QueryError(f"unknown operator {name} under {path!r}: it stands beside field names, not under one")
+    hint = nearest(name, _OPERATORS) if isinstance(name, str) and name.startswith("$") else ""
+    raise QueryError(f"unknown operator {name!r} under {path!r}{hint}")
+
+
+def is_operator(name: Any) -> bool:
+    """Return whether `name` is an operator that MongoDB knows under a field."""
+    return name in _OPERATORS or name in _NOT_SUPPORTED_UNDER_FIELD
+
+
+def refuse_top_level(name: str) -> NoReturn:
+    """Raise the error for `name`, which stands beside field names and is none of $and, $or, $nor and $comment."""
+    if name in _NOT_SUPPORTED:
+        raise NotSupportedError(f"query operator {name} (at the top level of a filter) is not supported")
+    hint = "; it stands under a field name" if name in _OPERATORS else nearest(name, TOP_LEVEL)
+    raise QueryError(f"unknown top level operator {name!r}{hint}")
+
+
+def is_operators(value: Any) -> bool:
+    """Return whether `value` is a document of operators rather than a value: its first name starts with ``$``.
+
+    A document with both ``$ref`` and ``$id`` is a reference, hence a value.
+    """
+    if type(value) is not dict and (TYPES[type(value)] != OBJECT or not isinstance(value, Mapping)):
+        return False
+    for name in value:
+        if isinstance(name, str) and name.startswith("$"):
+            return name not in _REFERENCE or not ("$ref" in value and "$id" in value)
+        return False
+    return False
+
+
+_REFERENCE: Final = frozenset(("$ref", "$id", "$db"))
+
+
+def compile_operators(operators: Mapping[str, Any], path: str, depth: int) -> Condition:
+    """Return the conjunction of the conditions in `operators`, which stand under `path`."""
+    check_level(depth)
+    scope = Scope(path, operators, depth)
+    conditions = tuple(
+        compile_operator(find_operator(name, path), operand, scope) for name, operand in operators.items()
+    )
+    return conditions[0] if len(conditions) == 1 else All(conditions)
+
+
+def compile_operator(found: Operator, operand: Any, scope: Scope) -> Condition:
+    """Return the condition that `found` makes of `operand`."""
+    if found.compile is not None:
+        return found.compile(operand)
+    assert found.compile_scoped is not None
+    return found.compile_scoped(operand, scope)
+
+
+def check_level(depth: int) -> None:
+    """Refuse a filter nested deeper than `DEPTH_MAX`."""
+    if depth > DEPTH_MAX:
+        raise QueryError(f"the filter is nested more than {DEPTH_MAX} levels deep")
+
+
+def check_depth(value: Any, depth: int = 1) -> None:
+    """Refuse a value nested deeper than any stored document, before anything recurses into it."""
+    if depth > DEPTH_MAX + 1:
+        message = f"a value in the filter is nested more than {DEPTH_MAX} levels deep"
+        raise QueryError(message, code=15, code_name="Overflow")
+    kind = type(value)
+    if kind is dict:
+        items = value.values()
+    elif kind is list or kind is tuple:
+        items = value
+    elif TYPES[kind] == OBJECT:
+        items = as_mapping(value).values()
+    else:
+        return
+    for item in items:
+        check_depth(item, depth + 1)

@@ -1,0 +1,174 @@
+"""Tests of whole columns: one comprehension instead of a call per document.
+
+A sieve answers by one inlined comparison where an entry is of the operand's own
+kind, by "no" for the other plain scalars, and asks the value test about the
+rest: arrays, documents, several values, rare numeric types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from nosqlpy._core.query.condition import Sieve, ValueTest
+from nosqlpy._core.query.several import Several
+from nosqlpy._core.values.types import MISSING
+
+PLAIN: Final = frozenset((str, int, float, bool, type(None), type(MISSING)))
+
+_NUMBERS: Final = frozenset((int, float))
+
+COMPARABLE: Final[dict[type, frozenset[type]]] = {
+    int: _NUMBERS,
+    float: _NUMBERS,
+    str: frozenset((str,)),
+    bool: frozenset((bool,)),
+    datetime: frozenset((datetime,)),
+}
+"""By class of a (UTC) operand, the classes of values that Python compares with it as MongoDB does."""
+
+
+def any_value(test: ValueTest) -> ValueTest:
+    """Return the test of a column's entry: an array matches by an element or as a whole, several values by any."""
+
+    def matches(entry: Any) -> bool:
+        kind = type(entry)
+        if kind is list:
+            return any(map(test, entry)) or test(entry)
+        if kind is Several:
+            return any(map(test, entry))
+        return test(entry)
+
+    return matches
+
+
+def whole_value(test: ValueTest) -> ValueTest:
+    """Return the test of a column's entry in which an array counts only as a whole."""
+
+    def matches(entry: Any) -> bool:
+        if type(entry) is Several:
+            return any(map(test, entry))
+        return test(entry)
+
+    return matches
+
+
+def each(test: ValueTest) -> Sieve:
+    """Return the sieve that calls `test` on every entry."""
+    return lambda entries: list(map(test, entries))
+
+
+def equal_to(operand: Any, kinds: frozenset[type], test: ValueTest | None = None) -> Sieve:
+    """Return the sieve of ``entry == operand``; without `test`, equality in Python is equality for every value."""
+    rest = any_value(test) if test is not None else _contains(operand)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry == operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def _contains(operand: Any) -> ValueTest:
+    return lambda entry: isinstance(entry, list) and operand in entry
+
+
+def one_of(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
+    """Return the sieve of ``entry in members``."""
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry in members if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def is_null(entries: Iterable[Any]) -> list[bool]:
+    """Return which entries are null or missing: the sieve of ``{field: null}``."""
+    return [
+        entry is None or entry is MISSING or (isinstance(entry, list) and (None in entry or MISSING in entry))
+        for entry in entries
+    ]
+
+
+def is_present(entries: Iterable[Any]) -> list[bool]:
+    """Return which entries hold a value: the sieve of ``$exists``."""
+    return [
+        entry is not MISSING if type(entry) is not Several else any(value is not MISSING for value in entry)
+        for entry in entries
+    ]
+
+
+def searched(search: Callable[[str], object], test: ValueTest) -> Sieve:
+    """Return the sieve of strings that `search` finds something in."""
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            search(entry) is not None if (kind := type(entry)) is str else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def _greater(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry > operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def _at_least(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry >= operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def _less(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry < operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+def _at_most(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [
+            entry <= operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
+            for entry in entries
+        ]
+
+    return sieve
+
+
+ORDERINGS: Final[dict[str, Callable[[Any, frozenset[type], ValueTest], Sieve]]] = {
+    "$gt": _greater,
+    "$gte": _at_least,
+    "$lt": _less,
+    "$lte": _at_most,
+}

@@ -1,0 +1,155 @@
+"""Sort orders: which of two documents comes first.
+
+Manual: reference/method/cursor.sort. A field sorts by its value in the order of
+`values.order`; an array sorts by its smallest element, or, descending, by its
+largest; a missing field sorts as null, an empty array below it. Documents that
+compare equal keep the order in which they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from heapq import nlargest, nsmallest
+from typing import Any, Final, TypeAlias, TypeVar
+
+from nosqlpy._core.query.partial import Column, Layout, layout_of
+from nosqlpy._core.query.several import Several
+from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
+from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.order import order_key
+from nosqlpy._core.values.paths import parse_path
+from nosqlpy.aliases import SortSpec
+from nosqlpy.errors import NotSupportedError, QueryError
+
+T = TypeVar("T")
+Keys: TypeAlias = tuple[tuple[str, int], ...]
+
+_NUMBERS: Final = frozenset((int, float))
+
+_HEAP_SHARE: Final = 8
+"""With a limit below this part of the documents, a heap finds the first ones faster than sorting all."""
+
+
+class Ordering:
+    """Puts documents in order; made by `compile_sort`. Immutable, may be shared by threads."""
+
+    __slots__ = ("_columns", "_layout", "keys")
+
+    keys: Keys
+    """Paths and their directions, 1 or -1, the most significant first."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self._layout: Layout = layout_of(frozenset(path for path, _ in keys))
+        self._columns: list[Column] = [self._layout.column(path, sorted_values) for path, _ in keys]
+
+    def rows(self, blobs: Sequence[bytes]) -> list[Any]:
+        """Return what `arrange` orders each of the encoded documents by; only the keys' paths are decoded.
+
+        Raises:
+            QueryError: Two keys come through different arrays of one document.
+        """
+        decoded = self._layout.rows(blobs)
+        columns = [list(column(decoded)) for column in self._columns]
+        if len(columns) == 1:
+            return columns[0]
+        rows = list(zip(*columns, strict=True))
+        for index, row in enumerate(rows):
+            if sum(isinstance(entry, list) for entry in row) > 1:
+                rows[index] = leading(decode_document(blobs[index]), self.keys)
+        return rows
+
+    def arrange(self, rows: list[Any], items: list[T], limit: int | None = None) -> list[T]:
+        """Return `items` in the order of their `rows`, equal ones in their own; the first `limit` if one is given."""
+        if not self.keys:
+            return items[:limit]
+        chosen = range(len(items)) if limit is None else self._candidates(rows, limit)
+        order = list(chosen)
+        for position in reversed(range(len(self.keys))):
+            keys = self._sort_keys([rows[index] for index in order], position)
+            ranks = sorted(range(len(order)), key=keys.__getitem__, reverse=self.keys[position][1] < 0)
+            order = [order[rank] for rank in ranks]
+        return [items[index] for index in order[:limit]]
+
+    def _candidates(self, rows: list[Any], limit: int) -> Iterable[int]:
+        """Return the positions of all rows that can be among the first `limit`, by the first key alone."""
+        if limit <= 0:
+            return ()
+        if limit * _HEAP_SHARE > len(rows):
+            return range(len(rows))
+        keys = self._sort_keys(rows, 0)
+        if self.keys[0][1] < 0:
+            last = nlargest(limit, keys)[-1]
+            return [index for index, key in enumerate(keys) if key >= last]
+        last = nsmallest(limit, keys)[-1]
+        return [index for index, key in enumerate(keys) if key <= last]
+
+    def _sort_keys(self, rows: list[Any], position: int) -> list[Any]:
+        entries = rows if len(self.keys) == 1 else [row[position] for row in rows]
+        if _are_comparable(entries):
+            return entries
+        pick = max if self.keys[position][1] < 0 else min
+        return [_entry_key(entry, pick) for entry in entries]
+
+
+def _are_comparable(entries: list[Any]) -> bool:
+    """Return whether Python orders the entries as MongoDB does: all strings, all dates, or all numbers but NaN."""
+    kinds = set(map(type, entries))
+    if len(kinds) == 1 and kinds <= {int, str, datetime}:
+        return True
+    return kinds <= _NUMBERS and not any(entry != entry for entry in entries)  # noqa: PLR0124
+
+
+def _entry_key(entry: Any, pick: Callable[..., Any]) -> Any:
+    kind = type(entry)
+    if kind is list:
+        return pick(map(order_key, entry)) if entry else value_key(UNDEFINED)
+    if kind is Several:
+        return pick(map(value_key, entry))
+    return order_key(entry)
+
+
+def compile_sort(spec: SortSpec, direction: int = 1) -> Ordering:
+    """Return the ordering that `spec` describes; orderings are cached.
+
+    `spec` is a path, a path after ``-`` to descend, pairs of path and direction, or a mapping of paths to
+    directions; `direction` counts for the first form only.
+
+    Raises:
+        QueryError: A direction is not 1 or -1, a path is malformed or named twice.
+        NotSupportedError: The order is by ``$meta`` or ``$natural``.
+    """
+    return _ordering(tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction)))
+
+
+def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
+    if isinstance(spec, str):
+        sign = _checked_direction(spec, direction)
+        return [(spec[1:], -sign)] if spec.startswith("-") else [(spec, sign)]
+    if isinstance(spec, Mapping):
+        return spec.items()
+    if isinstance(spec, Sequence) and not isinstance(spec, bytes):
+        pairs = [(item, 1) if isinstance(item, str) else item for item in spec]
+        if all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
+            return [(pair[0], pair[1]) for pair in pairs]
+    raise QueryError("a sort is a path, a list of (path, direction) or a mapping of paths to 1 or -1")
+
+
+def _checked_direction(path: Any, value: Any) -> int:
+    if isinstance(value, Mapping) or path == "$natural":
+        raise NotSupportedError(f"sorting by {'$meta' if path != '$natural' else path} is not supported")
+    if type(value) not in (int, float) or value not in (1, -1):
+        message = f"the direction of sort key {path!r} must be 1 (ascending) or -1 (descending)"
+        raise QueryError(message, code=15975, code_name="Location15975")
+    return int(value)
+
+
+@lru_cache(maxsize=512)
+def _ordering(keys: Keys) -> Ordering:
+    paths = [parse_path(path).text for path, _ in keys]
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            raise QueryError(f"sort key {path!r} is named twice", code=7472500, code_name="Location7472500")
+    return Ordering(keys)

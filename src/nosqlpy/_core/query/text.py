@@ -1,0 +1,103 @@
+r"""Regular expressions: $regex with $options, and ``re.Pattern`` or ``bson.Regex`` as a value.
+
+Manual: reference/operator/query/regex. A pattern given as a string, or as a
+``bson.Regex``, is compiled by Python's `re` with MongoDB's options; outside of
+case-insensitive patterns ``\w``, ``\d`` and ``\b`` mean ASCII, as they do there,
+unless the pattern starts with ``(*UCP)``. A ``re.Pattern`` keeps its own flags.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+from nosqlpy._core.query import sieves
+from nosqlpy._core.query.condition import All, Condition, Test
+from nosqlpy._core.query.registry import Scope, scoped_operator
+from nosqlpy._core.values.order import regex_content
+from nosqlpy._core.values.types import REGEX, STRING, TYPES
+from nosqlpy.errors import QueryError
+
+_OPTIONS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": re.NOFLAG}
+_VERBS: Final = ("(*UTF8)", "(*UTF)", "(*UCP)")
+
+
+@scoped_operator("$regex")
+def compile_regex(operand: Any, scope: Scope) -> Condition:
+    """Match strings in which the pattern is found, and stored regular expressions equal to it."""
+    options = _checked_options(scope.siblings.get("$options", ""))
+    if TYPES[type(operand)] == REGEX:
+        if not options:
+            return regex_test(operand)
+        pattern, flags = regex_content(operand)
+        if flags.replace("u", ""):
+            raise QueryError("options set in both $regex and $options", code=51075, code_name="Location51075")
+        return _pattern_test(pattern, options)
+    if TYPES[type(operand)] != STRING:
+        raise QueryError(f"$regex has to be a string, not {type(operand).__name__}")
+    return _pattern_test(operand, options)
+
+
+@scoped_operator("$options")
+def compile_options(operand: Any, scope: Scope) -> Condition:
+    """Check that the options are a string beside a ``$regex``, which applies them."""
+    _checked_options(operand)
+    if "$regex" not in scope.siblings:
+        raise QueryError("$options needs a $regex")
+    return All(())
+
+
+def _checked_options(operand: Any) -> str:
+    if not isinstance(operand, str):
+        raise QueryError(f"$options has to be a string, not {type(operand).__name__}")
+    return operand
+
+
+def regex_test(operand: Any) -> Test:
+    """Return the condition of a ``re.Pattern`` or ``bson.Regex``: strings in which it is found, and equal patterns."""
+    pattern, flags = regex_content(operand)
+    if isinstance(operand, re.Pattern):
+        if isinstance(operand.pattern, bytes):
+            operand = _compile(pattern, operand.flags & ~re.LOCALE)
+        return _test(operand, pattern, flags)
+    return _pattern_test(pattern, flags)
+
+
+@lru_cache(maxsize=512)
+def _pattern_test(pattern: str, options: str) -> Test:
+    flags = re.NOFLAG
+    for letter in options:
+        if letter not in _OPTIONS:
+            raise QueryError("invalid flag in regex options", code=51108, code_name="Location51108")
+        flags |= _OPTIONS[letter]
+    if "\0" in pattern:
+        raise QueryError("a regular expression cannot contain a null byte")
+    source = pattern
+    ascii_only = not flags & re.IGNORECASE
+    while source.startswith(_VERBS):
+        ascii_only = ascii_only and not source.startswith("(*UCP)")
+        source = source[source.index(")") + 1 :]
+    compiled = _compile(source, flags | re.ASCII if ascii_only else flags)
+    return _test(compiled, pattern, "".join(sorted(options)))
+
+
+def _test(compiled: re.Pattern[str], pattern: str, options: str) -> Test:
+    search = compiled.search
+    content = (pattern, options)
+
+    def test(value: Any) -> bool:
+        if type(value) is str:
+            return search(value) is not None
+        return TYPES[type(value)] == REGEX and regex_content(value) == content
+
+    return Test(test, sieves.searched(search, test))
+
+
+@lru_cache(maxsize=512)
+def _compile(source: str, flags: int) -> re.Pattern[str]:
+    try:
+        return re.compile(source, flags)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        reason = error.msg if isinstance(error, re.error) else type(error).__name__
+        raise QueryError(f"regular expression is invalid: {reason}", code=51091, code_name="Location51091") from error

@@ -1,0 +1,244 @@
+"""A filter's tree: its shape, compiled once and cached, and the constants bound to it.
+
+The *shape* of a filter is its paths and operators without their operands. A
+`Template` is compiled from a shape; binding operands to it gives conditions,
+and those, with the template's layout, *masks*: functions that say which of a
+list of rows match. $and, $or, $nor and $comment, which stand beside field
+names, are part of the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
+from operator import and_, not_, or_
+from typing import Any, Final, TypeAlias
+
+from nosqlpy._core.query import sieves
+from nosqlpy._core.query.comparison import compile_value
+from nosqlpy._core.query.condition import All, Condition, Not, Test, Whole
+from nosqlpy._core.query.partial import Layout, Row, layout_of, matched_leaves, matched_values
+from nosqlpy._core.query.registry import (
+    Operator,
+    Scope,
+    check_level,
+    compile_operator,
+    find_operator,
+    is_operators,
+    refuse_top_level,
+)
+from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
+from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
+from nosqlpy.errors import QueryError
+
+Mask: TypeAlias = Callable[[Sequence[Row]], list[bool]]
+MaskMaker: TypeAlias = Callable[[Layout], Mask]
+"""Makes the mask of a bound node, when it is first needed: point queries never do."""
+
+Shape: TypeAlias = tuple[Any, ...]
+"""Per entry: a path (plain value), ``(path, operators)``, or ``($and | $or | $nor, shapes)``."""
+
+OPERANDS_MAX: Final = 500
+"""A shape with more operands is compiled but not cached: few repeat, and they are large."""
+
+
+class FieldNode:
+    """A path with a plain value (no `operators`), or with operators."""
+
+    __slots__ = ("operators", "path")
+
+    def __init__(self, path: str, operators: tuple[Operator, ...] | None) -> None:
+        self.path = path
+        self.operators = operators
+
+    def bind(self, operands: Iterator[Any], depth: int) -> list[MaskMaker]:
+        """Return the masks-to-be of this node's conditions, having checked the operands."""
+        operand = next(operands)
+        if self.operators is None:
+            if type(operand) in sieves.PLAIN:  # cannot be wrong: left until a mask is needed
+                return [lambda layout: mask_of(compile_value(operand), layout, self.path)]
+            return [_maker(compile_value(operand), self.path)]
+        return [
+            self._bind_operator(found, value, operand, depth)
+            for found, value in zip(self.operators, operand.values(), strict=True)
+        ]
+
+    def _bind_operator(self, found: Operator, operand: Any, siblings: Mapping[str, Any], depth: int) -> MaskMaker:
+        if found.total and type(operand) in sieves.PLAIN:
+            compile_now = found.compile
+            assert compile_now is not None
+            return lambda layout: mask_of(compile_now(operand), layout, self.path)
+        if found.compile is not None:
+            return _maker(found.compile(operand), self.path)
+        return _maker(compile_operator(found, operand, Scope(self.path, siblings, depth)), self.path)
+
+
+class LogicalNode:
+    """``$or`` or ``$nor`` over the children, each a conjunction of nodes."""
+
+    __slots__ = ("children", "negated")
+
+    def __init__(self, children: list[list[Node]], *, negated: bool) -> None:
+        self.children = children
+        self.negated = negated
+
+    def bind(self, operands: Iterator[Any], depth: int) -> list[MaskMaker]:
+        """Return the one mask-to-be of this node, having checked the operands."""
+        branches = [[maker for node in child for maker in node.bind(operands, depth + 1)] for child in self.children]
+
+        def make(layout: Layout) -> Mask:
+            mask = _any_of([_all_of([maker(layout) for maker in branch]) for branch in branches])
+            return _inverse(mask) if self.negated else mask
+
+        return [make]
+
+
+Node: TypeAlias = FieldNode | LogicalNode
+
+
+class Template:
+    """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
+
+    __slots__ = ("_layout", "nodes", "paths")
+
+    def __init__(self, shape: Shape) -> None:
+        paths: set[str] = set()
+        self.nodes = _nodes(shape, paths)
+        self.paths = frozenset(paths)
+        self._layout: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """How to decode what the filter reads; made when first needed."""
+        if self._layout is None:
+            self._layout = layout_of(self.paths)
+        return self._layout
+
+    def bind(self, operands: Sequence[Any], depth: int) -> list[MaskMaker]:
+        """Return the masks-to-be of all conjuncts, having checked the operands."""
+        pending = iter(operands)
+        return [maker for node in self.nodes for maker in node.bind(pending, depth)]
+
+
+_cached_template = lru_cache(maxsize=512)(Template)
+
+
+def template_of(filter: Mapping[str, Any], depth: int = 1) -> tuple[Template, list[Any]]:
+    """Return the template of a filter's shape, and its operands in the order of the shape.
+
+    Raises:
+        QueryError: The filter is malformed.
+        NotSupportedError: It has an operator that nosqlpy lacks.
+    """
+    operands: list[Any] = []
+    shape = _outline(filter, operands, depth)
+    return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape), operands
+
+
+def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[Mapping[str, Any]]], list[bool]]:
+    """Return the function that says which of some decoded (sub)documents match `filter`."""
+    template, operands = template_of(filter, depth)
+    makers = template.bind(operands, depth)
+    mask: Mask | None = None
+
+    def flags(documents: Iterable[Mapping[str, Any]]) -> list[bool]:
+        nonlocal mask
+        layout = template.layout
+        if mask is None:
+            mask = _all_of([maker(layout) for maker in makers])
+        return mask(list(map(layout.row, documents)))
+
+    return flags
+
+
+def _outline(filter: Any, operands: list[Any], depth: int) -> Shape:
+    """Return the shape of `filter`, and append its operands."""
+    check_level(depth)
+    shape: list[Any] = []
+    for name, value in filter.items():
+        if not isinstance(name, str):
+            raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
+        if name[:1] == "$" and name not in DBREF_FIELDS:
+            if name != "$comment":
+                shape.append((name, _branches(name, value, operands, depth)))
+        elif type(value) not in sieves.PLAIN and is_operators(value):
+            shape.append((name, tuple(value)))
+            operands.append(value)
+        else:
+            shape.append(name)
+            operands.append(value)
+    return tuple(shape)
+
+
+def _branches(name: str, value: Any, operands: list[Any], depth: int) -> Shape:
+    if name not in ("$and", "$or", "$nor"):
+        refuse_top_level(name)
+    if TYPES[type(value)] != ARRAY or not value:
+        raise QueryError(f"{name} must be an array that is not empty")
+    for item in value:
+        if TYPES[type(item)] != OBJECT:
+            raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
+    return tuple([_outline(as_mapping(item), operands, depth + 1) for item in value])
+
+
+def _nodes(shape: Shape, paths: set[str]) -> list[Node]:
+    nodes: list[Node] = []
+    for entry in shape:
+        name: str = entry if isinstance(entry, str) else entry[0]
+        rest: Any = None if isinstance(entry, str) else entry[1]
+        if name in ("$and", "$or", "$nor"):
+            if name == "$and" or (name == "$or" and len(rest) == 1):  # a conjunction: its parts stand for themselves
+                nodes.extend(node for child in rest for node in _nodes(child, paths))
+            else:
+                nodes.append(LogicalNode([_nodes(child, paths) for child in rest], negated=name == "$nor"))
+            continue
+        parse_path(name, empty_parts=True)
+        paths.add(name)
+        nodes.append(FieldNode(name, None if rest is None else tuple(find_operator(part, name) for part in rest)))
+    return nodes
+
+
+def _maker(condition: Condition, path: str) -> MaskMaker:
+    return lambda layout: mask_of(condition, layout, path)
+
+
+def mask_of(condition: Condition, layout: Layout, path: str) -> Mask:
+    """Return the mask of a condition on the values of `path`."""
+    if isinstance(condition, Not):
+        return _inverse(mask_of(condition.condition, layout, path))
+    if isinstance(condition, All):
+        return _all_of([mask_of(part, layout, path) for part in condition.conditions])
+    if isinstance(condition, Whole):
+        sieve = condition.sieve or sieves.each(sieves.whole_value(condition.test))
+        column = layout.column(path, matched_leaves)
+    else:
+        assert isinstance(condition, Test)
+        sieve = condition.sieve or sieves.each(sieves.any_value(condition.test))
+        column = layout.column(path, matched_values)
+    return lambda rows: sieve(column(rows))
+
+
+def _inverse(mask: Mask) -> Mask:
+    return lambda rows: list(map(not_, mask(rows)))
+
+
+def _all_of(masks: list[Mask]) -> Mask:
+    if len(masks) == 1:
+        return masks[0]
+    return lambda rows: _combined(and_, masks, rows, start=True)
+
+
+def _any_of(masks: list[Mask]) -> Mask:
+    if len(masks) == 1:
+        return masks[0]
+    return lambda rows: _combined(or_, masks, rows, start=False)
+
+
+def _combined(
+    combine: Callable[[bool, bool], bool], masks: list[Mask], rows: Sequence[Row], *, start: bool
+) -> list[bool]:
+    flags = list(repeat(start, len(rows)))
+    for mask in masks:
+        flags = list(map(combine, flags, mask(rows)))
+    return flags

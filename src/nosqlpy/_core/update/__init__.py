@@ -1,0 +1,1 @@
+"""Updates: what the user writes to a function from document to document."""

@@ -1,0 +1,193 @@
+"""Updates to updaters: what the user writes to a function from document to document.
+
+Manual: tutorial/update-documents. An update's operands are checked once; its
+steps then run in the order in which MongoDB applies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+# Importing these registers their operators.
+from nosqlpy._core.update import arithmetic as _arithmetic
+from nosqlpy._core.update import arrays as _arrays
+from nosqlpy._core.update import fields as _fields
+from nosqlpy._core.update.paths import UpdatePath, sort_key
+from nosqlpy._core.update.registry import Step, check_operator, compile_step
+from nosqlpy._core.values.codec import copy_value, encode_value
+from nosqlpy._core.values.order import equal
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.aliases import Document, Update
+from nosqlpy.errors import NotSupportedError, QueryError, WriteError
+
+OPERATOR_MODULES = (_arithmetic, _arrays, _fields)
+
+
+class Updater(Protocol):
+    """Changes documents; made by `compile_update` or `compile_replacement`. May be shared by threads."""
+
+    def apply(self, document: Document) -> Document:
+        """Return the updated document; the argument is the updater's to alter.
+
+        Raises:
+            WriteError: The update is impossible on this document; `details` has its ``_id``.
+        """
+        ...
+
+    def insert(self, seed: Document) -> Document:
+        """Return the document that an upsert inserts; `seed` is what the filter asks for, and may be altered."""
+        ...
+
+
+class OperatorUpdater:
+    """Changes fields of documents by operators."""
+
+    __slots__ = ("_dollar", "_on_insert", "_on_update", "_touches_id")
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._on_insert = [step.run for step in steps]
+        self._on_update = [step.run for step in steps if step.on_update]
+        self._touches_id = any(claim.parts[0] == "_id" for step in steps for claim in step.claims)
+        self._dollar = next(
+            (step.path for step in steps if step.creates and step.on_update and step.path.text[0] == "$"), None
+        )
+
+    def apply(self, document: Document) -> Document:
+        """Return the updated document."""
+        try:
+            if self._touches_id:
+                self._apply_guarded(document)
+            else:
+                for run in self._on_update:
+                    run(document)
+        except WriteError as error:
+            error.details = {**error.details, "_id": document.get("_id")}
+            raise
+        if self._dollar is not None:
+            _refuse_dollar(self._dollar)
+        return document
+
+    def insert(self, seed: Document) -> Document:
+        """Return the document that an upsert inserts."""
+        identity = _fingerprint(seed) if self._touches_id else None
+        for run in self._on_insert:
+            run(seed)
+        if identity is not None and _fingerprint(seed) != identity:
+            raise _immutable_id()
+        return seed
+
+    def _apply_guarded(self, document: Document) -> None:
+        identity = _fingerprint(document)
+        for run in self._on_update:
+            run(document)
+        if _fingerprint(document) != identity:
+            raise _immutable_id()
+
+
+class Replacer:
+    """Replaces whole documents, all but their ``_id``."""
+
+    __slots__ = ("_fields", "_id")
+
+    def __init__(self, replacement: Document) -> None:
+        self._fields = replacement
+        self._id = replacement.pop("_id", MISSING)
+
+    def apply(self, document: Document) -> Document:
+        """Return the replacement with the document's ``_id``."""
+        return self._replace(document.get("_id", MISSING))
+
+    def insert(self, seed: Document) -> Document:
+        """Return the replacement with the ``_id`` that the filter asks for; its other values do not count."""
+        return self._replace(seed.get("_id", MISSING))
+
+    def _replace(self, identity: Any) -> Document:
+        if self._id is not MISSING:
+            if identity is not MISSING and not equal(identity, self._id):
+                raise _immutable_id()
+            identity = self._id
+        return dict(self._fields) if identity is MISSING else {"_id": identity, **self._fields}
+
+
+def compile_update(
+    update: Update, *, now: datetime | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
+) -> Updater:
+    """Return the updater of a document of operators; `now` is what $currentDate sets.
+
+    Raises:
+        QueryError: The update is malformed, as MongoDB's codes say how.
+        NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
+        DocumentError: An operand cannot be stored.
+    """
+    if array_filters is not None:
+        raise NotSupportedError("array_filters is not supported")
+    if isinstance(update, list | tuple):
+        raise NotSupportedError("an update by a pipeline (a list of stages) is not supported")
+    if not isinstance(update, Mapping):
+        message = f"an update is a document of operators, not {type(update).__name__}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    if not str(next(iter(update), "")).startswith("$"):
+        message = "an update needs operators such as $set; to replace whole documents use replace_one"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    steps: list[Step] = []
+    for name, fields in update.items():
+        check_operator(name)
+        if not isinstance(fields, Mapping):
+            message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
+            raise QueryError(message, code=9, code_name="FailedToParse")
+        steps += [compile_step(name, path, operand, now) for path, operand in fields.items()]
+    if len(steps) > 1:
+        _check_conflicts(steps)
+        steps.sort(key=lambda step: sort_key(step.path))
+    return OperatorUpdater(steps)
+
+
+def compile_replacement(document: Mapping[str, Any]) -> Updater:
+    """Return the updater that puts `document` in the place of another, which keeps its ``_id``.
+
+    Raises:
+        QueryError: It is no document, or has a field that begins with ``$``.
+        DocumentError: It has a value that cannot be stored.
+    """
+    if not isinstance(document, Mapping):
+        message = f"a replacement is a document, not {type(document).__name__}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    replacement: Document = copy_value(document)
+    for name in replacement:
+        if name.startswith("$"):
+            message = f"field {name!r} of a replacement begins with '$'; to use operators call update_one"
+            raise QueryError(message, code=52, code_name="DollarPrefixedFieldName")
+    return Replacer(replacement)
+
+
+def _check_conflicts(steps: list[Step]) -> None:
+    """Refuse two steps that touch one path, or one path and a part of it."""
+    ends: set[tuple[str, ...]] = set()
+    inner: set[tuple[str, ...]] = set()
+    for step in steps:
+        for path in step.claims:
+            prefixes = [path.parts[:size] for size in range(1, len(path.parts))]
+            at = next((prefix for prefix in prefixes if prefix in ends), None)
+            if at is None and (path.parts in ends or path.parts in inner):
+                at = path.parts
+            if at is not None:
+                message = f"updating the path {path.text!r} would create a conflict at {'.'.join(at)!r}"
+                raise QueryError(message, code=40, code_name="ConflictingUpdateOperators")
+            ends.add(path.parts)
+            inner.update(prefixes)
+
+
+def _fingerprint(document: Document) -> bytes | None:
+    """Return what tells whether the ``_id`` is the same to the last bit; None if there is none."""
+    return encode_value(document["_id"]) if "_id" in document else None
+
+
+def _immutable_id() -> WriteError:
+    return WriteError("the update would change the immutable field '_id'", code=66, code_name="ImmutableField")
+
+
+def _refuse_dollar(path: UpdatePath) -> None:
+    message = f"field {path.parts[0]!r}: the name of a field that an update sets cannot begin with '$'"
+    raise WriteError(message, code=52, code_name="DollarPrefixedFieldName")

@@ -1,0 +1,175 @@
+"""Update paths: how an update walks into a document, creates what is missing, and where new fields go.
+
+All walking is here. The rules are those of the server's update tree
+(src/mongo/db/update/update_object_node.cpp and path_support.cpp): unlike a
+filter's path, an update's path goes one way only; a part that is a number is
+a position in an array and a name in a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from nosqlpy._core.values.types import MISSING, TYPE_NAMES, type_number
+from nosqlpy.errors import NotSupportedError, QueryError, WriteError
+
+PADDING_MAX: Final = 1_500_000
+"""Nulls that one update may put into an array before a new element."""
+
+REMOVED: Final = object()
+"""What a modifier's `change` returns to remove the value; in an array a null takes its place."""
+
+_NAMES: Final = {number: name for name, number in TYPE_NAMES.items()}
+
+
+class UpdatePath(msgspec.Struct, frozen=True):
+    """A parsed path of an update: its parts, and for each the position that it is in an array, if it is a number."""
+
+    text: str
+    parts: tuple[str, ...]
+    positions: tuple[int | None, ...]
+
+
+class Modifier(msgspec.Struct, frozen=True):
+    """What an operator does at the end of a path.
+
+    `change` returns the new value for an existing one, which it may alter in
+    place; `create` the value for a missing one, and is None where nothing is
+    created. A `lenient` modifier takes a path that leads into a scalar for a
+    missing field.
+    """
+
+    change: Callable[[Any], Any]
+    create: Callable[[], Any] | None = None
+    lenient: bool = False
+
+
+@lru_cache(maxsize=4096)
+def parse_update_path(text: Any, operator: str) -> UpdatePath:
+    """Return the parsed path that stands under `operator`; parsing is cached.
+
+    Raises:
+        QueryError: A part is empty, or the path begins with a positional part.
+        NotSupportedError: A part is positional: ``$``, ``$[]`` or ``$[id]``.
+    """
+    if not isinstance(text, str):
+        message = f"{operator} names fields by str, not {type(text).__name__}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    parts = tuple(text.split("."))
+    for index, part in enumerate(parts):
+        if not part:
+            message = f"{operator}: the path {text!r} has an empty part"
+            raise QueryError(message, code=56, code_name="EmptyFieldName")
+        if part == "$" or (part.startswith("$[") and part.endswith("]")):
+            if index == 0:
+                raise QueryError(
+                    f"{operator}: the path {text!r} begins with the positional {part}, which follows an array"
+                )
+            raise NotSupportedError(f"the positional {part} in the path {text!r} under {operator} is not supported")
+    positions = tuple(int(part) if part.isascii() and part.isdigit() else None for part in parts)
+    return UpdatePath(text, parts, positions)
+
+
+def sort_key(path: UpdatePath) -> list[tuple[int, int, str]]:
+    """Return a key that sorts paths as MongoDB applies them, which is the order in which it adds new fields.
+
+    Parts sort as text, but numbers by length first (``cmpPathsAndArrayIndexes``).
+    """
+    return [
+        (1, len(part), part) if "1" <= part[0] <= "9" else (2 if part[0] > "9" else 0, 0, part) for part in path.parts
+    ]
+
+
+def type_name(value: Any) -> str:
+    """Return MongoDB's name of the type of a document's value."""
+    return _NAMES[type_number(value)]
+
+
+def modify(document: dict[str, Any], path: UpdatePath, modifier: Modifier) -> None:
+    """Apply `modifier` at the end of `path`, in place.
+
+    Raises:
+        WriteError: The path leads into a value that has no fields, or needs an array padded too far.
+    """
+    container: Any = document
+    last = len(path.parts) - 1
+    for depth, part in enumerate(path.parts):
+        kind = type(container)
+        position = path.positions[depth]
+        if kind is dict:
+            child = container.get(part, MISSING)
+        elif kind is list and position is not None:
+            child = container[position] if position < len(container) else MISSING
+        elif modifier.lenient:
+            return
+        else:
+            _refuse_to_traverse(container, path, depth)
+        if child is MISSING:
+            if modifier.create is not None:
+                _create(container, path, depth, modifier.create())
+            return
+        if depth < last:
+            container = child
+        elif kind is dict:
+            _change_field(container, part, child, modifier)
+        else:
+            changed = modifier.change(child)
+            container[position] = None if changed is REMOVED else changed
+
+
+def _change_field(container: dict[str, Any], name: str, value: Any, modifier: Modifier) -> None:
+    changed = modifier.change(value)
+    if changed is REMOVED:
+        del container[name]
+    else:
+        container[name] = changed
+
+
+def _create(container: Any, path: UpdatePath, depth: int, value: Any) -> None:
+    """Put `value` under `container`, wrapped in documents for the parts that follow `depth`."""
+    for part in reversed(path.parts[depth + 1 :]):
+        value = {part: value}
+    if type(container) is dict:
+        container[path.parts[depth]] = value
+        return
+    position = path.positions[depth]
+    assert position is not None, "a name in an array was refused before"
+    padding = position - len(container)
+    if padding > PADDING_MAX:
+        message = f"cannot create {path.text!r}: an array is not padded with more than {PADDING_MAX} nulls"
+        raise WriteError(message, code=34, code_name="CannotBackfillArray")
+    container.extend([None] * padding)
+    container.append(value)
+
+
+def _refuse_to_traverse(container: Any, path: UpdatePath, depth: int) -> NoReturn:
+    parent = ".".join(path.parts[:depth])
+    message = f"cannot reach {path.parts[depth]!r} of {path.text!r}: {parent!r} is of type {type_name(container)}"
+    raise WriteError(message, code=28, code_name="PathNotViable")
+
+
+def find(document: dict[str, Any], path: UpdatePath) -> tuple[Any, bool]:
+    """Return the value at `path`, MISSING if there is none, and whether the way to it leads through an array.
+
+    Raises:
+        WriteError: The path leads into a value that has no fields.
+    """
+    value: Any = document
+    through_array = False
+    for depth, part in enumerate(path.parts):
+        position = path.positions[depth]
+        if type(value) is dict:
+            child = value.get(part, MISSING)
+        elif type(value) is list and position is not None:
+            through_array = True
+            child = value[position] if position < len(value) else MISSING
+        else:
+            _refuse_to_traverse(value, path, depth)
+        if child is MISSING:
+            return MISSING, through_array
+        value = child
+    return value, through_array

@@ -1,0 +1,1 @@
+"""Values: their total order, equality keys, dotted paths and the document codec."""

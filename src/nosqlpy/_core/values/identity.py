@@ -1,0 +1,77 @@
+"""The ``_id`` of a document: what it may be, and its place at the head of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from nosqlpy._core.values.check import is_plain_scalar
+from nosqlpy._core.values.storable import storable
+from nosqlpy._core.values.types import ARRAY, NULL, OBJECT, REGEX, TYPES, as_mapping
+from nosqlpy.errors import DocumentError
+
+_ID = itemgetter("_id")
+_REFUSED = {ARRAY: "an array", REGEX: "a regular expression", NULL: "null"}
+
+
+def with_id(document: Mapping[str, Any], make_id: Callable[[], Any]) -> Mapping[str, Any]:
+    """Return `document` with ``_id`` as its first field, generated if it has none.
+
+    The argument is returned if it is so already, and never changed.
+    """
+    if type(document) is not dict and not isinstance(document, Mapping):
+        raise DocumentError(f"a document is a mapping with str keys, not {type(document).__name__}")
+    for first in document:
+        if first == "_id":
+            return document
+        break
+    if "_id" in document:
+        return {"_id": document["_id"], **document}
+    return {"_id": make_id(), **document}
+
+
+def with_ids(
+    documents: Sequence[Mapping[str, Any]], make_id: Callable[[], Any]
+) -> tuple[Sequence[Mapping[str, Any]], list[Any]]:
+    """Return all `documents` as `with_id` does, and their ids, checked.
+
+    A batch whose documents all begin with an ``_id`` that is a str or an int, nearly
+    every one, is told by a few calls for all of them.
+    """
+    if set(map(type, documents)) == {dict} and all(documents) and set(map(next, map(iter, documents))) == {"_id"}:  # type: ignore[arg-type]  # dicts are iterable
+        ids = list(map(_ID, documents))
+        if {str, int}.issuperset(map(type, ids)):
+            return documents, ids
+    documents = [with_id(document, make_id) for document in documents]
+    ids = list(map(_ID, documents))
+    for id in ids:
+        check_id(id)
+    return documents, ids
+
+
+def check_id(value: Any) -> None:
+    """Refuse a value that may not be an ``_id``: an array, a regular expression, null, or what cannot be stored.
+
+    Raises:
+        DocumentError: With MongoDB's code 53 (InvalidIdField), or 52 for a document with a ``$`` field.
+    """
+    if value is not None and is_plain_scalar(value):
+        return
+    storable(value, "_id")
+    bracket = TYPES[type(value)]
+    if bracket in _REFUSED:
+        raise DocumentError(f"_id cannot be {_REFUSED[bracket]}", code=53, code_name="InvalidIdField")
+    if bracket == OBJECT:
+        _check_fields(as_mapping(value))
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Refuse ``$`` fields but a DBRef's: ``$ref``, a str, then ``$id`` (BSONObj::storageValidEmbedded)."""
+    names = list(fields)
+    rest = names[2:] if names[:2] == ["$ref", "$id"] and type(fields["$ref"]) is str else names
+    for name in rest:
+        if name.startswith("$"):
+            raise DocumentError(
+                f"_id.{name}: a field of an _id cannot begin with '$'", code=52, code_name="DollarPrefixedFieldName"
+            )

@@ -1,0 +1,151 @@
+"""What both faces' cursors are: a find that is compiled, can still be changed, and runs once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Generic, NoReturn, Self, TypeVar
+
+import msgspec
+
+from nosqlpy._core.engine.reads import Decode, Execution, Query, compile_query, decoder
+from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
+from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
+from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
+
+T = TypeVar("T")
+
+
+class FindOptions(msgspec.Struct, frozen=True):
+    """The arguments of a find, as the user gave them."""
+
+    filter: Filter | None = None
+    projection: Projection | None = None
+    sort: SortSpec | None = None
+    skip: int = 0
+    limit: int = 0
+    hint: str | IndexKeys | None = None
+
+    def compile(self) -> Query:
+        """Return the compiled query."""
+        return compile_query(self.filter, self.projection, self.sort, self.skip, self.limit, self.hint)
+
+
+def decode_with(query: Query, codec: TypeCodec[Any], kind: Any) -> Decode[Any]:
+    """Return the function from stored bytes to what the caller gets.
+
+    A projection alone gives plain dicts, since a part of a document is no whole object of its collection's type.
+    """
+    if kind is not None:
+        codec = codec_for(kind)
+    elif query.projection is not None:
+        codec = PLAIN
+    if query.projection is None:
+        return codec.decode
+    shape, convert = decoder(query.projection), codec.convert
+    return shape if codec is PLAIN else lambda data: convert(shape(data))
+
+
+class CursorBase(Generic[T]):
+    """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
+
+    def __init__(self, backend: Any, name: str, options: FindOptions, codec: TypeCodec[Any], kind: Any = None) -> None:
+        self._backend = backend
+        self._name = name
+        self._codec = codec
+        self._kind = kind
+        self._options = options
+        self._query = options.compile()
+        self._decode: Decode[T] = decode_with(self._query, codec, kind)
+        self._steps: Iterator[list[T]] | None = None
+        self._batch: deque[T] = deque()
+        self._closed = False
+
+    def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
+        """Order the documents: ``"age", -1``, ``"-age"``, ``[("age", -1)]`` or ``{"age": -1}``."""
+        pairs = [(key, direction)] if isinstance(key, str) and direction != 1 else key
+        return self._change(sort=pairs)
+
+    def skip(self, n: int, /) -> Self:
+        """Leave out the first `n` documents."""
+        return self._change(skip=n)
+
+    def limit(self, n: int, /) -> Self:
+        """End after `n` documents; 0 means all."""
+        return self._change(limit=n)
+
+    def project(self, projection: Projection, /) -> Self:
+        """Return only some fields of each document, as plain dicts."""
+        return self._change(projection=projection)
+
+    def hint(self, index: str | IndexKeys, /) -> Self:
+        """Use this index, named or by its keys; ``"$natural"`` means none."""
+        return self._change(hint=index)
+
+    def clone(self) -> Self:
+        """Return a new cursor for the same find, not started."""
+        return type(self)(self._backend, self._name, self._options, self._codec, self._kind)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the cursor may have more documents."""
+        return not self._closed
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a cursor is neither true nor false: use first(), to_list() or exists()")
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={value!r}" for name, value in msgspec.structs.asdict(self._options).items() if value]
+        return f"<{type(self).__name__} {self._name}.find({', '.join(shown)})>"
+
+    def _change(self, **changes: Any) -> Self:
+        if self._steps is not None or self._closed:
+            raise InvalidOperation("the cursor has started; change a clone() of it")
+        options = msgspec.structs.replace(self._options, **changes)
+        self._query = options.compile()
+        self._options = options
+        self._decode = decode_with(self._query, self._codec, self._kind)
+        return self
+
+    def _start(self, execution: Execution[T]) -> Iterator[list[T]]:
+        self._steps = execution.steps()
+        return self._steps
+
+    def _check_open(self) -> None:
+        if self._closed and self._steps is None:
+            raise ClosedError("the cursor is closed; find again, or rewind() it")
+
+    def _reset(self, *, closed: bool) -> None:
+        """Forget the iteration; a `closed` cursor then yields nothing more."""
+        self._steps = None
+        self._batch.clear()
+        self._closed = closed
+
+
+def match(filter: Filter) -> Query:
+    """Return the compiled filter of a write.
+
+    Raises:
+        QueryError: It is no mapping, or cannot be understood.
+    """
+    return compile_query(require_filter(filter))
+
+
+def require_filter(filter: Any) -> Filter:
+    """Return `filter`, which must be a mapping: a write to everything is asked for by ``{}``."""
+    if not hasattr(filter, "keys"):
+        raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
+    return filter  # type: ignore[no-any-return]
+
+
+def one(
+    filter: Any,
+    projection: Projection | None,
+    sort: SortSpec | None,
+    skip: int,
+    codec: TypeCodec[Any],
+) -> tuple[Query, Decode[Any]]:
+    """Return the compiled query and the decoder of a find_one; a `filter` that is no mapping is an ``_id``, as in pymongo."""
+    by_id = filter is not None and not hasattr(filter, "keys")
+    query = compile_query({"_id": {"$eq": filter}} if by_id else filter, projection, sort, skip, 1)
+    return query, decode_with(query, codec, None)

@@ -1,0 +1,354 @@
+"""An open database: one engine, one storage and one lock, shared by every client of this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+
+from nosqlpy._core.engine import compaction
+from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
+from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
+from nosqlpy._core.engine.recovery import RecoveryReport, recover
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.engine.verification import verify
+from nosqlpy._io.appender import Appender
+from nosqlpy._io.driver import drive, storage_error
+from nosqlpy._io.options import Options
+from nosqlpy._io.storage.port import Storage
+from nosqlpy._io.syncer import Syncer
+from nosqlpy.aliases import Document, Durability
+from nosqlpy.errors import ClosedError, StorageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = logging.getLogger("nosqlpy.storage")
+
+
+class Database:
+    """Orders plans, appends, applies and syncs. It holds no rule about documents.
+
+    `lock` is held by whoever plans, appends and applies; readers do not take it.
+    """
+
+    def __init__(self, storage: Storage, options: Options) -> None:
+        self.storage = storage
+        self.options = options
+        self.lock = threading.Lock()
+        self.closed = False
+        self.engine, self.report = self._recover()
+        self.engine.document_size_max = options.max_document_size
+        self._segment_size = options.segment_size
+        self._appender = Appender(storage)
+        self._pending: Change[Any] | None = None
+        self._marked_open = not self.report.clean or options.read_only
+        self._group = GroupCommit(self.engine.tail.end.lsn)
+        self._synced = threading.Condition()
+        self._wakers: list[Callable[[], None]] = []
+        self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
+        self._compacting = threading.Lock()
+
+    def _recover(self) -> tuple[Engine, RecoveryReport]:
+        options = self.options
+        try:
+            self.storage.lock(shared=options.read_only, timeout_s=options.lock_timeout)
+            recovered = drive(recover(read_only=options.read_only, create=options.create), self.storage)
+        except OSError as error:
+            self.storage.close()
+            raise storage_error(error, "the database cannot be opened") from error
+        except BaseException:
+            self.storage.close()
+            raise
+        return recovered.engine, recovered.report
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def view(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds in a state between two writes, without keeping writers out."""
+        engine = self.engine
+        while True:
+            begun = engine.begun
+            if begun == engine.applied:
+                result = read(engine, *args, **kwargs)
+                if engine.begun == begun:
+                    return result
+            else:  # a write on another thread is being applied, or was interrupted
+                with self.lock:
+                    self._settle()
+
+    # ── writing ──────────────────────────────────────────────────────────────────
+
+    def commit(
+        self,
+        durability: Durability,
+        plan: Callable[Concatenate[Engine, P], Change[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[R, int | None]:
+        """Plan, append and apply one write; return its result and, where it must still be synced, its LSN.
+
+        The caller holds the lock.
+        """
+        self._settle()
+        change = plan(self.engine, *args, **kwargs)
+        return change.result, self.log(durability, change)
+
+    def step(self, durability: Durability, steps: Iterator[Change[Any] | None]) -> int | None:
+        """Log and apply the next change of a write in several steps; return as `log`. The caller holds the lock."""
+        self._settle()
+        change = next(steps, None)
+        return None if change is None else self.log(durability, change)
+
+    def log(self, durability: Durability, change: Change[Any]) -> int | None:
+        """Append and apply one planned change; return its LSN where it must still be synced. The caller holds the lock."""
+        if not change.data:
+            return None
+        self._mark_open()
+        buffered = durability == "fast"
+        self._pending = change
+        try:
+            self._appender.append(self.engine.tail.name, change.start.size, change.data, buffered=buffered)
+        except OSError as error:
+            self._pending = None
+            self._roll_back(change.start.size, error)
+        self.engine.apply(change)
+        self._pending = None
+        self._group.appended = change.end.lsn
+        if change.end.size >= self._segment_size:
+            self._rotate()
+        if durability == "durable":
+            return change.end.lsn
+        self._syncer.appended(buffered=buffered)
+        return None
+
+    def _roll_back(self, start: int, error: OSError) -> None:
+        """Undo a refused append; raise what the caller is told."""
+        try:
+            self._appender.roll_back(self.engine.tail.name, start)
+        except OSError as second:
+            self.engine.fail(second)
+        raise storage_error(error, "the write was refused") from error
+
+    def _settle(self) -> None:
+        """Finish or undo a write that an exception interrupted between its append and its end."""
+        change = self._pending
+        if change is None:
+            return
+        try:
+            appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
+        except OSError as error:
+            self.engine.fail(error)
+            raise storage_error(error, "an interrupted write cannot be undone") from error
+        if appended:
+            self.engine.apply(change)
+            self._group.appended = change.end.lsn
+            self._syncer.appended(buffered=True)
+        else:
+            self.engine.begun = self.engine.applied
+        self._pending = None
+
+    def _mark_open(self) -> None:
+        """Before the first append: from now on the manifest cannot say where the log ends."""
+        if not self._marked_open:
+            self._run("the database cannot be written", mark(self.engine, clean=False))
+            self._marked_open = True
+
+    def _rotate(self) -> None:
+        """Start another segment. A disk that has no room for it leaves the old one in use: the write is done."""
+        try:
+            self._flush_locked()
+            self._run("a new segment cannot be made", rotate(self.engine))
+        except StorageError as error:
+            log.warning("%s", error)
+            self._segment_size *= 2
+
+    def _run(self, doing: str, procedure: Procedure[R]) -> R:
+        """Carry out a procedure that changes which files make up the database. The caller holds the lock."""
+        try:
+            return drive(procedure, self.storage)
+        except OSError as error:
+            raise storage_error(error, doing) from error
+        except StorageError as error:
+            if isinstance(error, InDoubtError):
+                self.engine.fail(error)
+            raise
+        except BaseException as error:
+            # interrupted between a step and the note of it: only the files know
+            self.engine.fail(error)
+            raise
+
+    # ── syncing ──────────────────────────────────────────────────────────────────
+
+    def wait_durable(self, lsn: int) -> None:
+        """Return when frame `lsn` is durable; sync, for everyone who waits, if nobody else does.
+
+        Raises:
+            StorageError: A sync failed; the database must be reopened.
+        """
+        while (verdict := self.join_sync(lsn)) is not Verdict.DONE:
+            if verdict is Verdict.SYNC:
+                self.sync_begun()
+            else:
+                with self._synced:
+                    self._synced.wait_for(lambda: self._group.verdict(lsn) is not Verdict.WAIT)
+
+    def join_sync(self, lsn: int, wake: Callable[[], None] | None = None) -> Verdict:
+        """Say what a writer waiting for `lsn` does next; ``SYNC`` makes it the one who must call `sync_begun`.
+
+        `wake` is called, on any thread, when the sync that the writer is told to wait for has ended.
+        """
+        with self._synced:
+            verdict = self._group.verdict(lsn)
+            if verdict is Verdict.SYNC:
+                self._group.begin()
+            elif verdict is Verdict.WAIT and wake is not None:
+                self._wakers.append(wake)
+            return verdict
+
+    def sync_begun(self) -> None:
+        """Sync the log, after `join_sync` said ``SYNC``, and wake everyone who waits for it.
+
+        A sync that the system refuses is never tried again: it may have dropped what it
+        could not write, and would then report success.
+        """
+        try:
+            with self.lock:
+                self._settle()
+                self._flush_locked()
+                tail, end = self.engine.tail, self.engine.tail.end
+            try:
+                self.storage.sync(tail.name)
+            except OSError as error:
+                self._group.fail(error)
+                self.engine.fail(error)
+                raise storage_error(error, "the log cannot be synced") from error
+            tail.synced_upto = end.size
+            self._group.done(end.lsn)
+        finally:
+            self.sync_ended()
+
+    def sync_ended(self) -> None:
+        """Let those who wait for the sync under way look again: it has ended, or never began."""
+        with self._synced:
+            self._group.end()
+            wakers, self._wakers = self._wakers, []
+            self._synced.notify_all()
+        for wake in wakers:
+            wake()
+
+    @property
+    def appended(self) -> int:
+        """The LSN of the last frame that was appended."""
+        return self._group.appended
+
+    def sync(self) -> None:
+        """Return when everything that was written before the call is durable."""
+        self.wait_durable(self._group.appended)
+
+    def _sync_in_background(self) -> None:
+        try:
+            if not self.closed:
+                self.sync()
+        except Exception as error:  # noqa: BLE001 - on a thread of its own: the next write reports it
+            log.error("the background sync failed: %s", error)
+
+    def flush(self) -> None:
+        """Hand what ``fast`` has buffered to the system.
+
+        Raises:
+            StorageError: The system refused; the buffer is kept, and the next flush tries again.
+        """
+        with self.lock:
+            self._settle()
+            self._flush_locked()
+
+    def _flush_in_background(self) -> None:
+        try:
+            if not self.closed:
+                self.flush()
+        except Exception as error:  # noqa: BLE001 - on a thread of its own: the next write meets it again
+            log.error("the buffer could not be written: %s", error)
+
+    def _flush_locked(self) -> None:
+        end = self.engine.tail.end.size
+        try:
+            self._appender.flush(self.engine.tail.name, end)
+        except OSError as error:
+            self._roll_back(end, error)
+
+    # ── the whole database ───────────────────────────────────────────────────────
+
+    def compact(self) -> Document:
+        """Merge the log into one segment without what is dead; return what that did.
+
+        Writers are kept out while it begins and while it is published, not while the
+        segment is written. One compaction runs at a time.
+        """
+        with self._compacting:
+            with self.lock:
+                self._settle()
+                self._mark_open()
+                self._flush_locked()
+                moment = self._run("compaction cannot begin", compaction.begin(self.engine))
+            try:
+                base = drive(compaction.write_base(moment), self.storage)
+            except BaseException as error:
+                drive(compaction.abandon(moment), self.storage)
+                if isinstance(error, OSError):
+                    raise storage_error(error, "compaction was given up") from error
+                raise
+            with self.lock:
+                return self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
+
+    def verify(self) -> Document:
+        """Return the report of a check of every byte on disk and every document in memory.
+
+        Raises:
+            CorruptionError: Something is not what was written.
+        """
+        with self.lock:
+            self._settle()
+            self._flush_locked()
+            try:
+                return drive(verify(self.engine, files=self.options.path is not None), self.storage)
+            except OSError as error:
+                raise storage_error(error, "the database cannot be read") from error
+
+    def stats(self) -> Document:
+        """Return the engine's statistics, and what opening found."""
+        return self.view(Engine.stats) | {"recovery": msgspec.structs.asdict(self.report)}
+
+    def close(self) -> None:
+        """Make everything durable, say where the log ends, and let go of the directory. Closing again does nothing."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            self._syncer.stop()
+            try:
+                if not self.engine.failed:
+                    self._close_log()
+            finally:
+                self.engine.fail(ClosedError("the database is closed; open it again"))
+                self.storage.close()
+
+    def _close_log(self) -> None:
+        self._settle()
+        self._flush_locked()
+        if self._marked_open and not self.engine.read_only:
+            self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
+
+    def abandon(self) -> None:
+        """In a forked process: refuse every use, and leave the parent's files alone."""
+        self.closed = True
+        self.lock = threading.Lock()
+        self._syncer.stop()
+        self.engine.fail(
+            ClosedError("this client was opened before the process forked; open one of its own in the new process")
+        )
+        self.storage.close()

@@ -1,0 +1,55 @@
+"""The driver of cold procedures: it takes the steps that the core asks for, and decides nothing."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, TypeVar
+
+import msgspec
+
+from nosqlpy._core.engine import effects
+from nosqlpy._io.storage.port import Storage
+from nosqlpy.errors import ReadOnlyError, StorageError
+
+R = TypeVar("R")
+
+_VERBS: dict[type[msgspec.Struct], str] = {
+    effects.ListFiles: "list_files",
+    effects.ReadFile: "read_file",
+    effects.WriteFile: "write_file",
+    effects.Append: "append",
+    effects.Sync: "sync",
+    effects.SyncDirectory: "sync_directory",
+    effects.Replace: "replace",
+    effects.Remove: "remove",
+    effects.RandomBytes: "random_bytes",
+}
+
+
+def drive(procedure: effects.Procedure[R], storage: Storage) -> R:
+    """Carry out the effects of `procedure`; return its result.
+
+    Raises:
+        OSError: The system refused an effect, and the procedure had no answer to that.
+    """
+    resume: Any = procedure.send
+    value: Any = None
+    while True:
+        try:
+            effect = resume(value)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            value = getattr(storage, _VERBS[type(effect)])(*msgspec.structs.astuple(effect))
+            resume = procedure.send
+        except OSError as error:
+            resume, value = procedure.throw, error
+
+
+def storage_error(error: OSError, doing: str) -> StorageError:
+    """Return the error that says what the system refused, and what to do about it."""
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ReadOnlyError(f"{doing}: {error.strerror}; open the database with read_only=True, or make it writable")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"{doing}: the disk is full; nothing was changed: free some space and try again")
+    return StorageError(f"{doing}: {error}")

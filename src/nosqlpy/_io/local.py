@@ -1,0 +1,156 @@
+"""The blocking backend: runs the engine in this process, on the calling thread."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._io import registry
+from nosqlpy._io.database import Database
+from nosqlpy._io.options import Options, check_durability
+from nosqlpy.aliases import Durability
+from nosqlpy.errors import ClosedError, ReadOnlyError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Steps = Generator[Change[Any] | None, None, R]
+
+
+class Backend:
+    """What both backends are: a database that is opened by its first use, and let go of once.
+
+    A client that is garbage-collected, or still open when the process ends, lets go by itself.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._database: Database | None = None
+        self._closed = False
+        self._opening = threading.Lock()
+        self._finalizer: weakref.finalize[..., Any] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def connect(self) -> Database:
+        """Return the open database; the first call opens it. The lock and the files are waited for.
+
+        Raises:
+            ClosedError: The client was closed, or opened before this process was forked.
+            StorageError: The database cannot be opened.
+        """
+        if self._closed:
+            raise ClosedError("the client is closed; make a new one")
+        with self._opening:
+            if self._database is None:
+                database = registry.acquire(self.options)
+                self._finalizer = weakref.finalize(self, registry.release, database)
+                self._database = database
+            self._database.engine.check_usable()
+            return self._database
+
+    def disconnect(self) -> None:
+        """Let go of the database; the last client to do so closes it. Doing it again does nothing."""
+        self._closed = True
+        if self._finalizer is not None:
+            self._finalizer()
+
+    def writable(self, durability: Durability | None) -> Durability:
+        """Return the durability of one write.
+
+        Raises:
+            ReadOnlyError: The client may only read.
+            ConfigurationError: There is no such durability.
+        """
+        if self.options.read_only:
+            raise ReadOnlyError("the client was opened with read_only=True")
+        if durability is None:
+            return self.options.durability
+        check_durability(durability)
+        return durability
+
+
+class LocalBackend(Backend):
+    """Runs reads, writes and procedures; each returns when it is done."""
+
+    def database(self) -> Database:
+        """Return the open database, opening it if need be."""
+        database = self._database
+        return self.connect() if database is None or database.closed or self._closed else database
+
+    def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds, in a state between two writes."""
+        return self.database().view(read, *args, **kwargs)
+
+    def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds; it looks at one document, which is of one moment anyway."""
+        return read(self.database().engine, *args, **kwargs)
+
+    def write(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, P], Change[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Plan, log and apply one write; return its result once it is as durable as asked for."""
+        wanted = self.writable(durability)
+        database = self.database()
+        with database.lock:
+            result, lsn = database.commit(wanted, plan, *args, **kwargs)
+        if lsn is not None:
+            database.wait_durable(lsn)
+        return result
+
+    write_bulk = write
+
+    def write_steps(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, P], Steps[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Log and apply the changes that `plan` yields, one after the other; return its result."""
+        wanted = self.writable(durability)
+        database = self.database()
+        steps = StepsOutcome(plan(database.engine, *args, **kwargs))
+        lsn = None
+        try:
+            while not steps.ended:
+                with database.lock:
+                    lsn = database.step(wanted, steps) or lsn
+        finally:
+            if lsn is not None:
+                database.wait_durable(lsn)
+        return steps.result  # type: ignore[no-any-return]
+
+    def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what a method of the database returns."""
+        return method(self.database(), *args, **kwargs)
+
+
+class StepsOutcome:
+    """Iterates over steps and keeps their result: StopIteration cannot leave a coroutine or a worker thread."""
+
+    def __init__(self, steps: Steps[Any]) -> None:
+        self._steps = steps
+        self.ended = False
+        self.result: Any = None
+
+    def __iter__(self) -> StepsOutcome:
+        return self
+
+    def __next__(self) -> Change[Any] | None:
+        try:
+            return next(self._steps)
+        except StopIteration as stop:
+            self.ended = True
+            self.result = stop.value
+            return None

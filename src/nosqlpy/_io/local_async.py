@@ -1,0 +1,219 @@
+"""The async backend: runs the engine in this process, on the event loop.
+
+What takes microseconds runs inline: a thread hop would cost five to ten times as
+much. Waiting for a sync, for another thread's write or for files happens in
+worker threads. What takes long on the loop is cut into slices, with a checkpoint
+about every millisecond. Cancelling a call before its frame is appended leaves
+nothing; after that the write is done, and only the wait for its sync ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from nosqlpy._core.engine.groupcommit import Verdict
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._io.database import Database
+from nosqlpy._io.local import Backend, Steps, StepsOutcome
+from nosqlpy._io.options import Options
+from nosqlpy.aliases import Durability
+from nosqlpy.errors import InvalidOperation
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SLICE_S = 0.001
+# documents of a collection from which on a write that may touch them all is planned in a worker thread
+INLINE_DOCUMENTS = 1000
+
+
+def event_loop() -> Any:
+    """Return what tells the running event loop from all others, on asyncio and trio."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        import trio  # noqa: PLC0415 - only there where it runs
+
+        return trio.lowlevel.current_trio_token()
+
+
+def _call_soon(loop: Any, function: Callable[[], None]) -> None:
+    """Have `function` called on its event loop, from any thread."""
+    schedule = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+    try:
+        schedule(function)
+    except RuntimeError:  # the loop has ended, and with it whoever waited there
+        return
+
+
+class AsyncLocalBackend(Backend):
+    """Runs reads, writes and procedures for the tasks of one event loop."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._loop: Any = None
+        self._event: anyio.Event | None = None
+        self._paused_at = 0.0
+
+    async def database(self) -> Database:
+        """Return the open database, opening it if need be.
+
+        Raises:
+            InvalidOperation: The client is used in a second event loop.
+        """
+        loop = event_loop()
+        database = self._database
+        if database is None or database.closed or self._closed:
+            database = await anyio.to_thread.run_sync(self.connect)
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise InvalidOperation("an AsyncClient belongs to the event loop that opened it; make another one here")
+        return database
+
+    async def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds, in a state between two writes."""
+        return (await self.database()).view(read, *args, **kwargs)
+
+    async def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds; it looks at one document, which is of one moment anyway."""
+        return read((await self.database()).engine, *args, **kwargs)
+
+    async def write(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, P], Change[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Plan, log and apply one write; return its result once it is as durable as asked for."""
+        wanted = self.writable(durability)
+        database = await self.database()
+        result, lsn = await self._locked(database, partial(database.commit, wanted, plan, *args, **kwargs))
+        if lsn is not None:
+            await self._wait_durable(database, lsn)
+        return result
+
+    async def write_bulk(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, str, P], Change[R]],
+        name: str,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Do as `write`, in a worker thread where the collection `name` is large: the write may touch all of it."""
+        wanted = self.writable(durability)
+        database = await self.database()
+        commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
+        collection = database.engine.collections.get(name)
+        if collection is not None and len(collection.slots) > INLINE_DOCUMENTS:
+            result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
+        else:
+            result, lsn = await self._locked(database, commit)
+        if lsn is not None:
+            await self._wait_durable(database, lsn)
+        return result
+
+    async def write_steps(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, P], Steps[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Log and apply the changes that `plan` yields, one after the other; return its result.
+
+        Cancelling it between two of them leaves the first done and the second not.
+        """
+        wanted = self.writable(durability)
+        database = await self.database()
+        steps = StepsOutcome(plan(database.engine, *args, **kwargs))
+        lsn = None
+        try:
+            while not steps.ended:
+                lsn = await self._locked(database, partial(database.step, wanted, steps)) or lsn
+                await self.pause()
+        finally:
+            if lsn is not None:
+                await self._wait_durable(database, lsn)
+        return steps.result  # type: ignore[no-any-return]
+
+    async def _locked(self, database: Database, function: Callable[[], R]) -> R:
+        """Return the result of `function`, called with the lock held: inline, or on a thread that waits for the lock."""
+        if not database.lock.acquire(blocking=False):
+            return await anyio.to_thread.run_sync(_with_lock, database, function)
+        try:
+            return function()
+        finally:
+            database.lock.release()
+
+    async def _wait_durable(self, database: Database, lsn: int) -> None:
+        """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
+        while True:
+            event, wake = self._event, None
+            if event is None:
+                event = anyio.Event()
+                wake = partial(_call_soon, self._loop, self._wake)
+            verdict = database.join_sync(lsn, wake)
+            if verdict is Verdict.DONE:
+                return
+            if verdict is Verdict.SYNC:
+                await self._sync(database)
+            else:
+                self._event = event
+                await event.wait()
+
+    def _wake(self) -> None:
+        """On the loop: let all tasks that wait for a sync look again."""
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
+
+    async def _sync(self, database: Database) -> None:
+        begun = False
+
+        def sync() -> None:
+            nonlocal begun
+            begun = True
+            database.sync_begun()
+
+        try:
+            await anyio.to_thread.run_sync(sync, abandon_on_cancel=True)
+        finally:
+            if not begun:  # cancelled before the thread took it over
+                database.sync_ended()
+
+    async def sync(self) -> None:
+        """Return when everything that was written before the call is durable."""
+        database = await self.database()
+        await self._wait_durable(database, database.appended)
+
+    async def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what a method of the database returns, called in a worker thread."""
+        database = await self.database()
+        return await anyio.to_thread.run_sync(partial(method, database, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Let go of the database, in a worker thread; a cancelled caller does not stop that."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.disconnect)
+
+    async def pause(self) -> None:
+        """Let other tasks run, if this one has run for about a millisecond."""
+        if time.perf_counter() - self._paused_at >= SLICE_S:
+            await anyio.lowlevel.checkpoint()
+            self._paused_at = time.perf_counter()
+
+
+def _with_lock(database: Database, function: Callable[[], R]) -> R:
+    with database.lock:
+        return function()

@@ -1,0 +1,162 @@
+"""What a client is told: the database's place, and how to use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from nosqlpy._io.ids import new_id
+from nosqlpy.aliases import Durability
+from nosqlpy.errors import ConfigurationError, InvalidURL
+from nosqlpy.naming import nearest
+
+MEMORY = ":memory:"
+DURABILITIES = ("fast", "safe", "durable")
+
+
+class ClientOptions(TypedDict, total=False):
+    """The keyword arguments of a client."""
+
+    durability: Durability
+    read_only: bool
+    create: bool
+    lock_timeout: float | None
+    id_factory: Callable[[], Any]
+    max_document_size: int
+    segment_size: int
+    sync_interval: float
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a client, checked. Times are in seconds, sizes in bytes.
+
+    `path` is None for a database in memory.
+    """
+
+    path: Path | None
+    durability: Durability = "safe"
+    read_only: bool = False
+    create: bool = True
+    lock_timeout: float | None = 5.0
+    id_factory: Callable[[], Any] = new_id
+    max_document_size: int = 16 << 20
+    segment_size: int = 64 << 20
+    sync_interval: float = 1.0
+
+    @property
+    def url(self) -> str:
+        """The path as it was given, or ``":memory:"``."""
+        return MEMORY if self.path is None else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return MEMORY if self.path is None else self.path.resolve().name
+
+
+_KEYWORDS = tuple(ClientOptions.__annotations__)
+
+
+def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> Options:
+    """Return the options that a path or URL and keywords mean; a keyword wins over the URL.
+
+    A URL is ``file:///absolute/dir?durability=durable&lock_timeout=2``.
+
+    Raises:
+        InvalidURL: The URL names no directory.
+        ConfigurationError: An option is unknown, or cannot have this value.
+    """
+    path, given = _place(url)
+    for name in keywords:
+        _check_name(name)
+    options = Options(path=path, **{**given, **keywords})
+    _check_values(options)
+    return options
+
+
+def _place(url: str | os.PathLike[str]) -> tuple[Path | None, dict[str, Any]]:
+    text = os.fspath(url) if isinstance(url, (str, os.PathLike)) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidURL("a database is named by a directory's path, a file: URL or ':memory:'")
+    if text == MEMORY:
+        return None, {}
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return Path(text), {}
+    if scheme != "file":
+        raise InvalidURL(f"no database can be opened by {scheme!r} URLs{nearest(scheme, ['file'])}; use file:///dir")
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise InvalidURL("a file: URL has three slashes and an absolute path: file:///var/lib/app/data")
+    return Path(unquote(parts.path)), {name: _from_text(name, value) for name, value in parse_qsl(parts.query)}
+
+
+def _check_name(name: str) -> None:
+    if name not in _KEYWORDS:
+        raise ConfigurationError(f"there is no option {name!r}{nearest(name, _KEYWORDS)}")
+
+
+def _from_text(name: str, value: str) -> Any:
+    """Return the value of an option in a URL."""
+    _check_name(name)
+    if name == "durability":
+        return value
+    if name in ("read_only", "create"):
+        if value not in ("true", "false"):
+            raise ConfigurationError(f"option {name!r} is true or false")
+        return value == "true"
+    if name == "id_factory":
+        raise ConfigurationError("option 'id_factory' cannot stand in a URL; pass it by keyword")
+    try:
+        return float(value) if name in ("lock_timeout", "sync_interval") else int(value)
+    except ValueError:
+        raise ConfigurationError(f"option {name!r} is a number") from None
+
+
+def _check_values(options: Options) -> None:
+    if options.durability not in DURABILITIES:
+        raise ConfigurationError(
+            f"durability is one of {', '.join(DURABILITIES)}{nearest(str(options.durability), DURABILITIES)}"
+        )
+    for name in ("read_only", "create"):
+        if type(getattr(options, name)) is not bool:
+            raise ConfigurationError(f"option {name!r} is True or False")
+    _check_number("max_document_size", options.max_document_size, 1, 16 << 20)
+    _check_number("segment_size", options.segment_size, 400, 1 << 30)
+    _check_number("sync_interval", options.sync_interval, 0.001, 3600)
+    if options.lock_timeout is not None:
+        _check_number("lock_timeout", options.lock_timeout, 0, 86400)
+    if not callable(options.id_factory):
+        raise ConfigurationError("option 'id_factory' is a function without parameters")
+
+
+def check_durability(durability: Any) -> None:
+    """Refuse a durability that is none of ``fast``, ``safe``, ``durable``.
+
+    Raises:
+        ConfigurationError: It is none of them.
+    """
+    if durability not in DURABILITIES:
+        raise ConfigurationError(f"durability is one of {', '.join(DURABILITIES)}")
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ConfigurationError(f"option {name!r} is a number from {low} to {high}")
+
+
+def url_from_environment(variable: str) -> str:
+    """Return the database that an environment variable names.
+
+    Raises:
+        ConfigurationError: The variable is not set.
+    """
+    url = os.environ.get(variable)
+    if not url:
+        raise ConfigurationError(f"the environment variable {variable!r} is not set; let it name a database")
+    return url

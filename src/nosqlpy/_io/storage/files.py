@@ -1,0 +1,138 @@
+"""A database directory on a file system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from nosqlpy._io.storage.lock import DirectoryLock
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+class FileStorage:
+    """The files of one directory; opened files stay open, for appending and syncing.
+
+    Files are private to their owner (0600), never followed through a symbolic
+    link, and never given descriptors 0 to 2, on which a stray ``print`` would write.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = DirectoryLock(directory / "LOCK")
+        self._descriptors: dict[str, int] = {}
+
+    def lock(self, *, shared: bool, timeout_s: float | None) -> None:
+        """Take the directory for this process, or share it with other readers."""
+        self._lock.acquire(shared=shared, timeout_s=timeout_s)
+
+    def list_files(self) -> list[str]:
+        """Return the names of all entries of the directory, sorted."""
+        return sorted(os.listdir(self.directory))
+
+    def read_file(self, name: str) -> bytes:
+        """Return the whole content of a regular file."""
+        descriptor = self._open(name, os.O_RDONLY)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Create a file that must not exist, with this content, and sync it."""
+        descriptor = self._open(name, _NEW)
+        self._descriptors[name] = descriptor
+        _write(descriptor, data)
+        os.fsync(descriptor)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Hand `data` to the system with one write."""
+        descriptor = self._descriptors.get(name)
+        if descriptor is None:
+            descriptor = self._descriptor(name)
+        if os.write(descriptor, data) != len(data):
+            # a disk that becomes full takes what fits; the next write says why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in bytes."""
+        return os.fstat(self._descriptor(name)).st_size
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file to `size` bytes; the next append follows there."""
+        os.ftruncate(self._descriptor(name), size)
+
+    def sync(self, name: str) -> None:
+        """Sync the file's content and size."""
+        _fdatasync(self._descriptor(name))
+
+    def sync_directory(self) -> None:
+        """Sync the directory."""
+        descriptor = os.open(self.directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: str, target: str) -> None:
+        """Give `source` the name `target`, in one step."""
+        self._forget(source)
+        self._forget(target)
+        os.replace(self.directory / source, self.directory / target)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self._forget(name)
+        os.unlink(self.directory / name)
+
+    def random_bytes(self, size: int) -> bytes:
+        """Return so many random bytes of the system."""
+        return os.urandom(size)
+
+    def close(self) -> None:
+        """Close every file and give up the lock."""
+        for name in list(self._descriptors):
+            self._forget(name)
+        self._lock.release()
+
+    def _descriptor(self, name: str) -> int:
+        if name not in self._descriptors:
+            self._descriptors[name] = self._open(name, os.O_RDWR | os.O_APPEND)
+        return self._descriptors[name]
+
+    def _forget(self, name: str) -> None:
+        descriptor = self._descriptors.pop(name, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _open(self, name: str, flags: int) -> int:
+        """Return a descriptor above 2 of a regular file in the directory."""
+        append = os.O_APPEND if flags & os.O_CREAT else 0
+        descriptor = _above_stderr(os.open(self.directory / name, flags | append | _FLAGS, 0o600))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "is not a regular file", name)
+        return descriptor
+
+
+def _above_stderr(descriptor: int) -> int:
+    """Return `descriptor`, or where it is 0 to 2 (a program closed those) another one for the same file."""
+    low = []
+    while descriptor <= 2:
+        low.append(descriptor)
+        descriptor = os.dup(descriptor)
+    for other in low:
+        os.close(other)
+    return descriptor
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, however many writes it takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+# the size of a file counts as its content, its times do not
+_fdatasync = getattr(os, "fdatasync", os.fsync)

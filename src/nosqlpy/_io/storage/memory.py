@@ -1,0 +1,79 @@
+"""A database that lives in memory only: ``:memory:``."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+
+class MemoryStorage:
+    """Storage without a disk. Of a file that is appended to it keeps only the size: nothing ever reads it back."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+        self._sizes: dict[str, int] = {}
+
+    def lock(self, *, shared: bool, timeout_s: float | None) -> None:
+        """Do nothing: nobody else can see this database."""
+
+    def list_files(self) -> list[str]:
+        """Return the names of all files."""
+        return list(self._files)
+
+    def read_file(self, name: str) -> bytes:
+        """Return the content with which a file was created."""
+        self._check(name)
+        return self._files[name]
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Keep a file that is not there yet."""
+        if name in self._files:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        self._files[name] = data
+        self._sizes[name] = len(data)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Count the bytes."""
+        self._check(name)
+        self._sizes[name] += len(data)
+
+    def size(self, name: str) -> int:
+        """Return the size that the file would have."""
+        self._check(name)
+        return self._sizes[name]
+
+    def truncate(self, name: str, size: int) -> None:
+        """Set the size that the file would have."""
+        self._check(name)
+        self._sizes[name] = size
+
+    def sync(self, name: str) -> None:
+        """Do nothing but see that the file is there."""
+        self._check(name)
+
+    def sync_directory(self) -> None:
+        """Do nothing."""
+
+    def replace(self, source: str, target: str) -> None:
+        """Give `source` the name `target`."""
+        self._check(source)
+        self._files[target] = self._files.pop(source)
+        self._sizes[target] = self._sizes.pop(source)
+
+    def remove(self, name: str) -> None:
+        """Forget a file."""
+        self._check(name)
+        del self._files[name], self._sizes[name]
+
+    def random_bytes(self, size: int) -> bytes:
+        """Return so many random bytes."""
+        return os.urandom(size)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._files.clear()
+        self._sizes.clear()
+
+    def _check(self, name: str) -> None:
+        if name not in self._files:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)

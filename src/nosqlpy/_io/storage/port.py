@@ -1,0 +1,56 @@
+"""The port to the world: what a database needs of a directory, in fourteen verbs.
+
+Names are those of files in the database's directory. Every verb raises OSError
+when the system refuses; a verb that fails may have done part of its work.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Storage(Protocol):
+    """One database's directory, or what stands for it."""
+
+    def lock(self, *, shared: bool, timeout_s: float | None) -> None:
+        """Take the directory for this process, or share it with other readers; wait so many seconds (None: for ever).
+
+        Raises:
+            LockedError: Another process holds it.
+        """
+
+    def list_files(self) -> list[str]:
+        """Return the names of all files."""
+
+    def read_file(self, name: str) -> bytes:
+        """Return the whole content of a file."""
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Create a file that must not exist, with this content, durable; its name becomes so by `sync_directory`."""
+
+    def append(self, name: str, data: bytes) -> None:
+        """Hand `data` to the system, to stand at the end of the file."""
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in bytes."""
+
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file to `size` bytes."""
+
+    def sync(self, name: str) -> None:
+        """Make what was written to a file durable."""
+
+    def sync_directory(self) -> None:
+        """Make the names of created, replaced and removed files durable."""
+
+    def replace(self, source: str, target: str) -> None:
+        """Give `source` the name `target`, in one step."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+
+    def random_bytes(self, size: int) -> bytes:
+        """Return so many random bytes."""
+
+    def close(self) -> None:
+        """Let go of everything, the lock too."""

@@ -1,0 +1,1 @@
+"""The async face, for asyncio and trio."""

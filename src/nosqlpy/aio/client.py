@@ -1,0 +1,196 @@
+"""The async client, for asyncio and trio; see `nosqlpy.blocking.client` for what each method promises."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
+
+from nosqlpy._core.engine import definitions, reads
+from nosqlpy._core.values.typed import codec_for
+from nosqlpy._io.client import attribute_name, refuse_pickling
+from nosqlpy._io.database import Database
+from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
+from nosqlpy.aliases import Document, Durability
+from nosqlpy.aio.collection import AsyncCollection
+from nosqlpy.naming import check_collection_name
+
+V = TypeVar("V")
+
+
+class AsyncClient:
+    """A database: a directory, ``":memory:"`` or a URL ``file:///dir?durability=durable``.
+
+    Making a client touches no file; the first use, `open` or ``with`` opens the
+    database. Clients of one process share it, whichever face they have; while they
+    have it open no other process can. Threads may share a client.
+
+    Args:
+        url: The directory's path, a URL, or ``":memory:"``.
+        durability: What a returned write survives. ``"fast"``: nothing yet, for up to 10 ms.
+            ``"safe"`` (default): the death of the process. ``"durable"``: the loss of power.
+        read_only: Refuse writes, and leave the files as they are; several processes may read.
+        create: Make the database if there is none (default True).
+        lock_timeout: Seconds to wait for another process to close the database (default 5); None: for ever.
+        id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
+        max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
+        segment_size: Bytes from which on a file of the log is sealed and the next one begun (default 64 MiB).
+        sync_interval: Seconds after which what ``"safe"`` wrote is synced in the background (default 1).
+
+    Raises:
+        InvalidURL: `url` names no database.
+        ConfigurationError: An option is unknown or cannot have this value.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], /, **options: Unpack[ClientOptions]) -> None:
+        self._backend = AsyncLocalBackend(parse_options(url, options))
+
+    @classmethod
+    def from_env(cls, variable: str = "NOSQLPY_URL", **options: Unpack[ClientOptions]) -> Self:
+        """Return a client of the database that an environment variable names.
+
+        Raises:
+            ConfigurationError: The variable is not set.
+        """
+        return cls(url_from_environment(variable), **options)
+
+    @property
+    def url(self) -> str:
+        """The database: the path of its directory, or ``":memory:"``."""
+        return self._backend.options.url
+
+    @property
+    def name(self) -> str:
+        """The name of the directory."""
+        return self._backend.options.name
+
+    @property
+    def durability(self) -> Durability:
+        """What a returned write survives, where the write itself does not say."""
+        return self._backend.options.durability
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._backend.closed
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
+
+    # ── lifecycle ────────────────────────────────────────────────────────────────
+
+    async def open(self) -> Self:
+        """Open the database and return the client.
+
+        Raises:
+            LockedError: Another process has it open.
+            CorruptionError: What was durable is damaged; nothing was changed.
+            StorageError: The directory cannot be used.
+        """
+        await self._backend.database()
+        return self
+
+    async def aclose(self) -> None:
+        """Make everything durable and let go of the database. Closing again does nothing."""
+        await self._backend.close()
+
+    close = aclose
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the database: ``client = await AsyncClient("data")``."""
+        return self.open().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        await self.aclose()
+
+    # ── collections ──────────────────────────────────────────────────────────────
+
+    @overload
+    def collection(self, name: str, /) -> AsyncCollection[Document]: ...
+    @overload
+    def collection(self, name: str, /, *, type: type[V]) -> AsyncCollection[V]: ...
+    def collection(self, name: str, /, *, type: Any = None) -> AsyncCollection[Any]:
+        """Return the collection of this name, whether it exists yet or not.
+
+        With `type`, a msgspec Struct, dataclass, TypedDict or pydantic model, its
+        documents go in and come out as objects of that type.
+
+        Raises:
+            InvalidName: No collection can have this name.
+            ConfigurationError: Documents cannot have this type.
+        """
+        return AsyncCollection(self, self._backend, check_collection_name(name), codec_for(type))
+
+    def __getitem__(self, name: str) -> AsyncCollection[Document]:
+        return self.collection(name)
+
+    def __getattr__(self, name: str) -> AsyncCollection[Document]:
+        return self.collection(attribute_name(self, name))
+
+    async def create_collection(
+        self, name: str, /, *, exist_ok: bool = False, durability: Durability | None = None
+    ) -> AsyncCollection[Document]:
+        """Create an empty collection and return it.
+
+        Raises:
+            InvalidName: No collection can have this name.
+            CollectionExists: There is one already, and not `exist_ok`.
+        """
+        await self._backend.write(durability, definitions.create_collection, name, exist_ok=exist_ok)
+        return self.collection(name)
+
+    async def drop_collection(self, name: str, /, *, durability: Durability | None = None) -> bool:
+        """Drop a collection with its documents and indexes; return whether there was one."""
+        return await self._backend.write(durability, definitions.drop_collection, name)
+
+    async def list_collection_names(self) -> list[str]:
+        """Return the names of all collections, sorted."""
+        return await self._backend.read(reads.collection_names)
+
+    # ── the whole database ───────────────────────────────────────────────────────
+
+    async def sync(self) -> None:
+        """Return when everything written before the call survives the loss of power.
+
+        Raises:
+            StorageError: A sync failed; the database must be reopened.
+        """
+        await self._backend.sync()
+
+    async def flush(self) -> None:
+        """Hand what ``"fast"`` has buffered to the operating system.
+
+        Raises:
+            StorageError: The system refused it.
+        """
+        await self._backend.call(Database.flush)
+
+    async def compact(self) -> Document:
+        """Rewrite the log without what is dead; return the bytes before and after.
+
+        Readers go on meanwhile; writers are kept out only while it begins and ends.
+
+        Raises:
+            StorageError: The disk is full; everything is as it was.
+        """
+        return await self._backend.call(Database.compact)
+
+    async def verify(self) -> Document:
+        """Check every byte on disk against its checksum; return how much was checked.
+
+        Raises:
+            CorruptionError: Something is not what was written; `details` has the file and the offset.
+        """
+        return await self._backend.call(Database.verify)
+
+    async def stats(self) -> Document:
+        """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""
+        return await self._backend.call(Database.stats)

@@ -1,0 +1,91 @@
+"""The async cursor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from nosqlpy._core.engine import reads
+from nosqlpy._io.cursor import CursorBase
+from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy.aliases import Document
+
+T = TypeVar("T")
+
+
+class AsyncCursor(CursorBase[T]):
+    """The documents of a find, one by one, as they were when the first one was asked for.
+
+    ``await cursor`` is ``await cursor.to_list()``.
+    """
+
+    _backend: AsyncLocalBackend
+
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return self.to_list().__await__()
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._batch:
+            batch = await self._next_batch()
+            if batch is None:
+                raise StopAsyncIteration
+            self._batch.extend(batch)
+        return self._batch.popleft()
+
+    async def _next_batch(self) -> list[T] | None:
+        """Return the next batch, which may be empty, or None after the last one."""
+        self._check_open()
+        steps = self._steps
+        if steps is None:
+            execution = await self._backend.read(reads.execute, self._name, self._query, self._decode)
+            steps = self._start(execution)
+        else:
+            await self._backend.pause()
+        batch = next(steps, None)
+        self._closed = batch is None
+        return batch
+
+    async def to_list(self, length: int | None = None) -> list[T]:
+        """Return all remaining documents, or up to `length` of them."""
+        found: list[T] = []
+        while length is None or len(found) < length:
+            if not self._batch:
+                batch = await self._next_batch()
+                if batch is None:
+                    break
+                self._batch.extend(batch)
+            elif length is None:
+                found += self._batch
+                self._batch.clear()
+            else:
+                found.append(self._batch.popleft())
+        return found
+
+    async def first(self) -> T | None:
+        """Return the first document, or None; the cursor is closed after it."""
+        found = await self.to_list(1)
+        await self.aclose()
+        return found[0] if found else None
+
+    async def explain(self) -> Document:
+        """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
+        return await self._backend.read(reads.explain, self._name, self._query)
+
+    async def rewind(self) -> Self:
+        """Start again from the first document, as things are then."""
+        self._reset(closed=False)
+        return self
+
+    async def aclose(self) -> None:
+        """Let go of the documents; the cursor yields nothing more."""
+        self._reset(closed=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        await self.aclose()

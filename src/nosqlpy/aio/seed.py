@@ -1,0 +1,68 @@
+"""`Database`: an async client whose collections return plain ids, counts and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from nosqlpy._core.values.typed import codec_for
+from nosqlpy.aio.client import AsyncClient
+from nosqlpy.aio.collection import AsyncCollection
+from nosqlpy.aliases import Durability, Filter, Update
+from nosqlpy.naming import check_collection_name
+from nosqlpy.results import UpdateResult
+
+T = TypeVar("T")
+
+
+class SeedCollection(AsyncCollection[T]):
+    """An `AsyncCollection` whose writes return what was asked for itself, not a result object."""
+
+    async def insert_one(self, document: T, *, durability: Durability | None = None) -> Any:  # type: ignore[override]
+        """Insert `document` and return its ``_id``."""
+        return await self.insert(document, durability=durability)
+
+    async def insert_many(  # type: ignore[override]
+        self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
+    ) -> list[Any]:
+        """Insert all `documents` and return their ids."""
+        return (await super().insert_many(documents, ordered=ordered, durability=durability)).inserted_ids
+
+    async def update_one(  # type: ignore[override]
+        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+    ) -> int:
+        """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
+        return updated(await super().update_one(filter, update, upsert, durability=durability))
+
+    async def update_many(  # type: ignore[override]
+        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+    ) -> int:
+        """Update all documents that match; return how many were updated or upserted."""
+        return updated(await super().update_many(filter, update, upsert, durability=durability))
+
+    async def replace_one(  # type: ignore[override]
+        self, filter: Filter, replacement: T, upsert: bool = False, *, durability: Durability | None = None
+    ) -> bool:
+        """Replace the first document that matches; return whether one was replaced or upserted."""
+        return bool(updated(await super().replace_one(filter, replacement, upsert, durability=durability)))
+
+    async def delete_one(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
+        """Delete the first document that matches; return how many were deleted: 0 or 1."""
+        return (await super().delete_one(filter, durability=durability)).deleted_count
+
+    async def delete_many(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
+        """Delete all documents that match; return how many were deleted."""
+        return (await super().delete_many(filter, durability=durability)).deleted_count
+
+
+def updated(result: UpdateResult) -> int:
+    """Return how many documents an update found, or made."""
+    return result.matched_count + (result.upserted_id is not None)
+
+
+class Database(AsyncClient):
+    """An `AsyncClient` whose collections return real ids, counts, bools and lists."""
+
+    def collection(self, name: str, /, *, type: Any = None) -> SeedCollection[Any]:
+        """Return the collection of this name; ``await`` it to open the database at once."""
+        return SeedCollection(self, self._backend, check_collection_name(name), codec_for(type))

@@ -1,0 +1,14 @@
+"""Type aliases of the public API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+Document: TypeAlias = dict[str, Any]
+Filter: TypeAlias = Mapping[str, Any]
+Update: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Projection: TypeAlias = Mapping[str, Any] | Sequence[str]
+SortSpec: TypeAlias = str | Sequence[tuple[str, int]] | Mapping[str, int]
+IndexKeys: TypeAlias = str | Sequence[str | tuple[str, int | str]] | Mapping[str, int | str]
+Durability: TypeAlias = Literal["fast", "safe", "durable"]

@@ -1,0 +1,86 @@
+"""The blocking cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from nosqlpy._core.engine import reads
+from nosqlpy._io.cursor import CursorBase
+from nosqlpy._io.local import LocalBackend
+from nosqlpy.aliases import Document
+
+T = TypeVar("T")
+
+
+class Cursor(CursorBase[T]):
+    """The documents of a find, one by one, as they were when the first one was asked for."""
+
+    _backend: LocalBackend
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        while not self._batch:
+            self._batch.extend(self._next_batch())
+        return self._batch.popleft()
+
+    def _next_batch(self) -> list[T]:
+        """Return the next batch, which may be empty.
+
+        Raises:
+            StopIteration: There is none.
+        """
+        self._check_open()
+        steps = self._steps
+        if steps is None:
+            execution = self._backend.read(reads.execute, self._name, self._query, self._decode)
+            steps = self._start(execution)
+        try:
+            return next(steps)
+        except StopIteration:
+            self._closed = True
+            raise
+
+    def to_list(self, length: int | None = None) -> list[T]:
+        """Return all remaining documents, or up to `length` of them."""
+        if length is not None:
+            return list(islice(self, length))
+        found = list(self._batch)
+        self._batch.clear()
+        found += chain.from_iterable(iter(self._next_batch_or_none, None))
+        return found
+
+    def _next_batch_or_none(self) -> list[T] | None:
+        try:
+            return self._next_batch()
+        except StopIteration:
+            return None
+
+    def first(self) -> T | None:
+        """Return the first document, or None; the cursor is closed after it."""
+        found = next(self, None)
+        self.close()
+        return found
+
+    def explain(self) -> Document:
+        """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
+        return self._backend.read(reads.explain, self._name, self._query)
+
+    def rewind(self) -> Self:
+        """Start again from the first document, as things are then."""
+        self._reset(closed=False)
+        return self
+
+    def close(self) -> None:
+        """Let go of the documents; the cursor yields nothing more."""
+        self._reset(closed=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
