@@ -48,17 +48,19 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-def definitions(node: ast.AST) -> Iterator[Function | ast.ClassDef]:
-    """Yield the functions and classes of a module, and those inside its classes, but none inside a function."""
+def public_definitions(node: ast.AST) -> Iterator[Function | ast.ClassDef]:
+    """Yield the public functions and classes of a module, and those inside its public classes."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, Function | ast.ClassDef):
+        if not isinstance(child, Function | ast.ClassDef):
+            yield from public_definitions(child)
+        elif not child.name.startswith("_") and not is_overload(child):
             yield child
-        if not isinstance(child, Function):
-            yield from definitions(child)
+            if isinstance(child, ast.ClassDef):
+                yield from public_definitions(child)
 
 
 def is_overload(node: Function | ast.ClassDef) -> bool:
-    return any(ast.unparse(decorator) in {"overload", "typing.overload"} for decorator in node.decorator_list)
+    return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
 def test_there_are_sources_to_look_at() -> None:
@@ -106,7 +108,6 @@ def test_a_function_has_at_most_50_lines(module: Path) -> None:
 @every_module
 def test_what_is_public_has_a_docstring(module: Path) -> None:
     tree = parse(module)
-    public = [node for node in definitions(tree) if not node.name.startswith("_") and not is_overload(node)]
 
     assert ast.get_docstring(tree)
-    assert not [node.name for node in public if not ast.get_docstring(node)]
+    assert not [node.name for node in public_definitions(tree) if not ast.get_docstring(node)]

@@ -59,6 +59,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "ASCENDING",
+    "DESCENDING",
     "AsyncClient",
     "AsyncCollection",
     "AsyncCursor",
@@ -72,7 +73,6 @@ __all__ = [
     "ConfigurationError",
     "CorruptionError",
     "Cursor",
-    "DESCENDING",
     "Database",
     "DeleteResult",
     "Document",
@@ -106,6 +106,6 @@ __all__ = [
     "ValidationError",
     "WriteConflict",
     "WriteError",
-    "new_id",
     "__version__",
+    "new_id",
 ]

@@ -65,7 +65,9 @@ class NosqlpyError(Exception):
         return _restore, (type(self), str(self), self.code, self.code_name, dict(self.details))
 
 
-def _restore(kind: type[NosqlpyError], message: str, code: int, code_name: str, details: dict[str, Any]) -> NosqlpyError:
+def _restore(
+    kind: type[NosqlpyError], message: str, code: int, code_name: str, details: dict[str, Any]
+) -> NosqlpyError:
     return kind(message, code=code, code_name=code_name, details=details)
 
 

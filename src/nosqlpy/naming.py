@@ -12,7 +12,7 @@ NAME_LENGTH_MAX = 120
 
 
 def check_collection_name(name: Any) -> str:
-    """Return `name`, which is 1 to 120 characters, with no ``$``, NUL or control character and no empty part between dots.
+    """Return `name`: 1 to 120 characters, no ``$``, NUL or control character, no empty part between dots.
 
     Raises:
         InvalidName: The name cannot be a collection's.

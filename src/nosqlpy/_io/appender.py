@@ -67,7 +67,7 @@ class Appender:
         self._writing = False
 
     def settle(self, name: str, start: int, end: int) -> bool:
-        """Return whether the frame from `start` to `end` is appended, after an append of unknown outcome; else cut it off.
+        """Return whether the frame from `start` to `end` is there, after an append of unknown outcome; else cut it off.
 
         Raises:
             OSError: What is there of it cannot be cut off.

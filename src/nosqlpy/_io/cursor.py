@@ -8,7 +8,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Decode, Execution, Query, compile_query, decoder
+from nosqlpy._core.engine.reads import Decode, Execution, Query, Request, compile_query, decoder
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
@@ -30,16 +30,20 @@ class FindOptions(msgspec.Struct, frozen=True):
         """Return the compiled query."""
         return compile_query(self.filter, self.projection, self.sort, self.skip, self.limit, self.hint)
 
+    def request(self, codec: TypeCodec[Any], kind: Any) -> Request[Any]:
+        """Return the compiled query and the decoder of what it finds.
 
-def decode_with(query: Query, codec: TypeCodec[Any], kind: Any) -> Decode[Any]:
-    """Return the function from stored bytes to what the caller gets.
+        A projection alone gives plain dicts, since a part of a document is no whole object of its collection's type.
+        """
+        query = self.compile()
+        if kind is not None:
+            codec = codec_for(kind)
+        elif query.projection is not None:
+            codec = PLAIN
+        return Request(query, _decode_with(query, codec))
 
-    A projection alone gives plain dicts, since a part of a document is no whole object of its collection's type.
-    """
-    if kind is not None:
-        codec = codec_for(kind)
-    elif query.projection is not None:
-        codec = PLAIN
+
+def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
     if query.projection is None:
         return codec.decode
     shape, convert = decoder(query.projection), codec.convert
@@ -55,8 +59,7 @@ class CursorBase(Generic[T]):
         self._codec = codec
         self._kind = kind
         self._options = options
-        self._query = options.compile()
-        self._decode: Decode[T] = decode_with(self._query, codec, kind)
+        self._request: Request[T] = options.request(codec, kind)
         self._steps: Iterator[list[T]] | None = None
         self._batch: deque[T] = deque()
         self._closed = False
@@ -102,9 +105,8 @@ class CursorBase(Generic[T]):
         if self._steps is not None or self._closed:
             raise InvalidOperation("the cursor has started; change a clone() of it")
         options = msgspec.structs.replace(self._options, **changes)
-        self._query = options.compile()
+        self._request = options.request(self._codec, self._kind)
         self._options = options
-        self._decode = decode_with(self._query, self._codec, self._kind)
         return self
 
     def _start(self, execution: Execution[T]) -> Iterator[list[T]]:
@@ -144,8 +146,7 @@ def one(
     sort: SortSpec | None,
     skip: int,
     codec: TypeCodec[Any],
-) -> tuple[Query, Decode[Any]]:
-    """Return the compiled query and the decoder of a find_one; a `filter` that is no mapping is an ``_id``, as in pymongo."""
+) -> Request[Any]:
+    """Return the request of a find_one; a `filter` that is no mapping is an ``_id``, as in pymongo."""
     by_id = filter is not None and not hasattr(filter, "keys")
-    query = compile_query({"_id": {"$eq": filter}} if by_id else filter, projection, sort, skip, 1)
-    return query, decode_with(query, codec, None)
+    return FindOptions({"_id": {"$eq": filter}} if by_id else filter, projection, sort, skip, 1).request(codec, None)

@@ -105,7 +105,7 @@ class Database:
         return None if change is None else self.log(durability, change)
 
     def log(self, durability: Durability, change: Change[Any]) -> int | None:
-        """Append and apply one planned change; return its LSN where it must still be synced. The caller holds the lock."""
+        """Append and apply one planned change; return its LSN if it must still be synced. The caller holds the lock."""
         if not change.data:
             return None
         self._mark_open()
@@ -254,8 +254,8 @@ class Database:
         try:
             if not self.closed:
                 self.sync()
-        except Exception as error:  # noqa: BLE001 - on a thread of its own: the next write reports it
-            log.error("the background sync failed: %s", error)
+        except Exception:
+            log.exception("the background sync failed")
 
     def flush(self) -> None:
         """Hand what ``fast`` has buffered to the system.
@@ -271,8 +271,8 @@ class Database:
         try:
             if not self.closed:
                 self.flush()
-        except Exception as error:  # noqa: BLE001 - on a thread of its own: the next write meets it again
-            log.error("the buffer could not be written: %s", error)
+        except Exception:
+            log.exception("the buffer could not be written")
 
     def _flush_locked(self) -> None:
         end = self.engine.tail.end.size

@@ -148,7 +148,7 @@ class AsyncLocalBackend(Backend):
         return steps.result  # type: ignore[no-any-return]
 
     async def _locked(self, database: Database, function: Callable[[], R]) -> R:
-        """Return the result of `function`, called with the lock held: inline, or on a thread that waits for the lock."""
+        """Return the result of `function`, called with the lock held: inline, or on a thread that waits for it."""
         if not database.lock.acquire(blocking=False):
             return await anyio.to_thread.run_sync(_with_lock, database, function)
         try:

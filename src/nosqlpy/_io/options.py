@@ -80,8 +80,11 @@ def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> O
 
 
 def _place(url: str | os.PathLike[str]) -> tuple[Path | None, dict[str, Any]]:
-    text = os.fspath(url) if isinstance(url, (str, os.PathLike)) else None
-    if not isinstance(text, str) or not text or "\0" in text:
+    try:
+        text = os.fspath(url)
+    except TypeError:
+        text = ""
+    if not text or "\0" in text:
         raise InvalidURL("a database is named by a directory's path, a file: URL or ':memory:'")
     if text == MEMORY:
         return None, {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -68,16 +68,22 @@ def _identity(path: Path, *, create: bool) -> tuple[int, int]:
     try:
         if create:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = os.stat(path)
-        if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        status = path.stat()
     except FileNotFoundError as error:
-        raise StorageError(f"there is no directory {str(path)!r}; open it with create=True to make a database") from error
+        raise StorageError(
+            f"there is no directory {str(path)!r}; open it with create=True to make a database"
+        ) from error
     except (NotADirectoryError, FileExistsError) as error:
-        raise StorageError(f"{str(path)!r} is a file; a database is a directory") from error
+        raise _not_a_directory(path) from error
     except OSError as error:
         raise storage_error(error, f"the directory {str(path)!r} cannot be used") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise _not_a_directory(path)
     return status.st_dev, status.st_ino
+
+
+def _not_a_directory(path: Path) -> StorageError:
+    return StorageError(f"{str(path)!r} is a file; a database is a directory")
 
 
 def _check_agreement(opened: Options, wanted: Options) -> None:
@@ -86,7 +92,7 @@ def _check_agreement(opened: Options, wanted: Options) -> None:
     for name in _SHARED:
         if getattr(opened, name) != getattr(wanted, name):
             raise ConfigurationError(
-                f"the database is open in this process with {name}={getattr(opened, name)}; use the same, or close it first"
+                f"the database is open in this process with {name}={getattr(opened, name)}; use the same, or close it"
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from nosqlpy._core.engine import definitions, reads, writes
+from nosqlpy._core.engine import reads, writes
 from nosqlpy._core.engine.reads import Query, decoder
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import StepsOutcome
@@ -34,7 +34,7 @@ def import_file(
 
 
 def export_file(database: Database, name: str, target: str | os.PathLike[str], format: str | None, query: Query) -> int:
-    execution = database.view(reads.execute, name, query, decoder(query.projection))
+    execution = database.view(reads.execute, name, reads.Request(query, decoder(query.projection)))
     count = 0
     with open(target, "xb") as file:
         for batch in execution.steps():

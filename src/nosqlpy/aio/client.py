@@ -13,8 +13,8 @@ from nosqlpy._io.client import attribute_name, refuse_pickling
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
-from nosqlpy.aliases import Document, Durability
 from nosqlpy.aio.collection import AsyncCollection
+from nosqlpy.aliases import Document, Durability
 from nosqlpy.naming import check_collection_name
 
 V = TypeVar("V")

@@ -14,8 +14,8 @@ from nosqlpy._io import transfer
 from nosqlpy._io.cursor import FindOptions, match, one, require_filter
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
-from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ class AsyncCollection(Generic[T]):
         Raises:
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.write(durability, writes.save, self._name, self._codec.encode(document), self._make_id)
+        return await self._backend.write(
+            durability, writes.save, self._name, self._codec.encode(document), self._make_id
+        )
 
     async def delete(self, id: Any, /, *, durability: Durability | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
@@ -294,10 +296,11 @@ class AsyncCollection(Generic[T]):
         sort: SortSpec | None = None,
         skip: int = 0,
     ) -> Any:
-        """Return the first document that matches, or None. A `filter` that is no mapping is an ``_id``, as in pymongo."""
-        return await self._backend.read(
-            reads.find_first, self._name, *one(filter, projection, sort, skip, self._codec)
-        )
+        """Return the first document that matches, or None.
+
+        A `filter` that is no mapping is an ``_id``, as in pymongo.
+        """
+        return await self._backend.read(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
 
     async def find_one_and_update(
         self,
@@ -319,7 +322,7 @@ class AsyncCollection(Generic[T]):
             durability,
             writes.find_one_and_update,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
             compile_update(update),
             self._make_id,
             upsert=upsert,
@@ -346,7 +349,7 @@ class AsyncCollection(Generic[T]):
             durability,
             writes.find_one_and_update,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
             compile_replacement(self._codec.encode(replacement)),
             self._make_id,
             upsert=upsert,
@@ -366,7 +369,7 @@ class AsyncCollection(Generic[T]):
             durability,
             writes.find_one_and_delete,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
         )
 
     async def count_documents(
@@ -445,7 +448,9 @@ class AsyncCollection(Generic[T]):
             CollectionNotFound: There is no such collection.
             CollectionExists: The name is taken, and not `drop_target`.
         """
-        await self._backend.write(durability, definitions.rename_collection, self._name, new_name, drop_target=drop_target)
+        await self._backend.write(
+            durability, definitions.rename_collection, self._name, new_name, drop_target=drop_target
+        )
         return type(self)(self._client, self._backend, new_name, self._codec)
 
     async def stats(self) -> Document:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class SeedCollection(AsyncCollection[T]):
     """An `AsyncCollection` whose writes return what was asked for itself, not a result object."""
 
-    async def insert_one(self, document: T, *, durability: Durability | None = None) -> Any:  # type: ignore[override]
+    async def insert_one(self, document: T, *, durability: Durability | None = None) -> Any:
         """Insert `document` and return its ``_id``."""
         return await self.insert(document, durability=durability)
 

@@ -294,10 +294,11 @@ class Collection(Generic[T]):
         sort: SortSpec | None = None,
         skip: int = 0,
     ) -> Any:
-        """Return the first document that matches, or None. A `filter` that is no mapping is an ``_id``, as in pymongo."""
-        return self._backend.read(
-            reads.find_first, self._name, *one(filter, projection, sort, skip, self._codec)
-        )
+        """Return the first document that matches, or None.
+
+        A `filter` that is no mapping is an ``_id``, as in pymongo.
+        """
+        return self._backend.read(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
 
     def find_one_and_update(
         self,
@@ -319,7 +320,7 @@ class Collection(Generic[T]):
             durability,
             writes.find_one_and_update,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
             compile_update(update),
             self._make_id,
             upsert=upsert,
@@ -346,7 +347,7 @@ class Collection(Generic[T]):
             durability,
             writes.find_one_and_update,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
             compile_replacement(self._codec.encode(replacement)),
             self._make_id,
             upsert=upsert,
@@ -366,7 +367,7 @@ class Collection(Generic[T]):
             durability,
             writes.find_one_and_delete,
             self._name,
-            *one(require_filter(filter), projection, sort, 0, self._codec),
+            one(require_filter(filter), projection, sort, 0, self._codec),
         )
 
     def count_documents(

@@ -92,4 +92,9 @@ class CollectionState:
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, and the indexes' names."""
         sizes = [len(document) for document in list(self.slots.values())]
-        return {"name": self.name, "count": len(sizes), "size": sum(sizes), "indexes": [d.name for d in self.definitions()]}
+        return {
+            "name": self.name,
+            "count": len(sizes),
+            "size": sum(sizes),
+            "indexes": [d.name for d in self.definitions()],
+        }

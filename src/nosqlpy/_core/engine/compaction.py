@@ -61,9 +61,8 @@ def write_base(moment: Moment) -> Procedure[SealedSegment]:
     name = segment_name(header.number)
     head = header.encode()
     yield WriteFile(name, head)
-    size, lsn, crc = len(head), 0, header.prev_crc
-    for operations in _frames(moment):
-        lsn += 1
+    size, crc = len(head), header.prev_crc
+    for lsn, operations in enumerate(_frames(moment), start=1):
         data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
         yield Append(name, data)
         size += len(data)

@@ -129,6 +129,4 @@ def drop_indexes(engine: Engine, name: str) -> Change[None]:
     collection = engine.collections.get(name)
     if collection is None:
         return engine.change([], None)
-    return engine.change(
-        [Define(collection.number, "unindex", {"name": index}) for index in collection.indexes], None
-    )
+    return engine.change([Define(collection.number, "unindex", {"name": index}) for index in collection.indexes], None)

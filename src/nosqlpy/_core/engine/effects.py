@@ -68,7 +68,5 @@ class RandomBytes(msgspec.Struct, frozen=True):
     size: int
 
 
-Effect: TypeAlias = (
-    ListFiles | ReadFile | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
-)
+Effect: TypeAlias = ListFiles | ReadFile | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
 Procedure: TypeAlias = Generator[Effect, Any, R]

@@ -41,6 +41,13 @@ class Query(msgspec.Struct, frozen=True):
     hint: str | None = None
 
 
+class Request(msgspec.Struct, Generic[T], frozen=True):
+    """A query, and the function from stored bytes to what its caller gets."""
+
+    query: Query
+    decode: Decode[T]
+
+
 def compile_query(
     filter: Filter | None = None,
     projection: ProjectionSpec | None = None,
@@ -104,13 +111,14 @@ class Execution(Generic[T]):
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
-        matching = self._matching()
+        matching = self.matching()
         if self._query.ordering is not None:
             matching = self._ordered(matching, self._query.ordering)
         for blobs in self._window(matching):
             yield list(map(self._decode, blobs))
 
-    def _matching(self) -> Iterator[list[bytes]]:
+    def matching(self) -> Iterator[list[bytes]]:
+        """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
         blobs, predicate = self._blobs, self._query.predicate
         for start in range(0, len(blobs), STEP):
             chunk = blobs[start : start + STEP]
@@ -144,8 +152,9 @@ class Execution(Generic[T]):
                 yield kept
 
 
-def execute(engine: Engine, name: str, query: Query, decode: Decode[T]) -> Execution[T]:
+def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     """Return an execution over the documents of this moment."""
+    query, decode = request.query, request.decode
     collection = engine.collections.get(name)
     if collection is None:
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
@@ -175,7 +184,7 @@ def decoder(projection: Projection | None) -> Decode[Document]:
 
 def explain(engine: Engine, name: str, query: Query) -> Document:
     """Return the chosen plan, without running it: stage, index, and how many documents are its candidates."""
-    plan = execute(engine, name, query, decode_document).plan
+    plan = execute(engine, name, Request(query, bytes)).plan
     winning: Document = {"stage": plan.stage}
     if plan.index is not None:
         winning["indexName"] = plan.index
@@ -185,9 +194,9 @@ def explain(engine: Engine, name: str, query: Query) -> Document:
     }
 
 
-def find_first(engine: Engine, name: str, query: Query, decode: Decode[T]) -> T | None:
+def find_first(engine: Engine, name: str, request: Request[T]) -> T | None:
     """Return the first document of the answer, or None."""
-    for batch in execute(engine, name, query, decode).steps():
+    for batch in execute(engine, name, request).steps():
         if batch:
             return batch[0]
     return None
@@ -210,8 +219,8 @@ def count(engine: Engine, name: str, query: Query) -> int:
     if query.predicate.everything:
         found = len(collection.slots)
     else:
-        execution = execute(engine, name, query, bytes)
-        found = sum(map(len, execution._matching()))
+        execution = execute(engine, name, Request(query, bytes))
+        found = sum(map(len, execution.matching()))
     found = max(0, found - query.skip)
     return min(found, query.limit) if query.limit else found
 
@@ -220,7 +229,7 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> list[Any]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
     path = parse_path(key)
     found: dict[Any, Any] = {}
-    for batch in execute(engine, name, query, decode_document).steps():
+    for batch in execute(engine, name, Request(query, decode_document)).steps():
         for document in batch:
             for value in _elements(path.leaves(document)):
                 if value is not msgspec.UNSET:
@@ -262,4 +271,4 @@ def index_information(engine: Engine, name: str) -> dict[str, Document]:
 
 def exists(engine: Engine, name: str, query: Query) -> bool:
     """Return whether a document matches."""
-    return any(execute(engine, name, query, bytes).steps())
+    return any(execute(engine, name, Request(query, bytes)).steps())

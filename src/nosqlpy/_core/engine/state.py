@@ -22,11 +22,12 @@ from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
 
 R = TypeVar("R")
 
+DOCUMENT_SIZE_MAX = 16 << 20
 CHANGE_SIZE_MAX = 256 << 20
 
 
 class Change(msgspec.Struct, Generic[R], frozen=True, gc=False):
-    """One atomic write: its operations, its frame (empty when nothing changes), the log's end with it, and its result."""
+    """One atomic write: its operations, its frame (empty if nothing changes), where that lies, and its result."""
 
     operations: Sequence[Operation]
     data: bytes
@@ -53,6 +54,7 @@ class Engine:
     )
 
     def __init__(self, manifest: Manifest, tail: Tail, *, read_only: bool = False) -> None:
+        self.document_size_max = DOCUMENT_SIZE_MAX
         self.manifest = manifest
         self.tail = tail
         self.read_only = read_only

@@ -10,7 +10,7 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
-from nosqlpy._core.engine.reads import Decode, Query
+from nosqlpy._core.engine.reads import Query, Request
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
@@ -68,7 +68,9 @@ def _identified(document: Mapping[str, Any], make_id: MakeId) -> tuple[Mapping[s
     return document, id
 
 
-def insert_one_result(engine: Engine, name: str, document: Mapping[str, Any], make_id: MakeId) -> Change[InsertOneResult]:
+def insert_one_result(
+    engine: Engine, name: str, document: Mapping[str, Any], make_id: MakeId
+) -> Change[InsertOneResult]:
     """Plan the insertion of one document, as `insert_one`; the result is pymongo's."""
     return _with_result(insert_one(engine, name, document, make_id), InsertOneResult)
 
@@ -209,8 +211,8 @@ def _scan(slots: Mapping[Hashable, bytes], predicate: Predicate, limit: int) -> 
     found: list[Match] = []
     blobs = list(slots.values())
     for start in range(0, len(blobs), INSERT_STEP):
-        for data in predicate.select(blobs[start : start + INSERT_STEP]):
-            found.append(Match(equality_key(decode_id(data)), data))
+        selected = predicate.select(blobs[start : start + INSERT_STEP])
+        found += [Match(equality_key(decode_id(data)), data) for data in selected]
         if limit and len(found) >= limit:
             break
     return found
@@ -298,15 +300,15 @@ def _deletion(collection: CollectionState | None, matches: Sequence[Match]) -> l
 def find_one_and_update(
     engine: Engine,
     name: str,
-    query: Query,
+    request: Request[T],
     updater: Updater,
     make_id: MakeId,
-    decode: Decode[T],
     *,
     upsert: bool,
     after: bool,
 ) -> Change[T | None]:
     """Plan an update of the first match; the result is that document, before or `after` the change."""
+    query, decode = request.query, request.decode
     collection = engine.collections.get(name)
     matches = _matches(collection, query, 1)
     if not matches:
@@ -323,9 +325,9 @@ def find_one_and_update(
     return engine.change(operations, decode(shown))
 
 
-def find_one_and_delete(engine: Engine, name: str, query: Query, decode: Decode[T]) -> Change[T | None]:
+def find_one_and_delete(engine: Engine, name: str, request: Request[T]) -> Change[T | None]:
     """Plan the deletion of the first match; the result is that document."""
     collection = engine.collections.get(name)
-    matches = _matches(collection, query, 1)
-    result = decode(matches[0].data) if matches else None
+    matches = _matches(collection, request.query, 1)
+    result = request.decode(matches[0].data) if matches else None
     return engine.change(_deletion(collection, matches), result)

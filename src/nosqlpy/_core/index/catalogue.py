@@ -15,9 +15,27 @@ from nosqlpy.naming import nearest
 ID_INDEX = "_id_"
 # MongoDB's options of createIndexes, in the spelling of Python; none of them is supported yet.
 MONGODB_OPTIONS = frozenset(
-    "unique sparse partial_filter_expression expire_after_seconds hidden collation background weights "
-    "default_language language_override text_index_version sphere_index_version bits min max "
-    "wildcard_projection storage_engine clustered comment".split()
+    (
+        "unique",
+        "sparse",
+        "partial_filter_expression",
+        "expire_after_seconds",
+        "hidden",
+        "collation",
+        "background",
+        "weights",
+        "default_language",
+        "language_override",
+        "text_index_version",
+        "sphere_index_version",
+        "bits",
+        "min",
+        "max",
+        "wildcard_projection",
+        "storage_engine",
+        "clustered",
+        "comment",
+    )
 )
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 

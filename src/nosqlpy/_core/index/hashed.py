@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 from nosqlpy._core.values.keys import equality_key
@@ -33,7 +33,8 @@ class HashIndex:
         self.name = name
         self.keys = keys
         self.path: Path = parse_path(keys[0][0])
-        self._entries: dict[Hashable, Hashable] = {}
+        # a document's key, or a bucket of several
+        self._entries: dict[Hashable, Any] = {}
 
     @property
     def field(self) -> str:
@@ -70,7 +71,7 @@ class HashIndex:
         """Return how many entries `values` have together."""
         return sum(len(self.lookup(value)) for value in values)
 
-    def lookup(self, value: Hashable) -> Iterable[Hashable] | Any:
+    def lookup(self, value: Hashable) -> Collection[Hashable]:
         """Return the keys of the documents under `value`, as a sized collection."""
         if value not in self._entries:
             return ()

@@ -1,6 +1,6 @@
 """The manifest: the one file that says which segments make up the database.
 
-    magic 8 | version u16 | incompatible u16 | compatible u16 | 0 u16 | body_len u32 | crc u32 | body (MessagePack)
+magic 8 | version u16 | incompatible u16 | compatible u16 | 0 u16 | body_len u32 | crc u32 | body (MessagePack)
 """
 
 from __future__ import annotations

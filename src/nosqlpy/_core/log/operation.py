@@ -10,7 +10,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Hashable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from sys import byteorder
 from typing import Any, TypeAlias
 
@@ -60,16 +60,19 @@ def encode_body(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     One operation on one document is an ``OP`` body, all covered; anything else is a
     ``BULK`` body: columns that hold a checksum for each document, then the documents.
     """
-    if len(operations) == 1:
-        (operation,) = operations
-        if type(operation) is Put:
-            if len(operation.documents) == 1:
-                return KIND_OP, _OP.pack(PUT, operation.collection) + operation.documents[0], b""
-        elif type(operation) is Define:
-            return KIND_OP, _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation)), b""
-        elif len(operation.ids) == 1:
-            return KIND_OP, _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0]), b""
-    return _encode_bulk(operations)
+    single = _encode_single(operations[0]) if len(operations) == 1 else None
+    return _encode_bulk(operations) if single is None else (KIND_OP, single, b"")
+
+
+def _encode_single(operation: Operation) -> bytes | None:
+    """Return the body of one operation, or None if it is on several documents."""
+    if isinstance(operation, Define):
+        return _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation))
+    if len(operation.ids) != 1:
+        return None
+    if isinstance(operation, Put):
+        return _OP.pack(PUT, operation.collection) + operation.documents[0]
+    return _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0])
 
 
 def _definition(operation: Define) -> list[Any]:
@@ -133,7 +136,7 @@ def _decode_single(body: bytes) -> Operation:
 def _slice(body: bytes, start: int, lengths: list[int]) -> tuple[list[bytes], int]:
     """Return the documents that lie back to back in `body` from `start` on, and where the last one ends."""
     ends = list(accumulate(lengths, initial=start))
-    return [body[i:j] for i, j in zip(ends, ends[1:], strict=False)], ends[-1]
+    return [body[i:j] for i, j in pairwise(ends)], ends[-1]
 
 
 def _pack(numbers: Any) -> bytes:

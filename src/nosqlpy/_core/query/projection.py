@@ -8,6 +8,7 @@ of the server's projection_parser.cpp.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -114,8 +115,16 @@ def compile_projection(specification: ProjectionSpec) -> Projection:
     """
     if not isinstance(specification, Mapping):
         specification = dict.fromkeys(_names(specification), 1)
+    items = tuple(specification.items())
+    try:
+        return _compiled(items)
+    except TypeError:  # a nested document cannot be hashed
+        return _compile(items)
+
+
+def _compile(items: tuple[tuple[str, Any], ...]) -> Projection:
     parser = _Parser()
-    parser.parse(specification, parser.root, "")
+    parser.parse(dict(items), parser.root, "")
     fields = parser.root.fields
     identity = fields.get("_id")
     inclusive = parser.inclusive
@@ -131,6 +140,10 @@ def compile_projection(specification: ProjectionSpec) -> Projection:
     if isinstance(identity, Leaf) and not identity.includes:
         del fields["_id"]
     return _with_elements(_inclusion(parser.root), parser.elements, frozenset(fields))
+
+
+# Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.
+_compiled = lru_cache(maxsize=512)(_compile)
 
 
 def _with_elements(apply: Rule, elements: dict[str, Rule], paths: frozenset[str]) -> Projection:

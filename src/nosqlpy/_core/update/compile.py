@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from nosqlpy._core.update import arithmetic as _arithmetic
 from nosqlpy._core.update import arrays as _arrays
 from nosqlpy._core.update import fields as _fields
-from nosqlpy._core.update.paths import UpdatePath, sort_key
+from nosqlpy._core.update.paths import UpdatePath
 from nosqlpy._core.update.registry import Step, check_operator, compile_step
 from nosqlpy._core.values.codec import copy_value, encode_value
 from nosqlpy._core.values.order import equal
@@ -49,10 +49,14 @@ class OperatorUpdater:
     def __init__(self, steps: list[Step]) -> None:
         self._on_insert = [step.run for step in steps]
         self._on_update = [step.run for step in steps if step.on_update]
-        self._touches_id = any(claim.parts[0] == "_id" for step in steps for claim in step.claims)
-        self._dollar = next(
-            (step.path for step in steps if step.creates and step.on_update and step.path.text[0] == "$"), None
-        )
+        self._touches_id = False
+        self._dollar: UpdatePath | None = None
+        for step in steps:
+            for claim in step.claims:
+                if claim.parts[0] == "_id":
+                    self._touches_id = True
+            if step.creates and step.on_update and step.path.text[0] == "$":
+                self._dollar = step.path
 
     def apply(self, document: Document) -> Document:
         """Return the updated document."""
@@ -123,24 +127,21 @@ def compile_update(
     """
     if array_filters is not None:
         raise NotSupportedError("array_filters is not supported")
-    if isinstance(update, list | tuple):
-        raise NotSupportedError("an update by a pipeline (a list of stages) is not supported")
-    if not isinstance(update, Mapping):
-        message = f"an update is a document of operators, not {type(update).__name__}"
-        raise QueryError(message, code=9, code_name="FailedToParse")
+    if type(update) is not dict:
+        update = _as_operators(update)
     if not str(next(iter(update), "")).startswith("$"):
         message = "an update needs operators such as $set; to replace whole documents use replace_one"
         raise QueryError(message, code=9, code_name="FailedToParse")
     steps: list[Step] = []
     for name, fields in update.items():
         check_operator(name)
-        if not isinstance(fields, Mapping):
+        if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
         steps += [compile_step(name, path, operand, now) for path, operand in fields.items()]
     if len(steps) > 1:
         _check_conflicts(steps)
-        steps.sort(key=lambda step: sort_key(step.path))
+        steps.sort(key=_order)
     return OperatorUpdater(steps)
 
 
@@ -162,8 +163,20 @@ def compile_replacement(document: Mapping[str, Any]) -> Updater:
     return Replacer(replacement)
 
 
+def _as_operators(update: Any) -> Mapping[str, Any]:
+    if isinstance(update, list | tuple):
+        raise NotSupportedError("an update by a pipeline (a list of stages) is not supported")
+    if not isinstance(update, Mapping):
+        message = f"an update is a document of operators, not {type(update).__name__}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    return update
+
+
 def _check_conflicts(steps: list[Step]) -> None:
     """Refuse two steps that touch one path, or one path and a part of it."""
+    roots = [claim.parts[0] for step in steps for claim in step.claims]
+    if len(set(roots)) == len(roots):
+        return
     ends: set[tuple[str, ...]] = set()
     inner: set[tuple[str, ...]] = set()
     for step in steps:
@@ -177,6 +190,10 @@ def _check_conflicts(steps: list[Step]) -> None:
                 raise QueryError(message, code=40, code_name="ConflictingUpdateOperators")
             ends.add(path.parts)
             inner.update(prefixes)
+
+
+def _order(step: Step) -> tuple[tuple[int, int, str], ...]:
+    return step.path.order
 
 
 def _fingerprint(document: Document) -> bytes | None:

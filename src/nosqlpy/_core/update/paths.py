@@ -27,11 +27,15 @@ _NAMES: Final = {number: name for name, number in TYPE_NAMES.items()}
 
 
 class UpdatePath(msgspec.Struct, frozen=True):
-    """A parsed path of an update: its parts, and for each the position that it is in an array, if it is a number."""
+    """A parsed path of an update: its parts, and for each the position that it is in an array, if it is a number.
+
+    Paths sort by `order` as MongoDB applies them, which is the order in which it adds new fields.
+    """
 
     text: str
     parts: tuple[str, ...]
     positions: tuple[int | None, ...]
+    order: tuple[tuple[int, int, str], ...]
 
 
 class Modifier(msgspec.Struct, frozen=True):
@@ -71,22 +75,41 @@ def parse_update_path(text: Any, operator: str) -> UpdatePath:
                 )
             raise NotSupportedError(f"the positional {part} in the path {text!r} under {operator} is not supported")
     positions = tuple(int(part) if part.isascii() and part.isdigit() else None for part in parts)
-    return UpdatePath(text, parts, positions)
+    return UpdatePath(text, parts, positions, tuple(map(_part_order, parts)))
 
 
-def sort_key(path: UpdatePath) -> list[tuple[int, int, str]]:
-    """Return a key that sorts paths as MongoDB applies them, which is the order in which it adds new fields.
-
-    Parts sort as text, but numbers by length first (``cmpPathsAndArrayIndexes``).
-    """
-    return [
-        (1, len(part), part) if "1" <= part[0] <= "9" else (2 if part[0] > "9" else 0, 0, part) for part in path.parts
-    ]
+def _part_order(part: str) -> tuple[int, int, str]:
+    """Return a key of one part: text sorts as text, but numbers by length first (``cmpPathsAndArrayIndexes``)."""
+    if "1" <= part[0] <= "9":
+        return (1, len(part), part)
+    return (2 if part[0] > "9" else 0, 0, part)
 
 
 def type_name(value: Any) -> str:
     """Return MongoDB's name of the type of a document's value."""
     return _NAMES[type_number(value)]
+
+
+def runner(path: UpdatePath, modifier: Modifier) -> Callable[[dict[str, Any]], None]:
+    """Return what applies `modifier` at the end of `path` of a document, in place, as `modify` does."""
+    if len(path.parts) > 1:
+        return lambda document: modify(document, path, modifier)
+    name = path.text
+    change, create = modifier.change, modifier.create
+
+    def run(document: dict[str, Any]) -> None:
+        value = document.get(name, MISSING)
+        if value is MISSING:
+            if create is not None:
+                document[name] = create()
+            return
+        changed = change(value)
+        if changed is REMOVED:
+            del document[name]
+        else:
+            document[name] = changed
+
+    return run
 
 
 def modify(document: dict[str, Any], path: UpdatePath, modifier: Modifier) -> None:

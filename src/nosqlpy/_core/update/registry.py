@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.update.paths import Modifier, UpdatePath, modify, parse_update_path
+from nosqlpy._core.update.paths import Modifier, UpdatePath, parse_update_path, runner
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
@@ -55,8 +55,8 @@ def operator(name: str, *, on_update: bool = True) -> Callable[[Compile], Compil
     def register(function: Compile) -> Compile:
         def compile_step(operand: Any, place: Place) -> Step:
             modifier = function(operand, place)
-            creates = modifier.create is not None
-            return Step(place.path, (place.path,), _runner(place.path, modifier), creates, on_update)
+            path = place.path
+            return Step(path, (path,), runner(path, modifier), modifier.create is not None, on_update)
 
         _OPERATORS[name] = compile_step
         return function
@@ -96,12 +96,3 @@ def check_operator(name: Any) -> None:
     else:
         message = f"field {name!r} stands beside update operators; put it under one, such as $set"
     raise QueryError(message, code=9, code_name="FailedToParse")
-
-
-def _runner(path: UpdatePath, modifier: Modifier) -> Callable[[dict[str, Any]], None]:
-    """Return what applies `modifier` at `path` of a document."""
-
-    def run(document: dict[str, Any]) -> None:
-        modify(document, path, modifier)
-
-    return run

@@ -18,6 +18,7 @@ from typing import Any
 _DEPTH_MAX = 32  # the proof recurses; what is nested deeper is left to the walk, which counts to the limit
 _KEYS_MAX = 16_384
 _INT64_MAX = 2**63 - 1
+_GROUP_MAX = 1024  # larger groups are counted before they are taken apart:
 _BATCH_VALUES_MAX = 4_000_000  # a document that holds itself would grow without end
 
 # Values of exactly these types are stored as they are; bson's simple types join when first met.
@@ -29,6 +30,8 @@ _checked: set[type] = _plain - {int}
 # Keys seen and found good: text without NUL that UTF-8 can hold.
 _keys: set[str] = {"_id"}
 _are_known = _keys.issuperset
+is_known_key = _keys.__contains__
+"""Return whether a key equals one that was found good; one of a subclass of str may."""
 
 
 def learn_key(key: str) -> None:
@@ -50,7 +53,7 @@ def is_plain_scalar(value: Any) -> bool:
 
 
 def is_plain_value(value: Any) -> bool:
-    """Return whether msgspec writes `value`, be it an array or a scalar, exactly as it is, but for integers past 64 bits."""
+    """Return whether msgspec writes `value`, an array or a scalar, exactly as it is, but for integers past 64 bits."""
     return _is_plain_array(value, 1) if type(value) is list else type(value) in _plain
 
 
@@ -114,12 +117,13 @@ def are_plain(documents: Sequence[dict[str, Any]]) -> bool:
     budget = _BATCH_VALUES_MAX
     while groups:
         kind, group, level = groups.pop()
+        if len(group) > _GROUP_MAX:
+            budget -= sum(map(len, group))
         if budget < 0 or level > _DEPTH_MAX or (kind is dict and not _are_known(chain.from_iterable(group))):
             return False
         # The collector's view of a list is its elements, and of a dict its values; a dict that ever had
         # a key that is no str shows its keys too, which have plain types.
         values = get_referents(*group)
-        budget -= len(values) + 1
         width = len(group[0]) if kind is dict else 1
         for column, kinds in _columns(values, width):
             for odd in kinds - _checked:

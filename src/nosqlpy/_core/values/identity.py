@@ -39,7 +39,7 @@ def with_ids(
     A batch whose documents all begin with an ``_id`` that is a str or an int, nearly
     every one, is told by a few calls for all of them.
     """
-    if set(map(type, documents)) == {dict} and all(documents) and set(map(next, map(iter, documents))) == {"_id"}:  # type: ignore[arg-type]  # dicts are iterable
+    if set(map(type, documents)) == {dict} and all(documents) and set(map(next, map(iter, documents))) == {"_id"}:
         ids = list(map(_ID, documents))
         if {str, int}.issuperset(map(type, ids)):
             return documents, ids

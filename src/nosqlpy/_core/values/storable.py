@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.msgpack import Ext
 
-from nosqlpy._core.values.check import learn_key, learn_type
+from nosqlpy._core.values.check import is_known_key, learn_key, learn_type
 from nosqlpy._core.values.extensions import Atom, Compound, Unstorable, extension_of, is_hooked
 from nosqlpy.errors import DocumentError
 
@@ -19,6 +19,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 DEPTH_MAX = 100
 """Levels of nesting that a document may have; the document itself is the first."""
+
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_ALWAYS = frozenset((float, bool, type(None), bytes))  # every value of these types can be stored as it is
 
 _PATH_PARTS_MAX = 12  # of a path in a message: that of a document which holds itself has a hundred
 
@@ -62,10 +65,10 @@ def _walk(value: Any, level: int) -> Any:
     if kind is str:
         return _text(value)
     if kind is int:
-        if -(2**63) <= value < 2**63:
+        if _INT64_MIN <= value <= _INT64_MAX:
             return value
         raise Unstorable("an int past 64 bits cannot be stored; use a float or a Decimal")
-    if value is None or kind is bool or kind is float or kind is bytes:
+    if kind in _ALWAYS:
         return value
     if kind is datetime:
         return _instant(value)
@@ -91,14 +94,19 @@ def _document(value: Mapping[Any, Any], level: int) -> dict[str, Any]:
     _check_level(level)
     result: dict[str, Any] = {}
     for key, item in value.items():
-        name = _key(key)
-        if name in result:
-            raise Unstorable(f"two keys read {name!r}")
+        name = key if is_known_key(key) and type(key) is str else _key(key)
+        kind = type(item)
+        # Most values, without a call.
+        if kind in _ALWAYS or (kind is str and item.isascii()) or (kind is int and _INT64_MIN <= item <= _INT64_MAX):
+            result[name] = item
+            continue
         try:
             result[name] = _walk(item, level + 1)
         except Unstorable as refusal:
             refusal.parts.append(name)
             raise
+    if len(result) != len(value):
+        raise Unstorable("two keys of a document read the same")
     return result
 
 
@@ -106,6 +114,10 @@ def _array(value: Iterable[Any], level: int) -> list[Any]:
     _check_level(level)
     result: list[Any] = []
     for item in value:
+        kind = type(item)
+        if kind in _ALWAYS or (kind is str and item.isascii()) or (kind is int and _INT64_MIN <= item <= _INT64_MAX):
+            result.append(item)
+            continue
         try:
             result.append(_walk(item, level + 1))
         except Unstorable as refusal:

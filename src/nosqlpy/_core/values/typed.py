@@ -124,7 +124,7 @@ def _pydantic_codec(kind: Any) -> TypeCodec[Any]:
     return TypeCodec(encode, lambda data: convert(decode_document(data)), convert)
 
 
-def _misfit(kind: Any, error: ValueError) -> ValidationError:
+def _misfit(kind: Any, error: Exception) -> ValidationError:
     # the reason says which field, and of pydantic's also its value, which a message must not show
     reason = str(error) if isinstance(error, msgspec.ValidationError) else f"{error.__class__.__name__} of pydantic"
     return ValidationError(f"a stored document is no {kind.__name__}: {reason}", details={"type": kind.__name__})

@@ -1,0 +1,282 @@
+"""MongoDB Extended JSON v2: documents as JSON text and back, every value kept.
+
+It is written in the relaxed form and read in both. See
+https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/ and
+https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
+
+Where JSON has one form for two types, Python's own is read: ``$numberDecimal`` is a
+Decimal, ``$regularExpression`` a compiled pattern, ``$binary`` of subtype 0 bytes
+and of subtype 4 a UUID. So a Decimal128, a bson Regex, and a Binary of these
+subtypes come back as their twins.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.values.json_types import KEYS, read_wrapper
+from nosqlpy.errors import DocumentError, QueryError
+
+DEPTH_MAX = 200
+"""Levels that JSON text may nest: twice as many as a document's, for each value may be wrapped in a type's object."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+# What opens and closes a level, and strings, which may contain the same characters. A string without
+# an end is taken as far as it goes, so that hostile text costs no more than its length.
+_structure = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────
+
+
+def encode_json(document: dict[str, Any]) -> bytes:
+    """Return `document` as one line of relaxed Extended JSON, without the newline.
+
+    Raises:
+        DocumentError: It has a field that would be read back as something else; the message has its path.
+    """
+    try:
+        return _encode({key: item if type(item) in _PLAIN else _relaxed(item) for key, item in document.items()})
+    except _Ambiguous as refusal:
+        path = _path_of(document, refusal.value)
+        message = f"{path}: a document with the field {refusal.key!r} would be read back from JSON as another type"
+        raise DocumentError(message) from None
+
+
+class _Ambiguous(Exception):
+    def __init__(self, value: Any, key: str) -> None:
+        self.value = value
+        self.key = key
+
+
+def _path_of(parent: Any, value: Any) -> str:
+    """Return the path from `parent` to `value`, which is somewhere in it."""
+    for name, item in parent.items() if isinstance(parent, dict) else enumerate(parent):
+        if item is value:
+            return str(name)
+        if isinstance(item, (dict, list)):
+            rest = _path_of(item, value)
+            if rest:
+                return f"{name}.{rest}"
+    return ""
+
+
+def _relaxed(value: Any) -> Any:
+    """Return `value` in terms of JSON."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        for key in value:
+            if key[:1] == "$" and key in KEYS and _is_misread(value, key):
+                raise _Ambiguous(value, key)
+        return {key: item if type(item) in _PLAIN else _relaxed(item) for key, item in value.items()}
+    if kind is list:
+        return [item if type(item) in _PLAIN else _relaxed(item) for item in value]
+    if kind is float:
+        return value if isfinite(value) else {"$numberDouble": _non_finite(value)}
+    writer = _WRITERS.get(kind) or _BSON_WRITERS[kind.__name__]
+    return writer(value)
+
+
+def _is_misread(value: dict[str, Any], key: str) -> bool:
+    """Return whether a document with this field is taken for a type; of a DBRef's two both are needed."""
+    return key != "$ref" or (type(value["$ref"]) is str and "$id" in value)
+
+
+def _non_finite(value: float) -> str:
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def _date(value: datetime) -> Any:
+    """Return a date as text from 1970 on, with milliseconds if there are any, as the specification asks.
+
+    Microseconds, which BSON has not, are written where there are any, also before 1970.
+    """
+    sub = value.microsecond % 1000
+    if value.year < 1970 and not sub:
+        return {"$date": {"$numberLong": str((value - _EPOCH) // _MILLISECOND)}}
+    precision = "microseconds" if sub else "milliseconds" if value.microsecond else "seconds"
+    return {"$date": value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")}
+
+
+def _binary(data: bytes, subtype: int) -> Any:
+    return {"$binary": {"base64": b64encode(data).decode(), "subType": f"{subtype:02x}"}}
+
+
+_OPTIONS = (
+    ("a", re.ASCII),  # not BSON's; a Python pattern is Unicode where it is not this
+    ("i", re.IGNORECASE),
+    ("l", re.LOCALE),
+    ("m", re.MULTILINE),
+    ("s", re.DOTALL),
+    ("x", re.VERBOSE),
+)
+
+
+def _pattern(value: Any) -> Any:
+    options = "".join(letter for letter, flag in _OPTIONS if value.flags & flag)
+    return {"$regularExpression": {"pattern": value.pattern, "options": options}}
+
+
+def _code(value: Any) -> Any:
+    code = {"$code": str(value)}
+    return code if value.scope is None else code | {"$scope": _relaxed(dict(value.scope))}
+
+
+def _dbref(value: Any) -> Any:
+    return {key: _relaxed(item) for key, item in dict(value.as_doc()).items()}
+
+
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    datetime: _date,
+    bytes: lambda value: _binary(value, 0),
+    uuid.UUID: lambda value: _binary(value.bytes, 4),
+    Decimal: lambda value: {"$numberDecimal": str(value)},
+    re.Pattern: _pattern,
+}
+
+# by name, so that bson need not be imported
+_BSON_WRITERS: dict[str, Callable[[Any], Any]] = {
+    "ObjectId": lambda value: {"$oid": str(value)},
+    "Int64": lambda value: {"$numberLong": str(int(value))},
+    "Decimal128": lambda value: {"$numberDecimal": str(value)},
+    "Binary": lambda value: _binary(bytes(value), value.subtype),
+    "Regex": _pattern,
+    "Timestamp": lambda value: {"$timestamp": {"t": value.time, "i": value.inc}},
+    "MinKey": lambda _: {"$minKey": 1},
+    "MaxKey": lambda _: {"$maxKey": 1},
+    "Code": _code,
+    "DBRef": _dbref,
+}
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────
+
+
+def decode_json(data: bytes) -> dict[str, Any]:
+    """Return the document that `data`, one JSON object, is in Extended JSON; the JSON may span several lines.
+
+    Raises:
+        QueryError: It is no JSON object, or has a type's field with a wrong value; `details` has the ``column``
+            (and the ``line``, from 1) where it is known, in characters.
+        DocumentError: It is nested deeper than 200 levels.
+    """
+    check_depth(data)
+    try:
+        document = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(data, error) from None
+    if type(document) is not dict:
+        raise not_a_document(document)
+    return revive(document) if may_have_types(data) else document
+
+
+def may_have_types(data: bytes) -> bool:
+    """Return whether JSON text may contain a key that begins with ``$``; the dollar may be escaped."""
+    return b'"$' in data or b"\\u0024" in data
+
+
+def revive(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a decoded JSON object with its typed values in place of their wrappers; the top level is never one.
+
+    Raises:
+        QueryError: A type's field has a wrong value, or stands beside others; the message has its path.
+    """
+    return {key: _revive(item, key) if type(item) in _CONTAINERS else item for key, item in document.items()}
+
+
+_CONTAINERS = frozenset({dict, list})
+
+
+def _revive(value: Any, path: str) -> Any:
+    if type(value) is list:
+        return [_revive(item, f"{path}.{i}") if type(item) in _CONTAINERS else item for i, item in enumerate(value)]
+    types = [key for key in value if key[:1] == "$" and key in KEYS]
+    revived = {k: _revive(item, f"{path}.{k}") if type(item) in _CONTAINERS else item for k, item in value.items()}
+    return read_wrapper(revived, types, path) if types else revived
+
+
+def check_depth(data: bytes) -> None:
+    """Refuse JSON text that is nested too deep to be decoded on any thread's stack.
+
+    Raises:
+        DocumentError: It has more than 200 levels; `details` has the ``column``.
+    """
+    if len(data) <= DEPTH_MAX or data.count(b"{") + data.count(b"[") <= DEPTH_MAX:
+        return
+    depth = 0
+    for token in _structure.finditer(data):
+        first = token[0][:1]
+        if first in b"{[":
+            depth += 1
+            if depth > DEPTH_MAX:
+                column = _position(data, token.start())
+                message = f"nested deeper than {DEPTH_MAX} levels"
+                raise DocumentError(message, code=15, code_name="Overflow", details=column)
+        elif first in b"}]":
+            depth -= 1
+
+
+# ── what is wrong with it ────────────────────────────────────────────────────────
+
+_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\d[\d.eE+-]*', re.DOTALL)
+_AT_BYTE = re.compile(r" \(byte (\d+)\)")
+_KINDS = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
+
+
+def not_a_document(value: Any) -> QueryError:
+    """Return the error that says that a JSON value is no object."""
+    kind = _KINDS.get(type(value), "a number")
+    return QueryError(f"a document is a JSON object, this is {kind}", details={"line": 1, "column": 1})
+
+
+def malformed(data: bytes, error: Exception) -> QueryError:
+    """Return the error that says what the decoder found wrong with `data`, and where."""
+    found = _AT_BYTE.search(str(error))
+    if isinstance(error, msgspec.ValidationError):
+        reason, offset = "a number that no type can hold", _too_large(data)
+    elif found is not None:
+        reason, offset = str(error).removeprefix("JSON is malformed: ")[: -len(found[0])], int(found[1])
+    else:
+        reason, offset = "it ends inside a value", len(data)
+    if (undecodable := _not_utf8(data)) <= offset:
+        reason, offset = "a byte that is not UTF-8", undecodable
+    return QueryError(reason, code=9, code_name="FailedToParse", details=_position(data, offset))
+
+
+def _position(data: bytes, offset: int) -> dict[str, int]:
+    """Return the line and column, counted from 1 and in characters, of a byte."""
+    before = data[:offset].decode(errors="replace")
+    return {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
+
+
+def _not_utf8(data: bytes) -> int:
+    """Return where `data` ceases to be UTF-8: behind its end if it does not."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(data) + 1
+
+
+def _too_large(data: bytes) -> int:
+    for token in _NUMBER.finditer(data):
+        if token[0][:1] != b'"' and (len(token[0]) > 300 or not isfinite(float(token[0]))):
+            return token.start()
+    return 0

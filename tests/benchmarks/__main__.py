@@ -1,0 +1,200 @@
+"""Print how nosqlpy compares: ``python -m tests.benchmarks [--documents 100000] [--rounds 5] [--json FILE]``.
+
+Every answer is compared with the other competitors' before it is timed. A line shows
+microseconds (per call, or per document) and the ratios to the floor and to SQLite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import nosqlpy
+from nosqlpy import AsyncClient
+from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
+from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
+from tests.benchmarks.measure import interleaved, seconds
+
+CALLS = 2000
+# what the project aims at: at most so many times the floor, at least so many times faster than SQLite
+TARGETS = {
+    "get by id": ("floor", 1.8),
+    "insert_many, per document": ("floor", 2.5),
+    "scan, one condition, per document": ("sqlite", 2.0),
+}
+
+Competitors = dict[str, Nosqlpy | Sqlite | Floor]
+Line = dict[str, Any]
+
+
+def line(name: str, times: dict[str, float], count: int) -> Line:
+    """Return one line of the table: microseconds for each competitor, and nosqlpy's ratios."""
+    micros = {who: spent / count * 1e6 for who, spent in times.items()}
+    return {
+        "operation": name,
+        **{who: round(value, 3) for who, value in micros.items()},
+        "of floor": round(micros["nosqlpy"] / micros["floor"], 2),
+        "faster than sqlite": round(micros["sqlite"] / micros["nosqlpy"], 2),
+    }
+
+
+def bulk_insert(directory: Path, documents: list[dict[str, Any]], rounds: int) -> Line:
+    """Time insert_many into a new database each."""
+    fresh: Competitors = {}
+
+    def prepare(name: str) -> None:
+        place = Path(tempfile.mkdtemp(dir=directory))
+        fresh[name] = {"nosqlpy": Nosqlpy, "sqlite": Sqlite, "floor": Floor}[name](place)
+
+    def insert(name: str) -> Callable[[], object]:
+        return lambda: fresh[name].insert_many(documents)
+
+    runs = {name: insert(name) for name in ("nosqlpy", "sqlite", "floor")}
+    times = interleaved(runs, rounds=rounds, prepare=prepare)
+    return line("insert_many, per document", times, len(documents))
+
+
+def calls(
+    competitors: Competitors, name: str, method: str, arguments: list[Any], rounds: int, per: int | None = None
+) -> Line:
+    """Time a method called with each of `arguments`; `per` documents are looked at in all calls together."""
+
+    def run(who: str) -> Callable[[], object]:
+        function = getattr(competitors[who], method)
+        return lambda: [function(argument) for argument in arguments]
+
+    runs = {who: run(who) for who in competitors}
+    if not method.startswith(("insert", "increment")):
+        first, *others = (normal(function()) for function in runs.values())
+        assert all(answer == first for answer in others), f"the competitors do not agree on {name}"
+    return line(name, interleaved(runs, rounds=rounds), per or len(arguments))
+
+
+def normal(answers: Any) -> Any:
+    """Return answers in a form that can be compared: documents in the order of their ids."""
+    return [
+        sorted(answer, key=lambda document: document["_id"]) if isinstance(answer, list) else answer
+        for answer in answers
+    ]
+
+
+def inserts(competitors: Competitors, count: int, rounds: int) -> Line:
+    """Time single inserts, each of a new document."""
+    numbers = iter(range(count, count * 1000))
+
+    def run(who: str) -> Callable[[], object]:
+        insert = competitors[who].insert
+        return lambda: [insert(make_document(next(numbers))) for _ in range(CALLS)]
+
+    making = seconds(lambda: [make_document(number) for number in range(CALLS)])
+    times = interleaved({who: run(who) for who in competitors}, rounds=rounds)
+    return line("insert", {who: spent - making for who, spent in times.items()}, CALLS)
+
+
+async def await_cost(directory: Path, ids: list[str], rounds: int) -> float:
+    """Return what ``await get`` costs over the blocking ``get``, in microseconds."""
+    async with AsyncClient(directory / "nosqlpy") as db:
+        users, blocking = db["users"], Nosqlpy(directory)
+        costs = []
+        for _ in range(rounds):
+            times = {}
+            for name in ("blocking", "async", "blocking again"):
+                times[name] = await _timed(users.get if name == "async" else None, blocking, ids)
+            costs.append(times["async"] - min(times["blocking"], times["blocking again"]))
+        blocking.close()
+    return sorted(costs)[rounds // 2] / len(ids) * 1e6
+
+
+async def _timed(get: Any, blocking: Nosqlpy, ids: list[str]) -> float:
+    if get is None:
+        plain = blocking.get
+        return seconds(lambda: [plain(id) for id in ids])
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for id in ids:
+        await get(id)
+    return loop.time() - begun
+
+
+def measure(directory: Path, count: int, rounds: int) -> dict[str, Any]:
+    """Return the whole table."""
+    documents = make_documents(count)
+    table = [bulk_insert(directory, documents, rounds)]
+    competitors: Competitors = {"nosqlpy": Nosqlpy(directory), "sqlite": Sqlite(directory), "floor": Floor(directory)}
+    for competitor in competitors.values():
+        competitor.insert_many(documents)
+        competitor.create_index()
+    step = max(1, count // CALLS)
+    some = documents[::step][:CALLS]
+    ids = [document["_id"] for document in some]
+    emails = [document["email"] for document in some]
+    table += [
+        calls(competitors, "get by id", "get", ids, rounds),
+        calls(competitors, "find equal, indexed", "find_indexed", emails, rounds),
+        calls(competitors, "scan, one condition, per document", "scan", [AGES - 5], rounds, count),
+        calls(competitors, "scan, nested field, per document", "scan_nested", [f"city {CITIES // 2}"], rounds, count),
+        calls(competitors, "count, one condition, per document", "count", [AGES - 5], rounds, count),
+        inserts(competitors, count, rounds),
+        calls(competitors, "$inc by id", "increment", ids, rounds),
+    ]
+    for competitor in competitors.values():
+        competitor.close()
+    return {
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "versions": f"CPython {platform.python_version()}, nosqlpy {nosqlpy.__version__}, msgspec {msgspec.__version__}, "
+        f"SQLite {sqlite3.sqlite_version}",
+        "documents": count,
+        "json bytes": len(json.dumps(documents[count // 2])),
+        "table": table,
+        "await over blocking, us": round(asyncio.run(await_cost(directory, ids * 5, rounds)), 3),
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the report for a person."""
+    print(f"{report['documents']} documents of {report['json bytes']} bytes of JSON; {report['versions']}")
+    print(f"{'microseconds':38}{'nosqlpy':>10}{'sqlite':>10}{'floor':>10}{'of floor':>10}{'of sqlite':>11}   target")
+    for row in report["table"]:
+        print(
+            f"{row['operation']:38}{row['nosqlpy']:10.2f}{row['sqlite']:10.2f}{row['floor']:10.2f}"
+            f"{row['of floor']:9.2f}x{row['faster than sqlite']:10.1f}x   {verdict(row)}"
+        )
+    cost = report["await over blocking, us"]
+    print(f"await over the blocking call, get by id: {cost:.2f} us   {'met' if cost < 1 else 'missed'}: < 1")
+
+
+def verdict(row: Line) -> str:
+    """Return the target of a line and whether it is met."""
+    if row["operation"] not in TARGETS:
+        return ""
+    peer, factor = TARGETS[row["operation"]]
+    if peer == "floor":
+        return f"{'met' if row['of floor'] <= factor else 'missed'}: <= {factor}x of floor"
+    return f"{'met' if row['faster than sqlite'] >= factor else 'missed'}: >= {factor}x faster than sqlite"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        report = measure(Path(directory), options.documents, options.rounds)
+    show(report)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

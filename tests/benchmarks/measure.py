@@ -1,0 +1,40 @@
+"""Timing on machines that others use too: competitors in turn, medians, and no time spent waiting for a processor."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+SCHEDULER = Path("/proc/thread-self/schedstat")
+
+
+def waited_s() -> float:
+    """Return how long this thread has waited for a processor, in seconds; 0 where the system does not tell."""
+    try:
+        return int(SCHEDULER.read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return how long `run` takes, less its wait for a processor."""
+    gc.collect()
+    waited, begun = waited_s(), time.perf_counter()
+    run()
+    return time.perf_counter() - begun - (waited_s() - waited)
+
+
+def interleaved(
+    runs: Mapping[str, Callable[[], object]], *, rounds: int, prepare: Callable[[str], None] | None = None
+) -> dict[str, float]:
+    """Return the median seconds of each run; every round makes each of them once, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            if prepare is not None:
+                prepare(name)
+            times[name].append(seconds(run))
+    return {name: statistics.median(found) for name, found in times.items()}

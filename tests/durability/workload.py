@@ -1,0 +1,310 @@
+"""Writes that are made on a database and on its model at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from durability.model import History, Model, Shelf, model_of_state, state_of_engine, state_of_model
+from durability.simulated_disk import SimulatedDisk, SimulatedStorage
+
+from nosqlpy import Client
+from nosqlpy._io.database import Database
+from nosqlpy._io.options import Options
+from nosqlpy.errors import StorageError
+
+COLLECTIONS = ("a", "b", "c")
+PLACE = Path("/simulated")  # nothing is ever made there
+
+
+class QuietSyncer:
+    """No background thread: when something is flushed or synced in the background, the seed decides."""
+
+    def appended(self, *, buffered: bool) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def open_database(
+    disk: SimulatedDisk, *, segment_size: int = 1 << 20, durability: Any = "safe", **options: Any
+) -> Database:
+    """Return the database on the disk, with no thread of its own."""
+    database = Database(
+        SimulatedStorage(disk), Options(path=PLACE, segment_size=segment_size, durability=durability, **options)
+    )
+    database._syncer = QuietSyncer()  # type: ignore[assignment]
+    return database
+
+
+def client_of(database: Database) -> Client:
+    """Return a client whose database is open already."""
+    client = Client(PLACE, durability=database.options.durability, segment_size=database.options.segment_size)
+    client._backend._database = database
+    return client
+
+
+class Mismatch(AssertionError):
+    """The database does not hold what it must."""
+
+
+class Session:
+    """An open database, its model and its history: every write is made on both, and both are compared."""
+
+    def __init__(self, database: Database, history: History) -> None:
+        self.database = database
+        self.client = client_of(database)
+        self.history = history
+        self.model: Model = model_of_state(history.states[-1])
+        self.refused = 0
+
+    def write(self, change: Callable[[Model], None], call: Callable[[], Any], durability: str) -> None:
+        """Make one write; on return the history knows whether it happened, and what it survives."""
+        candidate = copy.deepcopy(self.model)
+        change(candidate)
+        before = self.model
+        self.history.attempted(candidate)
+        try:
+            call()
+        except StorageError:
+            self._after_refusal(before, candidate)
+            return
+        self.model = candidate
+        if durability == "durable":
+            self.history.all_durable()
+        elif durability == "safe":
+            self.history.all_handed()
+        self.compare()
+
+    def _after_refusal(self, before: Model, candidate: Model) -> None:
+        """Take what memory shows for the truth; a refusal that left the engine usable has left no trace."""
+        self.refused += 1
+        shown = state_of_engine(self.database.engine)
+        if shown == state_of_model(candidate):
+            self.model = candidate
+        elif shown != state_of_model(before):
+            raise Mismatch(f"a refused write left {shown}")
+        if not self.database.engine.failed:
+            if shown != state_of_model(before):
+                raise Mismatch("a refused write was done")
+            self.history.withdraw()
+
+    def compare(self) -> None:
+        shown = state_of_engine(self.database.engine)
+        if shown != state_of_model(self.model):
+            raise Mismatch(f"memory holds {shown} instead of {state_of_model(self.model)}")
+
+    # ── writes ───────────────────────────────────────────────────────────────────
+
+    def insert(self, name: str, document: dict[str, Any], durability: Any) -> None:
+        if document["_id"] in self.model.get(name, Shelf()).documents:
+            return
+        self.write(
+            lambda model: _shelf(model, name).documents.update({document["_id"]: document}),
+            lambda: self.client[name].insert_one(document, durability=durability),
+            durability,
+        )
+
+    def insert_many(self, name: str, documents: list[dict[str, Any]], durability: Any) -> None:
+        held = self.model.get(name, Shelf()).documents
+        fresh = [document for document in documents if document["_id"] not in held]
+        if fresh:
+            self.write(
+                lambda model: _shelf(model, name).documents.update({d["_id"]: d for d in fresh}),
+                lambda: self.client[name].insert_many(fresh, durability=durability),
+                durability,
+            )
+
+    def update(self, name: str, group: int, n: int, durability: Any) -> None:
+        """Set a field of all documents of a group, in one commit, and move them to the next group."""
+        if name not in self.model:
+            return
+
+        def change(model: Model) -> None:
+            for document in model[name].documents.values():
+                if document["g"] == group:
+                    document |= {"n": n, "g": group + 1}
+
+        call = lambda: self.client[name].update_many(  # noqa: E731
+            {"g": group}, {"$set": {"n": n, "g": group + 1}}, durability=durability
+        )
+        self._write_or_nothing(change, call, durability)
+
+    def replace(self, name: str, document: dict[str, Any], durability: Any) -> None:
+        self._write_or_nothing(
+            lambda model: _shelf(model, name).documents.update({document["_id"]: document}),
+            lambda: self.client[name].save(document, durability=durability),
+            durability,
+        )
+
+    def delete(self, name: str, id: Any, durability: Any) -> None:
+        if id in self.model.get(name, Shelf()).documents:
+            self.write(
+                lambda model: model[name].documents.pop(id) and None,
+                lambda: self.client[name].delete_one({"_id": id}, durability=durability),
+                durability,
+            )
+
+    def delete_many(self, name: str, group: int, durability: Any) -> None:
+        def change(model: Model) -> None:
+            documents = model[name].documents
+            model[name].documents = {id: document for id, document in documents.items() if document["g"] != group}
+
+        if name in self.model:
+            call = lambda: self.client[name].delete_many({"g": group}, durability=durability)  # noqa: E731
+            self._write_or_nothing(change, call, durability)
+
+    def create(self, name: str, durability: Any) -> None:
+        if name not in self.model:
+            self.write(
+                lambda model: model.update({name: Shelf()}),
+                lambda: self.client.create_collection(name, durability=durability),
+                durability,
+            )
+
+    def drop(self, name: str, durability: Any) -> None:
+        if name in self.model:
+            self.write(
+                lambda model: model.pop(name) and None,
+                lambda: self.client.drop_collection(name, durability=durability),
+                durability,
+            )
+
+    def clear(self, name: str, durability: Any) -> None:
+        if self.model.get(name, Shelf()).documents:
+            self.write(
+                lambda model: model[name].documents.clear(),
+                lambda: self.client[name].clear(durability=durability),
+                durability,
+            )
+
+    def rename(self, name: str, new_name: str, durability: Any) -> None:
+        def change(model: Model) -> None:
+            renamed = {new_name if old == name else old: shelf for old, shelf in model.items() if old != new_name}
+            model.clear()
+            model.update(renamed)
+
+        def call() -> None:
+            self.client[name].rename(new_name, drop_target=True, durability=durability)
+
+        if name in self.model and name != new_name:
+            self.write(change, call, durability)
+
+    def index(self, name: str, field: str, durability: Any) -> None:
+        index = f"{field}_1"
+        if index not in self.model.get(name, Shelf()).indexes:
+            self.write(
+                lambda model: _shelf(model, name).indexes.append(index),
+                lambda: self.client[name].create_index(field, durability=durability),
+                durability,
+            )
+
+    def unindex(self, name: str, field: str, durability: Any) -> None:
+        index = f"{field}_1"
+        if index in self.model.get(name, Shelf()).indexes:
+            self.write(
+                lambda model: model[name].indexes.remove(index),
+                lambda: self.client[name].drop_index(index, durability=durability),
+                durability,
+            )
+
+    def _write_or_nothing(self, change: Callable[[Model], None], call: Callable[[], Any], durability: Any) -> None:
+        """Make a write that may find nothing to do, and then promises nothing for earlier ones."""
+        candidate = copy.deepcopy(self.model)
+        change(candidate)
+        changes = state_of_model(candidate) != state_of_model(self.model)
+        self.write(change, call, durability if changes else "nothing")
+
+    # ── the whole database ───────────────────────────────────────────────────────
+
+    def sync(self) -> None:
+        if self._done(self.client.sync):
+            self.history.all_durable()
+
+    def flush(self) -> None:
+        if self._done(self.client.flush):
+            self.history.all_handed()
+
+    def background_flush(self) -> None:
+        self.database._flush_in_background()
+
+    def background_sync(self) -> None:
+        self.database._sync_in_background()
+
+    def compact(self) -> None:
+        self._done(self.client.compact)
+
+    def verify(self) -> None:
+        if not self.database.engine.failed:
+            self.client.verify()
+
+    def close(self) -> None:
+        """Close; on success everything is durable."""
+        failed = self.database.engine.failed
+        if self._done(self.database.close) and not failed:
+            self.history.all_durable()
+
+    def _done(self, call: Callable[[], Any]) -> bool:
+        """Return whether `call` was not refused; documents are the same in either case."""
+        try:
+            call()
+        except StorageError:
+            self.refused += 1
+            return False
+        finally:
+            if not self.database.storage.disk.stopped:  # type: ignore[attr-defined]
+                self.compare()
+        return True
+
+
+def _shelf(model: Model, name: str) -> Shelf:
+    return model.setdefault(name, Shelf())
+
+
+def random_step(session: Session, random: Random, durabilities: tuple[str, ...]) -> None:
+    """Do one thing to the database."""
+    durability = random.choice(durabilities)
+    name = random.choice(COLLECTIONS)
+    session_write = random.choices(
+        (
+            "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
+            "rename", "index", "unindex", "sync", "flush", "background_flush", "background_sync", "compact", "verify",
+        ),
+        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 4, 3, 3, 3, 3, 1),
+    )[0]  # fmt: skip
+    match session_write:
+        case "insert":
+            session.insert(name, random_document(random), durability)
+        case "insert_many":
+            documents = {d["_id"]: d for d in (random_document(random) for _ in range(random.randint(1, 6)))}
+            session.insert_many(name, list(documents.values()), durability)
+        case "update":
+            session.update(name, random.randint(0, 3), random.randint(0, 99), durability)
+        case "replace":
+            session.replace(name, random_document(random), durability)
+        case "delete":
+            session.delete(name, random_id(random), durability)
+        case "delete_many":
+            session.delete_many(name, random.randint(0, 3), durability)
+        case "create" | "drop" | "clear":
+            getattr(session, session_write)(name, durability)
+        case "rename":
+            session.rename(name, random.choice(COLLECTIONS), durability)
+        case "index" | "unindex":
+            getattr(session, session_write)(name, random.choice(("n", "g")), durability)
+        case _:
+            getattr(session, session_write)()
+
+
+def random_id(random: Random) -> Any:
+    id = random.randint(0, 30)
+    return id if id % 3 else f"id{id}"
+
+
+def random_document(random: Random) -> dict[str, Any]:
+    size = random.choice((0, 0, 5, 40, 40, 300, 1500))
+    return {"_id": random_id(random), "g": random.randint(0, 3), "n": random.randint(0, 9), "pad": "x" * size}
+
+
