@@ -100,4 +100,4 @@ def durability(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Print the benchmark table, with sqlite3 and the limits measured in the same run."""
     install(session, "test")
-    session.run("python", "tests/benchmarks", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.values.codec import decode_document
 
 # collections in their order: the name, the documents in their order, the names of the indexes
@@ -37,10 +35,22 @@ def state_of_engine(engine: Engine) -> State:
         (
             name,
             tuple(tuple(decode_document(data).items()) for data in collection.slots.values()),
-            tuple(collection.indexes),
+            tuple(collection.indexes.by_name),
         )
         for name, collection in engine.collections.items()
     )
+
+
+def describe(state: State) -> str:
+    """Return a line that tells the state from others, for a person."""
+    return " | ".join(
+        f"{name}{list(indexes)}: " + " ".join("/".join(_short(value) for _, value in items) for items in documents)
+        for name, documents, indexes in state
+    )
+
+
+def _short(value: Any) -> str:
+    return f"x*{len(value)}" if isinstance(value, str) and value.startswith("x") else str(value)
 
 
 def model_of_state(state: State) -> Model:
@@ -50,19 +60,17 @@ def model_of_state(state: State) -> Model:
     }
 
 
-def index_entries(index: HashIndex) -> dict[Any, set[Any]]:
-    return {value: set(index.lookup(value)) for value in index._entries}
-
-
 def wrong_indexes(engine: Engine) -> list[str]:
-    """Return the indexes that do not hold what the documents of their collection say."""
+    """Return the indexes that do not hold exactly what the documents of their collection say."""
     wrong = []
     for collection in engine.collections.values():
-        for name, index in collection.indexes.items():
-            fresh = HashIndex(index.name, index.keys)
-            for key, data in collection.slots.items():
-                fresh.add(fresh.values(decode_document(data)), key)
-            if index_entries(fresh) != index_entries(index):
+        documents = [decode_document(data) for data in collection.slots.values()]
+        for name, index in collection.indexes.by_name.items():
+            expected: dict[Any, set[Any]] = {}
+            for document in documents:
+                expected.setdefault(document[index.field], set()).add(document["_id"])
+            held = {value: set(index.lookup(value)) for value in expected}
+            if held != expected or len(index) != len(expected):
                 wrong.append(f"{collection.name}.{name}")
     return wrong
 
@@ -71,27 +79,32 @@ def wrong_indexes(engine: Engine) -> list[str]:
 class History:
     """All states that a database went through, and which of them may still be lost.
 
-    `states[handed]` is the last one known to be with the system, `states[durable]` the
-    last one known to survive the loss of power, `states[-1]` the last one attempted.
+    `states[shown]` is what memory holds, `states[handed]` the last one known to be with
+    the system, `states[durable]` the last one known to survive the loss of power. The
+    last one is the last that was attempted: after a write of unknown outcome it is not shown.
     """
 
     states: list[State] = field(default_factory=lambda: [()])
+    shown: int = 0
     handed: int = 0
     durable: int = 0
     past: list[State] = field(default_factory=list)
 
-    def attempted(self, model: Model) -> None:
+    def attempt(self, model: Model) -> None:
         self.states.append(state_of_model(model))
+
+    def succeed(self) -> None:
+        self.shown = len(self.states) - 1
 
     def withdraw(self) -> None:
         """Forget the last attempt: it was refused for certain."""
         self.states.pop()
 
     def all_handed(self) -> None:
-        self.handed = len(self.states) - 1
+        self.handed = self.shown
 
     def all_durable(self) -> None:
-        self.handed = self.durable = len(self.states) - 1
+        self.handed = self.durable = self.shown
 
     def power_lost(self) -> None:
         self.handed = self.durable
@@ -102,7 +115,4 @@ class History:
     def recovered(self, state: State) -> None:
         """Go on from `state`, which recovery has made durable."""
         self.past += self.states
-        self.states, self.handed, self.durable = [state], 0, 0
-
-    def copy(self) -> History:
-        return copy.copy(self)
+        self.states, self.shown, self.handed, self.durable = [state], 0, 0, 0

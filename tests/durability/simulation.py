@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from durability.model import History, State, state_of_engine, wrong_indexes
+from durability.model import History, State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database, random_step
 
@@ -108,8 +108,8 @@ class Simulation:
         self.counts["torn"] += database.report.torn_bytes > 0
         if not self.history.legal(state):
             raise Mismatch(
-                f"recovered {state}\n of {len(self.history.states)} states, handed {self.history.handed}, "
-                f"durable {self.history.durable}:\n" + "\n".join(map(str, self.history.states[self.history.durable :]))
+                f"recovered {describe(state)}\nof {len(self.history.states)} states, handed {self.history.handed}, "
+                f"durable {self.history.durable}:\n" + "\n".join(map(describe, self.history.states))
             )
         if wrong := wrong_indexes(database.engine):
             raise Mismatch(f"indexes do not fit their documents: {wrong}")
@@ -130,7 +130,7 @@ class Simulation:
         session = self._open()
         if session is None:
             raise Mismatch("an undisturbed disk cannot be opened")
-        session.verify()
+        session.database.verify()
         return session.database
 
     def _check_repeatable(self, database: Database) -> None:
@@ -139,7 +139,7 @@ class Simulation:
         self._crash()
         again = self._open_undisturbed()
         if state_of_engine(again.engine) != state:
-            raise Mismatch(f"a second recovery found {state_of_engine(again.engine)} instead of {state}")
+            raise Mismatch(f"a second recovery found {describe(state_of_engine(again.engine))} instead of {describe(state)}")
         if again.report.torn_bytes:
             raise Mismatch("a second recovery found a torn tail")
         self._live_on(again)
@@ -177,7 +177,7 @@ class Simulation:
         elif torn_bytes and state in {*self.history.past, *self.history.states}:
             self.counts["flips torn"] += 1
         else:
-            raise Mismatch(f"a flipped bit in {name} went unnoticed: {state}")
+            raise Mismatch(f"a flipped bit in {name} went unnoticed: {describe(state)}")
 
 
 def run_seed(seed: int) -> Outcome:

@@ -8,13 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from durability.model import History, Model, Shelf, model_of_state, state_of_engine, state_of_model
+from durability.model import History, Model, Shelf, describe, model_of_state, state_of_engine, state_of_model
 from durability.simulated_disk import SimulatedDisk, SimulatedStorage
 
 from nosqlpy import Client
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options
-from nosqlpy.errors import StorageError
+from nosqlpy.errors import CorruptionError, StorageError
 
 COLLECTIONS = ("a", "b", "c")
 PLACE = Path("/simulated")  # nothing is ever made there
@@ -64,37 +64,43 @@ class Session:
         """Make one write; on return the history knows whether it happened, and what it survives."""
         candidate = copy.deepcopy(self.model)
         change(candidate)
-        before = self.model
-        self.history.attempted(candidate)
+        if state_of_model(candidate) == state_of_model(self.model):
+            self._done(call)  # a commit or not: it promises nothing about earlier writes
+            return
+        failed = self.database.engine.failed
+        self.history.attempt(candidate)
         try:
             call()
         except StorageError:
-            self._after_refusal(before, candidate)
+            self.refused += 1
+            self._after_refusal(candidate, failed_before=failed)
             return
+        self._after_success(candidate, durability)
+
+    def _after_success(self, candidate: Model, durability: str) -> None:
         self.model = candidate
+        self.history.succeed()
         if durability == "durable":
             self.history.all_durable()
         elif durability == "safe":
             self.history.all_handed()
         self.compare()
 
-    def _after_refusal(self, before: Model, candidate: Model) -> None:
-        """Take what memory shows for the truth; a refusal that left the engine usable has left no trace."""
-        self.refused += 1
-        shown = state_of_engine(self.database.engine)
-        if shown == state_of_model(candidate):
-            self.model = candidate
-        elif shown != state_of_model(before):
-            raise Mismatch(f"a refused write left {shown}")
-        if not self.database.engine.failed:
-            if shown != state_of_model(before):
-                raise Mismatch("a refused write was done")
+    def _after_refusal(self, candidate: Model, *, failed_before: bool) -> None:
+        """A write is refused without a trace, or its outcome is unknown and the engine takes no more."""
+        if self.database.engine.failed and not failed_before:
+            shown = state_of_engine(self.database.engine)
+            if shown == state_of_model(candidate):
+                self.model = candidate
+                self.history.succeed()
+        else:
             self.history.withdraw()
+        self.compare()
 
     def compare(self) -> None:
         shown = state_of_engine(self.database.engine)
         if shown != state_of_model(self.model):
-            raise Mismatch(f"memory holds {shown} instead of {state_of_model(self.model)}")
+            raise Mismatch(f"memory holds {describe(shown)} instead of {describe(state_of_model(self.model))}")
 
     # ── writes ───────────────────────────────────────────────────────────────────
 
@@ -130,10 +136,10 @@ class Session:
         call = lambda: self.client[name].update_many(  # noqa: E731
             {"g": group}, {"$set": {"n": n, "g": group + 1}}, durability=durability
         )
-        self._write_or_nothing(change, call, durability)
+        self.write(change, call, durability)
 
     def replace(self, name: str, document: dict[str, Any], durability: Any) -> None:
-        self._write_or_nothing(
+        self.write(
             lambda model: _shelf(model, name).documents.update({document["_id"]: document}),
             lambda: self.client[name].save(document, durability=durability),
             durability,
@@ -154,7 +160,7 @@ class Session:
 
         if name in self.model:
             call = lambda: self.client[name].delete_many({"g": group}, durability=durability)  # noqa: E731
-            self._write_or_nothing(change, call, durability)
+            self.write(change, call, durability)
 
     def create(self, name: str, durability: Any) -> None:
         if name not in self.model:
@@ -210,13 +216,6 @@ class Session:
                 durability,
             )
 
-    def _write_or_nothing(self, change: Callable[[Model], None], call: Callable[[], Any], durability: Any) -> None:
-        """Make a write that may find nothing to do, and then promises nothing for earlier ones."""
-        candidate = copy.deepcopy(self.model)
-        change(candidate)
-        changes = state_of_model(candidate) != state_of_model(self.model)
-        self.write(change, call, durability if changes else "nothing")
-
     # ── the whole database ───────────────────────────────────────────────────────
 
     def sync(self) -> None:
@@ -237,8 +236,15 @@ class Session:
         self._done(self.client.compact)
 
     def verify(self) -> None:
+        """Check everything: the disk may refuse to be read, what it gives is right."""
         if not self.database.engine.failed:
+            self._done(self._verify)
+
+    def _verify(self) -> None:
+        try:
             self.client.verify()
+        except CorruptionError as error:
+            raise Mismatch(f"verify() found damage: {error}") from error
 
     def close(self) -> None:
         """Close; on success everything is durable."""

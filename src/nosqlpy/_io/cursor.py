@@ -66,8 +66,9 @@ class CursorBase(Generic[T]):
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
         """Order the documents: ``"age", -1``, ``"-age"``, ``[("age", -1)]`` or ``{"age": -1}``."""
-        pairs = [(key, direction)] if isinstance(key, str) and direction != 1 else key
-        return self._change(sort=pairs)
+        if direction != 1 and not isinstance(key, str):
+            raise QueryError("a direction goes with one name; a list of pairs or a mapping has its own")
+        return self._change(sort=[(key, direction)] if isinstance(key, str) and direction != 1 else key)
 
     def skip(self, n: int, /) -> Self:
         """Leave out the first `n` documents."""
@@ -116,6 +117,11 @@ class CursorBase(Generic[T]):
     def _check_open(self) -> None:
         if self._closed and self._steps is None:
             raise ClosedError("the cursor is closed; find again, or rewind() it")
+
+    @staticmethod
+    def _check_length(length: int | None) -> None:
+        if length is not None and (type(length) is not int or length < 0):
+            raise QueryError("the length of a list is None or an int that is not negative")
 
     def _reset(self, *, closed: bool) -> None:
         """Forget the iteration; a `closed` cursor then yields nothing more."""

@@ -64,7 +64,11 @@ class Database:
         except BaseException:
             self.storage.close()
             raise
-        return recovered.engine, recovered.report
+        report = recovered.report
+        if report.torn_bytes:
+            kept = f"kept in {report.torn_file}" if report.torn_file else "left as they are"
+            log.warning("the log had a torn tail, the trace of a crash: %d bytes %s", report.torn_bytes, kept)
+        return recovered.engine, report
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
@@ -78,8 +82,17 @@ class Database:
                 if engine.begun == begun:
                     return result
             else:  # a write on another thread is being applied, or was interrupted
-                with self.lock:
-                    self._settle()
+                self.settle()
+
+    @property
+    def applying(self) -> bool:
+        """Whether a write is being applied, on another thread; or was interrupted in that."""
+        return self.engine.begun != self.engine.applied
+
+    def settle(self) -> None:
+        """Wait for the write that is being applied; finish or undo one that was interrupted."""
+        with self.lock:
+            self._settle()
 
     # ── writing ──────────────────────────────────────────────────────────────────
 
@@ -131,7 +144,7 @@ class Database:
         try:
             self._appender.roll_back(self.engine.tail.name, start)
         except OSError as second:
-            self.engine.fail(second)
+            self._fail(second)
         raise storage_error(error, "the write was refused") from error
 
     def _settle(self) -> None:
@@ -142,7 +155,7 @@ class Database:
         try:
             appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
         except OSError as error:
-            self.engine.fail(error)
+            self._fail(error)
             raise storage_error(error, "an interrupted write cannot be undone") from error
         if appended:
             self.engine.apply(change)
@@ -175,12 +188,20 @@ class Database:
             raise storage_error(error, doing) from error
         except StorageError as error:
             if isinstance(error, InDoubtError):
-                self.engine.fail(error)
+                self._fail(error)
             raise
         except BaseException as error:
             # interrupted between a step and the note of it: only the files know
-            self.engine.fail(error)
+            self._fail(error)
             raise
+
+    def _fail(self, error: BaseException) -> None:
+        """Refuse every write and every sync from now on: what is on the disk is in doubt.
+
+        A sync after a failed one would report success for pages that the system has dropped.
+        """
+        self._group.fail(error)
+        self.engine.fail(error)
 
     # ── syncing ──────────────────────────────────────────────────────────────────
 
@@ -224,9 +245,10 @@ class Database:
             try:
                 self.storage.sync(tail.name)
             except OSError as error:
-                self._group.fail(error)
-                self.engine.fail(error)
-                raise storage_error(error, "the log cannot be synced") from error
+                # a segment that was sealed meanwhile was synced for that, and may be gone by now
+                if self.engine.tail is tail:
+                    self._fail(error)
+                    raise storage_error(error, "the log cannot be synced") from error
             tail.synced_upto = end.size
             self._group.done(end.lsn)
         finally:
@@ -297,13 +319,14 @@ class Database:
                 moment = self._run("compaction cannot begin", compaction.begin(self.engine))
             try:
                 base = drive(compaction.write_base(moment), self.storage)
+                with self.lock:
+                    return self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
             except BaseException as error:
-                drive(compaction.abandon(moment), self.storage)
+                if not self.engine.failed:  # else nobody knows which segments are named, or they are another's
+                    drive(compaction.abandon(moment), self.storage)
                 if isinstance(error, OSError):
                     raise storage_error(error, "compaction was given up") from error
                 raise
-            with self.lock:
-                return self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
 
     def verify(self) -> Document:
         """Return the report of a check of every byte on disk and every document in memory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io import registry
@@ -18,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Steps = Generator[Change[Any] | None, None, R]
+Pauses = Generator[None, None, R]
 
 
 class Backend:
@@ -92,6 +93,17 @@ class LocalBackend(Backend):
         """Return what `read` finds; it looks at one document, which is of one moment anyway."""
         return read(self.database().engine, *args, **kwargs)
 
+    def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the result of a read that takes its documents at once and then goes through them."""
+        return self.prepare(self.read(read, *args, **kwargs))
+
+    def prepare(self, steps: Pauses[R]) -> R:
+        """Return the result of `steps`, which need no lock."""
+        outcome = Outcome(steps)
+        while not outcome.ended:
+            next(outcome)
+        return outcome.result
+
     def write(
         self,
         durability: Durability | None,
@@ -120,7 +132,7 @@ class LocalBackend(Backend):
         """Log and apply the changes that `plan` yields, one after the other; return its result."""
         wanted = self.writable(durability)
         database = self.database()
-        steps = StepsOutcome(plan(database.engine, *args, **kwargs))
+        steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
         try:
             while not steps.ended:
@@ -129,25 +141,34 @@ class LocalBackend(Backend):
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)
-        return steps.result  # type: ignore[no-any-return]
+        return steps.result
+
+    def maintain(self, method: Callable[[Database], R]) -> R:
+        """Return what a method of the database returns that writes its files.
+
+        Raises:
+            ReadOnlyError: The client may only read.
+        """
+        self.writable(None)
+        return method(self.database())
 
     def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns."""
         return method(self.database(), *args, **kwargs)
 
 
-class StepsOutcome:
+class Outcome(Generic[R]):
     """Iterates over steps and keeps their result: StopIteration cannot leave a coroutine or a worker thread."""
 
-    def __init__(self, steps: Steps[Any]) -> None:
+    def __init__(self, steps: Generator[Any, None, R]) -> None:
         self._steps = steps
         self.ended = False
-        self.result: Any = None
+        self.result: R
 
-    def __iter__(self) -> StepsOutcome:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Change[Any] | None:
+    def __next__(self) -> Any:
         try:
             return next(self._steps)
         except StopIteration as stop:

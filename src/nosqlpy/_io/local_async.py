@@ -22,7 +22,7 @@ import anyio.to_thread
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.database import Database
-from nosqlpy._io.local import Backend, Steps, StepsOutcome
+from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
 from nosqlpy._io.options import Options
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import InvalidOperation
@@ -81,10 +81,29 @@ class AsyncLocalBackend(Backend):
 
     async def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds, in a state between two writes."""
-        return (await self.database()).view(read, *args, **kwargs)
+        await self.pause()
+        database = await self.database()
+        while database.applying:  # on another thread, which may take its time: wait for it on one
+            await anyio.to_thread.run_sync(database.settle)
+        return database.view(read, *args, **kwargs)
+
+    async def read_steps(
+        self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return the result of a read that takes its documents at once and then goes through them."""
+        return await self.prepare(await self.read(read, *args, **kwargs))
+
+    async def prepare(self, steps: Pauses[R]) -> R:
+        """Return the result of `steps`, which need no lock."""
+        outcome = Outcome(steps)
+        while not outcome.ended:
+            next(outcome)
+            await self.pause()
+        return outcome.result
 
     async def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds; it looks at one document, which is of one moment anyway."""
+        await self.pause()
         return read((await self.database()).engine, *args, **kwargs)
 
     async def write(
@@ -96,6 +115,7 @@ class AsyncLocalBackend(Backend):
     ) -> R:
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
         wanted = self.writable(durability)
+        await self.pause()
         database = await self.database()
         result, lsn = await self._locked(database, partial(database.commit, wanted, plan, *args, **kwargs))
         if lsn is not None:
@@ -112,6 +132,7 @@ class AsyncLocalBackend(Backend):
     ) -> R:
         """Do as `write`, in a worker thread where the collection `name` is large: the write may touch all of it."""
         wanted = self.writable(durability)
+        await self.pause()
         database = await self.database()
         commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
         collection = database.engine.collections.get(name)
@@ -136,7 +157,7 @@ class AsyncLocalBackend(Backend):
         """
         wanted = self.writable(durability)
         database = await self.database()
-        steps = StepsOutcome(plan(database.engine, *args, **kwargs))
+        steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
         try:
             while not steps.ended:
@@ -145,7 +166,7 @@ class AsyncLocalBackend(Backend):
         finally:
             if lsn is not None:
                 await self._wait_durable(database, lsn)
-        return steps.result  # type: ignore[no-any-return]
+        return steps.result
 
     async def _locked(self, database: Database, function: Callable[[], R]) -> R:
         """Return the result of `function`, called with the lock held: inline, or on a thread that waits for it."""
@@ -196,6 +217,15 @@ class AsyncLocalBackend(Backend):
         """Return when everything that was written before the call is durable."""
         database = await self.database()
         await self._wait_durable(database, database.appended)
+
+    async def maintain(self, method: Callable[[Database], R]) -> R:
+        """Return what a method of the database returns that writes its files, called in a worker thread.
+
+        Raises:
+            ReadOnlyError: The client may only read.
+        """
+        self.writable(None)
+        return await anyio.to_thread.run_sync(method, await self.database())
 
     async def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns, called in a worker thread."""

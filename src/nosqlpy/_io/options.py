@@ -96,7 +96,18 @@ def _place(url: str | os.PathLike[str]) -> tuple[Path | None, dict[str, Any]]:
     parts = urlsplit(text)
     if parts.netloc not in ("", "localhost") or not parts.path:
         raise InvalidURL("a file: URL has three slashes and an absolute path: file:///var/lib/app/data")
-    return Path(unquote(parts.path)), {name: _from_text(name, value) for name, value in parse_qsl(parts.query)}
+    if parts.fragment:
+        raise InvalidURL("a file: URL has no fragment; write a '#' in a name as %23")
+    return Path(unquote(parts.path)), _from_query(parts.query)
+
+
+def _from_query(query: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in given:
+            raise InvalidURL(f"option {name!r} stands twice in the URL")
+        given[name] = _from_text(name, value)
+    return given
 
 
 def _check_name(name: str) -> None:

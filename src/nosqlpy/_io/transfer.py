@@ -1,43 +1,259 @@
-"""Import and export of JSON Lines files."""
+"""Import and export of JSON Lines: files, and streams of bytes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
-import msgspec
-
-from nosqlpy._core.engine import reads, writes
-from nosqlpy._core.engine.reads import Query, decoder
+from nosqlpy._core.engine import importing, reads
+from nosqlpy._core.engine.reads import Query, Request, decoder
+from nosqlpy._core.values.extended_json import encode_json
+from nosqlpy._core.values.json_lines import parse_lines, without_mark
 from nosqlpy._io.database import Database
-from nosqlpy._io.local import StepsOutcome
 from nosqlpy.aliases import Durability
+from nosqlpy.errors import (
+    ConfigurationError,
+    DocumentError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    NosqlpyError,
+    NotSupportedError,
+    QueryError,
+)
+from nosqlpy.naming import nearest
+
+Place: TypeAlias = "str | os.PathLike[str]"
+
+CHUNK_LINES = 1000
+BLOCK_SIZE = 1 << 20
+# JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
+LINE_SIZE_MAX = 128 << 20
+
+MODES = ("insert", "upsert", "replace")
+FORMATS = ("jsonl", "ndjson")
+_OTHER_FORMATS = (
+    *("arrow", "avro", "bson", "bz2", "csv", "feather", "gz", "msgpack", "parquet", "pickle", "pkl", "sqlite", "toml"),
+    *("tsv", "xlsx", "xml", "xz", "yaml", "yml", "zip", "zst"),
+)
+
+
+# ── importing ────────────────────────────────────────────────────────────────────
 
 
 def import_file(
     database: Database,
     name: str,
-    source: str | os.PathLike[str],
+    source: Place | BinaryIO,
     format: str | None,
     mode: str,
     durability: Durability,
     make_id: Callable[[], Any],
 ) -> int:
-    documents = [msgspec.json.decode(line) for line in Path(source).read_bytes().splitlines() if line.strip()]
-    steps = StepsOutcome(writes.insert_many(database.engine, name, documents, make_id, ordered=True))
-    while not steps.ended:
-        with database.lock:
-            database.step(durability, steps)
-    return len(documents)
+    """Import a JSON Lines file, or a stream of its bytes; return how many documents it had.
+
+    A thousand lines at a time go in, as one atomic write. With mode ``replace`` the
+    first thousand and the removal of what was there are one write.
+
+    Raises:
+        QueryError: A line is no JSON document; those before it are in. `details` has ``line``, ``column``
+            and ``imported``.
+        DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
+        DocumentError: A document cannot be stored; likewise.
+        OSError: The file cannot be read.
+    """
+    _check_format(format, source)
+    if mode not in MODES:
+        raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(str(mode), MODES)}")
+    if not isinstance(source, (str, os.PathLike)):
+        return _import(database, name, source, "", mode, durability, make_id)
+    with Path(source).open("rb") as file:
+        return _import(database, name, file, f"{os.fspath(source)}: ", mode, durability, make_id)
 
 
-def export_file(database: Database, name: str, target: str | os.PathLike[str], format: str | None, query: Query) -> int:
-    execution = database.view(reads.execute, name, reads.Request(query, decoder(query.projection)))
+def _import(
+    database: Database,
+    name: str,
+    stream: BinaryIO,
+    where: str,
+    mode: str,
+    durability: Durability,
+    make_id: Callable[[], Any],
+) -> int:
+    imported, number, lsn = 0, 1, None
+    clear = mode == "replace"
+    try:
+        for lines in _chunks(stream):
+            batch = importing.prepare(parse_lines(lines, number), make_id, database.engine.document_size_max)
+            number += len(lines)
+            with database.lock:
+                done, unsynced = database.commit(
+                    durability, importing.import_batch, name, batch, upsert=mode == "upsert", clear=clear
+                )
+            lsn, clear = unsynced or lsn, False
+            imported += done.count
+            if done.error is not None:
+                raise done.error
+    except (QueryError, DocumentError, DuplicateKeyError, NotSupportedError) as error:
+        raise _located(error, where, number, imported) from None
+    finally:
+        if lsn is not None:
+            database.wait_durable(lsn)
+    return imported
+
+
+def _located(error: NosqlpyError, where: str, line: int, imported: int) -> NosqlpyError:
+    """Return `error` with the place where it happened, and how many documents went in before."""
+    details = {"line": line, "column": 1, **error.details, "imported": imported}
+    message = f"{where}line {details['line']}, column {details['column']}: {error} ({imported} imported before it)"
+    return type(error)(message, code=error.code, code_name=error.code_name, details=details)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield the lines of `stream`, at most a thousand at a time; once nothing, if there are none."""
+    found = False
+    for lines in _blocks(stream):
+        for start in range(0, len(lines), CHUNK_LINES):
+            found = True
+            yield lines[start : start + CHUNK_LINES]
+    if not found:
+        yield []
+
+
+def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield the complete lines of each block that is read; the last line needs no end.
+
+    Raises:
+        DocumentTooLarge: A line is longer than any document; the lines before it were yielded.
+    """
+    read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
+    begun: list[bytes] = []  # parts of a line whose end was not read yet
+    size, first = 0, True
+    while block := read(BLOCK_SIZE):
+        if first:
+            block, first = without_mark(_check_bytes(block)), False
+        *lines, rest = block.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*begun, lines[0]])
+            yield lines
+            begun, size = [], 0
+        begun.append(rest)
+        size += len(rest)
+        if size > LINE_SIZE_MAX:
+            raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is")
+    if size:
+        yield [b"".join(begun)]
+
+
+def _check_bytes(block: Any) -> bytes:
+    if not isinstance(block, bytes):
+        raise ConfigurationError("a stream to import from yields bytes; open it in binary mode")
+    return block
+
+
+# ── exporting ────────────────────────────────────────────────────────────────────
+
+
+def export_file(database: Database, name: str, target: Place | BinaryIO, format: str | None, query: Query) -> int:
+    """Export documents to a JSON Lines file, or into a stream of bytes; return how many.
+
+    The file appears under its name, in the place of one that is there, once all of it
+    is on the disk. What is no regular file, such as a pipe, is written as it goes.
+
+    Raises:
+        DocumentError: A document has no form in JSON that would be read back as the same.
+        OSError: The file cannot be written; what was there is as it was.
+    """
+    _check_format(format, target)
+    execution = database.view(reads.execute, name, Request(query, decoder(query.projection)))
+    lines = _lines(execution.steps())
+    if not isinstance(target, (str, os.PathLike)):
+        return _write(target, lines)
+    path = Path(os.path.realpath(target))
+    mode = _mode_of(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with path.open("wb") as file:
+            return _write(file, lines)
+    return _write_aside(path, mode, lines)
+
+
+def _lines(batches: Iterator[list[dict[str, Any]]]) -> Iterator[list[bytes]]:
+    number = 0
+    for batch in batches:
+        lines = []
+        for document in batch:
+            number += 1
+            try:
+                lines.append(encode_json(document))
+            except DocumentError as error:
+                message = f"document {number}: {error}"
+                raise DocumentError(message, code=error.code, code_name=error.code_name) from None
+        if lines:
+            yield lines
+
+
+def _write(stream: BinaryIO, batches: Iterator[list[bytes]]) -> int:
     count = 0
-    with open(target, "xb") as file:
-        for batch in execution.steps():
-            file.write(b"".join(msgspec.json.encode(document) + b"\n" for document in batch))
-            count += len(batch)
+    for lines in batches:
+        lines.append(b"")
+        stream.write(b"\n".join(lines))
+        count += len(lines) - 1
     return count
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _write_aside(path: Path, mode: int | None, batches: Iterator[list[bytes]]) -> int:
+    """Write a file beside `path`, and rename it once it is complete and synced; keep the permissions of the old one."""
+    draft = path.with_name(f".nosqlpy-export-{os.urandom(6).hex()}.tmp")
+    with draft.open("xb") as file:
+        try:
+            count = _write(file, batches)
+            if mode is not None:
+                draft.chmod(stat.S_IMODE(mode))
+            file.flush()
+            os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            draft.unlink()
+            raise
+    _sync_directory(path.parent)
+    return count
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ── formats ──────────────────────────────────────────────────────────────────────
+
+
+def _check_format(format: str | None, place: Place | BinaryIO) -> None:
+    """Refuse every format but JSON Lines, which is also taken for granted where the file's name tells no other.
+
+    Raises:
+        NotSupportedError: `format`, or the ending of the file's name, is that of another one.
+    """
+    if format in FORMATS:
+        return
+    if format is not None:
+        raise NotSupportedError(
+            f"format {format!r} is not supported{nearest(str(format), FORMATS)}: use 'jsonl', JSON Lines"
+        )
+    ending = Path(os.fspath(place)).suffix[1:].lower() if isinstance(place, (str, os.PathLike)) else ""
+    if ending in _OTHER_FORMATS:
+        raise NotSupportedError(
+            f"format {ending!r}, by the name of the file, is not supported: use JSON Lines ('jsonl'), "
+            "or say format='jsonl' if it is that"
+        )

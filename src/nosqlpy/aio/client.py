@@ -181,7 +181,7 @@ class AsyncClient:
         Raises:
             StorageError: The disk is full; everything is as it was.
         """
-        return await self._backend.call(Database.compact)
+        return await self._backend.maintain(Database.compact)
 
     async def verify(self) -> Document:
         """Check every byte on disk against its checksum; return how much was checked.

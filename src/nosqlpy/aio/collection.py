@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from nosqlpy._core.engine import definitions, reads, writes
+from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.update.compile import compile_replacement, compile_update
 from nosqlpy._core.values.typed import TypeCodec
@@ -37,7 +38,7 @@ class AsyncCollection(Generic[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
-        self._make_id: Callable[[], Any] = backend.options.id_factory
+        self._intake = Intake(codec.encode, backend.options.id_factory, backend.options.max_document_size)
 
     @property
     def name(self) -> str:
@@ -63,9 +64,7 @@ class AsyncCollection(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.write(
-            durability, writes.insert_one, self._name, self._codec.encode(document), self._make_id
-        )
+        return await self._backend.write(durability, writes.insert_one, self._name, self._intake.one(document))
 
     async def get(self, id: Any, /) -> T | None:
         """Return the document with this ``_id``, or None."""
@@ -77,9 +76,7 @@ class AsyncCollection(Generic[T]):
         Raises:
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.write(
-            durability, writes.save, self._name, self._codec.encode(document), self._make_id
-        )
+        return await self._backend.write(durability, writes.save, self._name, self._intake.one(document))
 
     async def delete(self, id: Any, /, *, durability: Durability | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
@@ -87,11 +84,11 @@ class AsyncCollection(Generic[T]):
 
     async def exists(self, filter: Filter | None = None, /) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""
-        return await self._backend.read(reads.exists, self._name, FindOptions(filter).compile())
+        return await self._backend.read_steps(reads.exists, self._name, FindOptions(filter).compile())
 
     async def count(self, filter: Filter | None = None, /) -> int:
         """Return how many documents match `filter`, or how many there are."""
-        return await self._backend.read(reads.count, self._name, FindOptions(filter).compile())
+        return await self._backend.read_steps(reads.count, self._name, FindOptions(filter).compile())
 
     # ── inserting ────────────────────────────────────────────────────────────────
 
@@ -102,9 +99,7 @@ class AsyncCollection(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.write(
-            durability, writes.insert_one_result, self._name, self._codec.encode(document), self._make_id
-        )
+        return await self._backend.write(durability, writes.insert_one_result, self._name, self._intake.one(document))
 
     async def insert_many(
         self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
@@ -122,8 +117,7 @@ class AsyncCollection(Generic[T]):
             durability,
             writes.insert_many,
             self._name,
-            map(self._codec.encode, documents),
-            self._make_id,
+            await self._backend.prepare(self._intake.many(documents)),
             ordered=ordered,
         )
 
@@ -144,7 +138,7 @@ class AsyncCollection(Generic[T]):
             self._name,
             match(filter),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=False,
         )
@@ -164,7 +158,7 @@ class AsyncCollection(Generic[T]):
             self._name,
             match(filter),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=True,
         )
@@ -184,7 +178,7 @@ class AsyncCollection(Generic[T]):
             self._name,
             match(filter),
             compile_replacement(self._codec.encode(replacement)),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=False,
         )
@@ -300,7 +294,9 @@ class AsyncCollection(Generic[T]):
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        return await self._backend.read(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
+        return await self._backend.read_steps(
+            reads.find_first, self._name, one(filter, projection, sort, skip, self._codec)
+        )
 
     async def find_one_and_update(
         self,
@@ -324,7 +320,7 @@ class AsyncCollection(Generic[T]):
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             after=return_document,
         )
@@ -351,7 +347,7 @@ class AsyncCollection(Generic[T]):
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
             compile_replacement(self._codec.encode(replacement)),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             after=return_document,
         )
@@ -377,15 +373,15 @@ class AsyncCollection(Generic[T]):
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
         options = FindOptions(require_filter(filter), None, None, skip, limit, hint)
-        return await self._backend.read(reads.count, self._name, options.compile())
+        return await self._backend.read_steps(reads.count, self._name, options.compile())
 
     async def estimated_document_count(self) -> int:
         """Return how many documents there are; here it is exact."""
-        return await self._backend.read(reads.count, self._name, FindOptions().compile())
+        return await self._backend.read_steps(reads.count, self._name, FindOptions().compile())
 
     async def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        return await self._backend.read(reads.distinct, self._name, key, FindOptions(filter).compile())
+        return await self._backend.read_steps(reads.distinct, self._name, key, FindOptions(filter).compile())
 
     # ── indexes ──────────────────────────────────────────────────────────────────
 
@@ -459,7 +455,7 @@ class AsyncCollection(Generic[T]):
 
     async def compact(self) -> Document:
         """Compact the database, whose log all its collections share; see `AsyncClient.compact`."""
-        return await self._backend.call(Database.compact)
+        return await self._backend.maintain(Database.compact)
 
     async def import_file(
         self,
@@ -486,7 +482,7 @@ class AsyncCollection(Generic[T]):
             format,
             mode,
             self._backend.writable(durability),
-            self._make_id,
+            self._intake.make_id,
         )
 
     async def export_file(

@@ -51,6 +51,7 @@ class AsyncCursor(CursorBase[T]):
 
     async def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""
+        self._check_length(length)
         found: list[T] = []
         while length is None or len(found) < length:
             if not self._batch:

@@ -174,7 +174,7 @@ class Client:
         Raises:
             StorageError: The disk is full; everything is as it was.
         """
-        return self._backend.call(Database.compact)
+        return self._backend.maintain(Database.compact)
 
     def verify(self) -> Document:
         """Check every byte on disk against its checksum; return how much was checked.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from nosqlpy._core.engine import definitions, reads, writes
+from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.update.compile import compile_replacement, compile_update
 from nosqlpy._core.values.typed import TypeCodec
@@ -37,7 +38,7 @@ class Collection(Generic[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
-        self._make_id: Callable[[], Any] = backend.options.id_factory
+        self._intake = Intake(codec.encode, backend.options.id_factory, backend.options.max_document_size)
 
     @property
     def name(self) -> str:
@@ -63,9 +64,7 @@ class Collection(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(
-            durability, writes.insert_one, self._name, self._codec.encode(document), self._make_id
-        )
+        return self._backend.write(durability, writes.insert_one, self._name, self._intake.one(document))
 
     def get(self, id: Any, /) -> T | None:
         """Return the document with this ``_id``, or None."""
@@ -77,7 +76,7 @@ class Collection(Generic[T]):
         Raises:
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(durability, writes.save, self._name, self._codec.encode(document), self._make_id)
+        return self._backend.write(durability, writes.save, self._name, self._intake.one(document))
 
     def delete(self, id: Any, /, *, durability: Durability | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
@@ -85,11 +84,11 @@ class Collection(Generic[T]):
 
     def exists(self, filter: Filter | None = None, /) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""
-        return self._backend.read(reads.exists, self._name, FindOptions(filter).compile())
+        return self._backend.read_steps(reads.exists, self._name, FindOptions(filter).compile())
 
     def count(self, filter: Filter | None = None, /) -> int:
         """Return how many documents match `filter`, or how many there are."""
-        return self._backend.read(reads.count, self._name, FindOptions(filter).compile())
+        return self._backend.read_steps(reads.count, self._name, FindOptions(filter).compile())
 
     # ── inserting ────────────────────────────────────────────────────────────────
 
@@ -100,9 +99,7 @@ class Collection(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(
-            durability, writes.insert_one_result, self._name, self._codec.encode(document), self._make_id
-        )
+        return self._backend.write(durability, writes.insert_one_result, self._name, self._intake.one(document))
 
     def insert_many(
         self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
@@ -120,8 +117,7 @@ class Collection(Generic[T]):
             durability,
             writes.insert_many,
             self._name,
-            map(self._codec.encode, documents),
-            self._make_id,
+            self._backend.prepare(self._intake.many(documents)),
             ordered=ordered,
         )
 
@@ -142,7 +138,7 @@ class Collection(Generic[T]):
             self._name,
             match(filter),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=False,
         )
@@ -162,7 +158,7 @@ class Collection(Generic[T]):
             self._name,
             match(filter),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=True,
         )
@@ -182,7 +178,7 @@ class Collection(Generic[T]):
             self._name,
             match(filter),
             compile_replacement(self._codec.encode(replacement)),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             many=False,
         )
@@ -298,7 +294,7 @@ class Collection(Generic[T]):
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        return self._backend.read(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
+        return self._backend.read_steps(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
 
     def find_one_and_update(
         self,
@@ -322,7 +318,7 @@ class Collection(Generic[T]):
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
             compile_update(update),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             after=return_document,
         )
@@ -349,7 +345,7 @@ class Collection(Generic[T]):
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
             compile_replacement(self._codec.encode(replacement)),
-            self._make_id,
+            self._intake.spare_id(upsert),
             upsert=upsert,
             after=return_document,
         )
@@ -375,15 +371,15 @@ class Collection(Generic[T]):
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
         options = FindOptions(require_filter(filter), None, None, skip, limit, hint)
-        return self._backend.read(reads.count, self._name, options.compile())
+        return self._backend.read_steps(reads.count, self._name, options.compile())
 
     def estimated_document_count(self) -> int:
         """Return how many documents there are; here it is exact."""
-        return self._backend.read(reads.count, self._name, FindOptions().compile())
+        return self._backend.read_steps(reads.count, self._name, FindOptions().compile())
 
     def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        return self._backend.read(reads.distinct, self._name, key, FindOptions(filter).compile())
+        return self._backend.read_steps(reads.distinct, self._name, key, FindOptions(filter).compile())
 
     # ── indexes ──────────────────────────────────────────────────────────────────
 
@@ -451,7 +447,7 @@ class Collection(Generic[T]):
 
     def compact(self) -> Document:
         """Compact the database, whose log all its collections share; see `Client.compact`."""
-        return self._backend.call(Database.compact)
+        return self._backend.maintain(Database.compact)
 
     def import_file(
         self,
@@ -478,7 +474,7 @@ class Collection(Generic[T]):
             format,
             mode,
             self._backend.writable(durability),
-            self._make_id,
+            self._intake.make_id,
         )
 
     def export_file(

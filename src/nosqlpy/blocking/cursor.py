@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -47,18 +47,16 @@ class Cursor(CursorBase[T]):
 
     def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""
+        self._check_length(length)
         if length is not None:
             return list(islice(self, length))
         found = list(self._batch)
         self._batch.clear()
-        found += chain.from_iterable(iter(self._next_batch_or_none, None))
-        return found
-
-    def _next_batch_or_none(self) -> list[T] | None:
         try:
-            return self._next_batch()
+            while True:
+                found += self._next_batch()
         except StopIteration:
-            return None
+            return found
 
     def first(self) -> T | None:
         """Return the first document, or None; the cursor is closed after it."""

@@ -6,10 +6,9 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
-from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.planner import Plan
-from nosqlpy._core.values.codec import decode_document
 
 
 class CollectionState:
@@ -25,51 +24,47 @@ class CollectionState:
         self.number = number
         self.name = name
         self.slots: dict[Hashable, bytes] = {}
-        self.indexes: dict[str, HashIndex] = {}
+        self.indexes = IndexManager()
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
+        keys, documents, slots = operation.keys, operation.documents, self.slots
         if self.indexes:
-            for key, document in zip(operation.keys, operation.documents, strict=True):
-                self._reindex(key, document)
-        self.slots.update(zip(operation.keys, operation.documents, strict=True))
+            if slots.keys().isdisjoint(keys):
+                self.indexes.insert(keys, documents)
+            else:
+                for key, document in zip(keys, documents, strict=True):
+                    self._index(key, document)
+        slots.update(zip(keys, documents, strict=True))
+
+    def _index(self, key: Hashable, document: bytes) -> None:
+        stored = self.slots.get(key)
+        if stored is None:
+            self.indexes.insert((key,), (document,))
+        else:
+            self.indexes.replace(key, stored, document)
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
+        slots = self.slots
+        keys = [key for key in operation.keys if key in slots]
         if self.indexes:
-            for key in operation.keys:
-                self._reindex(key, None)
-        for key in operation.keys:
-            self.slots.pop(key, None)
-
-    def _reindex(self, key: Hashable, document: bytes | None) -> None:
-        """Move `key` in every index from what its stored document holds to what `document` holds."""
-        stored = self.slots.get(key)
-        before = {} if stored is None else decode_document(stored)
-        after = {} if document is None else decode_document(document)
-        for index in self.indexes.values():
-            old = frozenset() if stored is None else index.values(before)
-            new = frozenset() if document is None else index.values(after)
-            if old != new:
-                index.discard(old - new, key)
-            index.add(new - old, key)
+            self.indexes.remove(keys, [slots[key] for key in keys])
+        for key in keys:
+            del slots[key]
 
     def clear(self) -> None:
         """Remove every document; indexes stay, empty."""
         self.slots = {}
-        for index in self.indexes.values():
-            index.clear()
+        self.indexes.clear()
 
     def build(self, definition: IndexDefinition) -> None:
         """Add an index over the documents that are here."""
-        index = HashIndex(definition.name, definition.keys)
-        for key, document in self.slots.items():
-            index.add(index.values(decode_document(document)), key)
-        self.indexes[definition.name] = index
+        self.indexes.build(definition, list(self.slots), list(self.slots.values()))
 
     def definitions(self) -> list[IndexDefinition]:
         """Return the definitions of all indexes, that of ``_id`` first."""
-        return [ID_DEFINITION, *(IndexDefinition(index.name, index.keys) for index in self.indexes.values())]
+        return [ID_DEFINITION, *self.indexes.definitions()]
 
     def fetch(self, plan: Plan) -> list[bytes]:
         """Return the encoded documents that `plan` leads to, all of one moment; none twice."""
@@ -84,7 +79,7 @@ class CollectionState:
             return list(self.slots)
         if plan.stage == "IDHACK":
             return plan.values
-        index = self.indexes[plan.index or ""]
+        index = self.indexes.by_name[plan.index or ""]
         if len(plan.values) == 1:
             return tuple(index.lookup(plan.values[0]))
         return dict.fromkeys(key for value in plan.values for key in tuple(index.lookup(value)))

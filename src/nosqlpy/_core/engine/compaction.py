@@ -49,7 +49,7 @@ def begin(engine: Engine) -> Procedure[Moment]:
         definitions.append(Define(collection.number, "create", {"name": collection.name}))
         definitions += [
             Define(collection.number, "index", {"name": index.name, "keys": index.keys})
-            for index in collection.indexes.values()
+            for index in collection.indexes.definitions()
         ]
     documents = [(collection.number, list(collection.slots.items())) for collection in collections]
     return Moment(engine.manifest.sealed, header, definitions, documents)
@@ -83,7 +83,12 @@ def _frames(moment: Moment) -> Iterator[list[Operation]]:
 
 
 def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dict[str, Any]]:
-    """Phase three, under the lock: let the base stand for what it covers, then remove that."""
+    """Phase three, under the lock: let the base stand for what it covers, then remove that.
+
+    Raises:
+        ClosedError: The database was closed meanwhile: its files may be another process's by now.
+    """
+    engine.check_writable()
     manifest = engine.manifest
     later = manifest.sealed[len(moment.covered) :]
     published = msgspec.structs.replace(

@@ -114,12 +114,14 @@ def drop_index(engine: Engine, name: str, index: str | IndexKeys) -> Change[None
         OperationFailure: There is no such index (27), or it is that of ``_id`` (72).
     """
     collection = _existing(engine, name)
-    index = index_name(index, [ID_INDEX, *collection.indexes])
+    index = index_name(index, [ID_INDEX, *collection.indexes.by_name])
     if index == ID_INDEX:
         raise OperationFailure("the index of _id cannot be dropped", code=72, code_name="InvalidOptions")
-    if index not in collection.indexes:
+    if index not in collection.indexes.by_name:
         raise OperationFailure(
-            f"there is no index {index!r}{nearest(index, collection.indexes)}", code=27, code_name="IndexNotFound"
+            f"there is no index {index!r}{nearest(index, collection.indexes.by_name)}",
+            code=27,
+            code_name="IndexNotFound",
         )
     return engine.change([Define(collection.number, "unindex", {"name": index})], None)
 
@@ -129,4 +131,6 @@ def drop_indexes(engine: Engine, name: str) -> Change[None]:
     collection = engine.collections.get(name)
     if collection is None:
         return engine.change([], None)
-    return engine.change([Define(collection.number, "unindex", {"name": index}) for index in collection.indexes], None)
+    return engine.change(
+        [Define(collection.number, "unindex", {"name": index}) for index in collection.indexes.by_name], None
+    )

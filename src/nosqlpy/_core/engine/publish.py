@@ -42,7 +42,7 @@ def publish(manifest: Manifest) -> Procedure[None]:
     """
     token: bytes = yield RandomBytes(8)
     temporary = f"{MANIFEST}-{token.hex()}.tmp"
-    yield WriteFile(temporary, manifest.encode())
+    yield from write_new(temporary, manifest.encode())
     try:
         yield Replace(temporary, MANIFEST)
         yield SyncDirectory()
@@ -60,9 +60,22 @@ def create_active(database: bytes, number: int, base_lsn: int, prev_crc: int) ->
     """Create the file of a new active segment, durably; return its tail. No manifest names it yet."""
     salt = yield from new_salt()
     header = SegmentHeader(database, number, base_lsn, salt, prev_crc, KIND_LOG)
-    yield WriteFile(segment_name(number), header.encode())
+    yield from write_new(segment_name(number), header.encode())
     yield SyncDirectory()
     return Tail.start(header)
+
+
+def write_new(name: str, data: bytes) -> Procedure[None]:
+    """Create a file with this content, durably, or leave none.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    try:
+        yield WriteFile(name, data)
+    except OSError:
+        yield from remove([name])
+        raise
 
 
 def remove(names: Iterable[str]) -> Procedure[None]:
@@ -88,7 +101,11 @@ def rotate(engine: Engine) -> Procedure[None]:
         active=fresh.header.number,
         clean_size=None,
     )
-    yield from publish(published)
+    try:
+        yield from publish(published)
+    except OSError:  # the old manifest stands, and does not name the new segment
+        yield from remove([fresh.name])
+        raise
     engine.manifest, engine.tail = published, fresh
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,13 +18,16 @@ from nosqlpy._core.query.sort import Ordering, compile_sort
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import order_key
-from nosqlpy._core.values.paths import parse_path
+from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import QueryError
 
 T = TypeVar("T")
+R = TypeVar("R")
 Decode = Callable[[bytes], T]
+# a read that takes its documents at once and then goes through them; it yields where others may have their turn
+Steps: TypeAlias = Generator[None, None, R]
 
 # documents that one step looks at: about half a millisecond, so that an event loop is never held for long
 STEP = 512
@@ -101,28 +104,41 @@ def _index_name(hint: Any) -> str:
 class Execution(Generic[T]):
     """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
 
-    __slots__ = ("_blobs", "_decode", "_query", "plan")
+    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "plan")
 
     def __init__(self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T]) -> None:
         self._query = query
         self.plan = plan
         self._blobs = blobs
         self._decode = decode
+        self._all_match = plan.exact or query.predicate.everything
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
+        if len(self._blobs) <= STEP and self._query.ordering is None:
+            yield list(map(self._decode, self._few()))
+            return
         matching = self.matching()
         if self._query.ordering is not None:
             matching = self._ordered(matching, self._query.ordering)
         for blobs in self._window(matching):
             yield list(map(self._decode, blobs))
 
+    def _few(self) -> Sequence[bytes]:
+        """Return the answer where one step is enough for it, encoded."""
+        query = self._query
+        found = self._blobs if self._all_match else query.predicate.select(self._blobs)
+        return found[query.skip : query.skip + query.limit or None] if query.skip or query.limit else found
+
     def matching(self) -> Iterator[list[bytes]]:
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
         blobs, predicate = self._blobs, self._query.predicate
+        if self._all_match:
+            yield from (list(blobs[start : start + STEP]) for start in range(0, len(blobs), STEP))
+            return
         for start in range(0, len(blobs), STEP):
             chunk = blobs[start : start + STEP]
-            yield list(chunk) if predicate.everything else predicate.select(chunk)
+            yield predicate.select(chunk)
 
     def _ordered(self, matching: Iterator[list[bytes]], ordering: Ordering) -> Iterator[list[bytes]]:
         rows: list[Any] = []
@@ -158,7 +174,7 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     collection = engine.collections.get(name)
     if collection is None:
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
-    plan = choose(query.predicate, collection.indexes, len(collection.slots), query.hint)
+    plan = choose(query.predicate, collection.indexes.by_name, len(collection.slots), query.hint)
     if plan.stage == "COLLSCAN" and query.predicate.everything and query.ordering is None and query.limit:
         blobs = _first(collection, query.skip + query.limit)
     else:
@@ -194,12 +210,36 @@ def explain(engine: Engine, name: str, query: Query) -> Document:
     }
 
 
-def find_first(engine: Engine, name: str, request: Request[T]) -> T | None:
+def done(value: R) -> Steps[R]:
+    """Return steps that have nothing more to do."""
+    return value
+    yield
+
+
+def find_first(engine: Engine, name: str, request: Request[T]) -> Steps[T | None]:
     """Return the first document of the answer, or None."""
-    for batch in execute(engine, name, request).steps():
+    return _first_of(execute(engine, name, request))
+
+
+def _first_of(execution: Execution[T]) -> Steps[T | None]:
+    for batch in execution.steps():
         if batch:
             return batch[0]
+        yield
     return None
+
+
+def exists(engine: Engine, name: str, query: Query) -> Steps[bool]:
+    """Return whether a document matches."""
+    return _any_of(execute(engine, name, Request(query, bytes)))
+
+
+def _any_of(execution: Execution[bytes]) -> Steps[bool]:
+    for batch in execution.steps():
+        if batch:
+            return True
+        yield
+    return False
 
 
 def get(engine: Engine, name: str, id: Any, decode: Decode[T]) -> T | None:
@@ -211,29 +251,42 @@ def get(engine: Engine, name: str, id: Any, decode: Decode[T]) -> T | None:
     return None if data is None else decode(data)
 
 
-def count(engine: Engine, name: str, query: Query) -> int:
+def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     """Return how many documents the query matches, after its skip and up to its limit."""
     collection = engine.collections.get(name)
     if collection is None:
-        return 0
-    if query.predicate.everything:
-        found = len(collection.slots)
-    else:
-        execution = execute(engine, name, Request(query, bytes))
-        found = sum(map(len, execution.matching()))
+        return done(0)
+    if query.predicate.everything and query.hint is None:
+        return done(_within(query, len(collection.slots)))
+    return _count(execute(engine, name, Request(query, bytes)), query)
+
+
+def _count(execution: Execution[bytes], query: Query) -> Steps[int]:
+    found = 0
+    for batch in execution.matching():
+        found += len(batch)
+        yield
+    return _within(query, found)
+
+
+def _within(query: Query, found: int) -> int:
     found = max(0, found - query.skip)
     return min(found, query.limit) if query.limit else found
 
 
-def distinct(engine: Engine, name: str, key: str, query: Query) -> list[Any]:
+def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[Any]]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
-    path = parse_path(key)
+    return _distinct(execute(engine, name, Request(query, decode_document)), parse_path(key))
+
+
+def _distinct(execution: Execution[Document], path: Path) -> Steps[list[Any]]:
     found: dict[Any, Any] = {}
-    for batch in execute(engine, name, Request(query, decode_document)).steps():
+    for batch in execution.steps():
         for document in batch:
             for value in _elements(path.leaves(document)):
                 if value is not msgspec.UNSET:
                     found.setdefault(equality_key(value), value)
+        yield
     return sorted(found.values(), key=order_key)
 
 
@@ -267,8 +320,3 @@ def index_information(engine: Engine, name: str) -> dict[str, Document]:
     return {
         index["name"]: {"v": index["v"], "key": list(index["key"].items())} for index in index_documents(engine, name)
     }
-
-
-def exists(engine: Engine, name: str, query: Query) -> bool:
-    """Return whether a document matches."""
-    return any(execute(engine, name, Request(query, bytes)).steps())

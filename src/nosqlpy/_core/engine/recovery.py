@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, SyncDirectory, WriteFile
-from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove
+from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, Remove, SyncDirectory
+from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove, write_new
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.frame import Frame, Scan, encode_frame, scan_segment
@@ -180,11 +180,20 @@ def _tidy(
         return report
     if report.torn_bytes:
         torn = f"torn-{engine.tail.header.number:08x}.bin"
-        if torn not in names:
-            yield WriteFile(torn, data[scan.end :])
+        yield from _keep(torn, data[scan.end :], names)
         report = msgspec.structs.replace(report, torn_file=torn)
     yield from _rewrite(engine, scan.frames)
     return report
+
+
+def _keep(name: str, data: bytes, names: Sequence[str]) -> Procedure[None]:
+    """Write a torn tail to the file `name`; one that an interrupted recovery left is kept only if it is complete."""
+    if name in names:
+        kept: bytes = yield ReadFile(name)
+        if kept == data:
+            return
+        yield Remove(name)
+    yield from write_new(name, data)
 
 
 def _rewrite(engine: Engine, frames: Sequence[Frame]) -> Procedure[None]:
@@ -197,7 +206,7 @@ def _rewrite(engine: Engine, frames: Sequence[Frame]) -> Procedure[None]:
         part, crc = encode_frame(frame.operations, lsn=frame.lsn, synced_upto=0, prev_crc=crc, salt=salt)
         parts.append(part)
     content = b"".join(parts)
-    yield WriteFile(segment_name(header.number), content)
+    yield from write_new(segment_name(header.number), content)
     yield SyncDirectory()
     manifest = msgspec.structs.replace(
         engine.manifest, generation=engine.manifest.generation + 1, active=header.number, clean_size=None

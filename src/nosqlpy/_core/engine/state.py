@@ -126,7 +126,7 @@ class Engine:
             case "index":
                 collection.build(IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"])))
             case "unindex":
-                collection.indexes.pop(payload["name"], None)
+                collection.indexes.drop(payload["name"])
 
     def _create(self, number: int, name: str) -> None:
         if number not in self._numbers:

@@ -23,22 +23,21 @@ class Tail(msgspec.Struct):
     """The active segment, where it ends, and up to which byte it is known durable.
 
     `end` is one attribute, assigned once for a frame, so that an exception raised
-    at any moment leaves it either before or after that frame.
+    at any moment leaves it either before or after that frame. `name` is the segment's file.
     """
 
     header: SegmentHeader
     end: Position
     synced_upto: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = segment_name(self.header.number)
 
     @classmethod
     def start(cls, header: SegmentHeader) -> Tail:
         """Return the tail of a segment that holds only its header, durable."""
         return cls(header, Position(HEADER_SIZE, header.base_lsn, header.prev_crc), HEADER_SIZE)
-
-    @property
-    def name(self) -> str:
-        """The file name of the active segment."""
-        return segment_name(self.header.number)
 
     def frame(self, operations: Sequence[Operation]) -> tuple[bytes, Position]:
         """Return the bytes of the next frame, and where the log will end with it. The tail does not move."""

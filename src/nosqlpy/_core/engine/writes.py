@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
+from nosqlpy._core.engine.intake import CHUNK, NewDocument, NewDocuments, encode_new
 from nosqlpy._core.engine.reads import Query, Request
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
@@ -17,25 +17,15 @@ from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.update.upsert import seed_document
-from nosqlpy._core.values.codec import (
-    check_id,
-    decode_document,
-    decode_id,
-    encode_document,
-    encode_documents,
-    with_id,
-    with_ids,
-)
-from nosqlpy._core.values.keys import equality_key, equality_keys
+from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
+from nosqlpy._core.values.keys import equality_key
 from nosqlpy.aliases import Document
 from nosqlpy.errors import BulkWriteError, DuplicateKeyError, WriteError
 from nosqlpy.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 T = TypeVar("T")
-MakeId = Callable[[], Any]
-
-# documents of one frame of insert_many: about two milliseconds of work
-INSERT_STEP = 1000
+# documents that are tested at once
+STEP = 1000
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -45,34 +35,21 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-def insert_one(engine: Engine, name: str, document: Mapping[str, Any], make_id: MakeId) -> Change[Any]:
+def insert_one(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     """Plan the insertion of one document; the result is its ``_id``.
 
     Raises:
         DuplicateKeyError: The ``_id`` is taken.
-        DocumentError: It holds what cannot be stored.
     """
-    document, id = _identified(document, make_id)
-    data = encode_document(document, size_max=engine.document_size_max)
-    key = equality_key(id)
     operations, number = ensure_collection(engine, name)
-    if not operations and key in engine.collections[name].slots:
-        raise _duplicate(name, id)
-    return engine.change([*operations, Put(number, [key], [id], [data])], id)
+    if not operations and new.key in engine.collections[name].slots:
+        raise _duplicate(name, new.id)
+    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
 
 
-def _identified(document: Mapping[str, Any], make_id: MakeId) -> tuple[Mapping[str, Any], Any]:
-    document = with_id(document, make_id)
-    id = document["_id"]
-    check_id(id)
-    return document, id
-
-
-def insert_one_result(
-    engine: Engine, name: str, document: Mapping[str, Any], make_id: MakeId
-) -> Change[InsertOneResult]:
+def insert_one_result(engine: Engine, name: str, new: NewDocument) -> Change[InsertOneResult]:
     """Plan the insertion of one document, as `insert_one`; the result is pymongo's."""
-    return _with_result(insert_one(engine, name, document, make_id), InsertOneResult)
+    return _with_result(insert_one(engine, name, new), InsertOneResult)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
@@ -86,38 +63,26 @@ def _duplicate(name: str, id: Any) -> DuplicateKeyError:
     )
 
 
-def save(engine: Engine, name: str, document: Mapping[str, Any], make_id: MakeId) -> Change[Any]:
+def save(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     """Plan the insertion of a document, or its replacing the one with its ``_id``; the result is the ``_id``."""
-    document, id = _identified(document, make_id)
-    data = encode_document(document, size_max=engine.document_size_max)
     operations, number = ensure_collection(engine, name)
-    return engine.change([*operations, Put(number, [equality_key(id)], [id], [data])], id)
+    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
 
 
 def insert_many(
-    engine: Engine, name: str, documents: Iterable[Mapping[str, Any]], make_id: MakeId, *, ordered: bool
-) -> Generator[Change[int] | None, None, InsertManyResult]:
-    """Yield the changes of a bulk insertion, each to be applied before the next is asked for; None is a pause.
-
-    All documents are checked and encoded first, so that one that cannot be
-    stored changes nothing. The generator's return value is pymongo's result.
+    engine: Engine, name: str, new: NewDocuments, *, ordered: bool
+) -> Generator[Change[int], None, InsertManyResult]:
+    """Yield the changes of a bulk insertion, each to be applied before the next is asked for; return pymongo's result.
 
     Raises:
-        DocumentError: A document holds what cannot be stored; nothing was inserted.
         BulkWriteError: An ``_id`` is taken. `ordered`: those before it were inserted; else all others were.
     """
-    ids: list[Any] = []
-    blobs: list[bytes] = []
-    for chunk in _chunks(documents):
-        complete, found = with_ids(chunk, make_id)
-        ids += found
-        blobs += encode_documents(complete, size_max=engine.document_size_max)
-        yield None
     errors: list[Document] = []
     inserted = 0
-    for start in range(0, len(ids), INSERT_STEP):
-        part = slice(start, start + INSERT_STEP)
-        change, found = _insert_chunk(engine, name, ids[part], blobs[part], start, ordered=ordered)
+    for start in range(0, len(new.ids), CHUNK):
+        change, found = _insert_chunk(
+            engine, name, new, range(start, min(start + CHUNK, len(new.ids))), ordered=ordered
+        )
         errors += found
         inserted += change.result
         yield change
@@ -125,16 +90,10 @@ def insert_many(
             break
     if errors:
         raise BulkWriteError(
-            f"{len(errors)} of {len(ids)} documents could not be inserted: {errors[0]['errmsg']}",
+            f"{len(errors)} of {len(new.ids)} documents could not be inserted: {errors[0]['errmsg']}",
             details=_bulk_details(errors, inserted),
         )
-    return InsertManyResult(ids)
-
-
-def _chunks(documents: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    remaining = iter(documents)
-    while chunk := list(islice(remaining, INSERT_STEP)):
-        yield chunk
+    return InsertManyResult(new.ids)
 
 
 def _bulk_details(errors: list[Document], inserted: int) -> Document:
@@ -151,43 +110,41 @@ def _bulk_details(errors: list[Document], inserted: int) -> Document:
 
 
 def _insert_chunk(
-    engine: Engine, name: str, ids: list[Any], blobs: list[bytes], start: int, *, ordered: bool
+    engine: Engine, name: str, new: NewDocuments, places: range, *, ordered: bool
 ) -> tuple[Change[int], list[Document]]:
-    """Return the change for the documents that can go in, and an error for each that cannot."""
+    """Return the change for those of the documents at `places` that can go in, and an error for each that cannot."""
     operations, number = ensure_collection(engine, name)
     slots = {} if operations else engine.collections[name].slots
-    keys = equality_keys(ids)
+    part = slice(places.start, places.stop)
+    keys, ids, blobs = new.keys[part], new.ids[part], new.blobs[part]
     errors: list[Document] = []
     if len(set(keys)) < len(keys) or not slots.keys().isdisjoint(keys):
-        keys, ids, blobs, errors = _without_duplicates(name, slots, keys, ids, blobs, start, ordered=ordered)
+        kept, errors = _without_duplicates(name, slots, new, places, ordered=ordered)
+        keys, ids, blobs = [new.keys[i] for i in kept], [new.ids[i] for i in kept], [new.blobs[i] for i in kept]
     if keys:
         operations.append(Put(number, keys, ids, blobs))
     return engine.change(operations, len(keys)), errors
 
 
 def _without_duplicates(
-    name: str,
-    slots: Mapping[Hashable, bytes],
-    keys: list[Hashable],
-    ids: list[Any],
-    blobs: list[bytes],
-    start: int,
-    *,
-    ordered: bool,
-) -> tuple[list[Hashable], list[Any], list[bytes], list[Document]]:
+    name: str, slots: Mapping[Hashable, bytes], new: NewDocuments, places: range, *, ordered: bool
+) -> tuple[list[int], list[Document]]:
+    """Return the places of the documents whose ids are free, and an error for the others (the first, if `ordered`)."""
     seen: set[Hashable] = set()
     kept: list[int] = []
     errors: list[Document] = []
-    for position, key in enumerate(keys):
+    for place in places:
+        key = new.keys[place]
         if key in slots or key in seen:
-            error = _duplicate(name, ids[position])
-            errors.append({"index": start + position, "code": error.code, "errmsg": str(error), **error.details})
+            error = _duplicate(name, new.ids[place])
+            document = decode_document(new.blobs[place])
+            errors.append({"index": place, "code": error.code, "errmsg": str(error), **error.details, "op": document})
             if ordered:
                 break
         else:
             seen.add(key)
-            kept.append(position)
-    return [keys[i] for i in kept], [ids[i] for i in kept], [blobs[i] for i in kept], errors
+            kept.append(place)
+    return kept, errors
 
 
 def _matches(collection: CollectionState | None, query: Query, limit: int) -> list[Match]:
@@ -195,23 +152,28 @@ def _matches(collection: CollectionState | None, query: Query, limit: int) -> li
     if collection is None:
         return []
     predicate = query.predicate
-    plan = choose(predicate, collection.indexes, len(collection.slots), query.hint)
+    plan = choose(predicate, collection.indexes.by_name, len(collection.slots), query.hint)
     slots = collection.slots
     if plan.stage == "COLLSCAN":
         found = _scan(slots, predicate, 0 if query.ordering else limit)
     else:
         candidates = [Match(key, slots[key]) for key in collection.keys(plan) if key in slots]
-        found = [match for match in candidates if predicate.matches(decode_document(match.data))]
+        found = candidates if plan.exact else _tested(candidates, predicate)
     if query.ordering is not None:
         found = query.ordering.arrange(query.ordering.rows([match.data for match in found]), found, limit or None)
     return found[:limit] if limit else found
 
 
+def _tested(candidates: list[Match], predicate: Predicate) -> list[Match]:
+    selected = set(map(id, predicate.select([match.data for match in candidates])))
+    return [match for match in candidates if id(match.data) in selected]
+
+
 def _scan(slots: Mapping[Hashable, bytes], predicate: Predicate, limit: int) -> list[Match]:
     found: list[Match] = []
     blobs = list(slots.values())
-    for start in range(0, len(blobs), INSERT_STEP):
-        selected = predicate.select(blobs[start : start + INSERT_STEP])
+    for start in range(0, len(blobs), STEP):
+        selected = predicate.select(blobs[start : start + STEP])
         found += [Match(equality_key(decode_id(data)), data) for data in selected]
         if limit and len(found) >= limit:
             break
@@ -228,7 +190,7 @@ class Updated(msgspec.Struct, frozen=True):
 
 
 def update(
-    engine: Engine, name: str, query: Query, updater: Updater, make_id: MakeId, *, upsert: bool, many: bool
+    engine: Engine, name: str, query: Query, updater: Updater, spare_id: Any, *, upsert: bool, many: bool
 ) -> Change[UpdateResult]:
     """Plan an update of the first match or of all, as one atomic change; of none with `upsert`: an insertion.
 
@@ -238,7 +200,7 @@ def update(
     collection = engine.collections.get(name)
     matches = _matches(collection, query, 0 if many else 1)
     if not matches:
-        return _upsert(engine, name, query, updater, make_id) if upsert else engine.change([], UpdateResult(0, 0))
+        return _upsert(engine, name, query, updater, spare_id) if upsert else engine.change([], UpdateResult(0, 0))
     assert collection is not None, "documents were found in it"
     done = _update_all(engine, matches, updater)
     operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
@@ -266,13 +228,14 @@ def _updated(match: Match, updater: Updater) -> Document:
     return document
 
 
-def _upsert(engine: Engine, name: str, query: Query, updater: Updater, make_id: MakeId) -> Change[UpdateResult]:
-    inserted = insert_one(engine, name, _upserted(query, updater), make_id)
+def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id: Any) -> Change[UpdateResult]:
+    inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id))
     return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
 
 
-def _upserted(query: Query, updater: Updater) -> Document:
-    return updater.insert(seed_document(query.predicate.seeds))
+def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: Any) -> NewDocument:
+    document = updater.insert(seed_document(query.predicate.seeds))
+    return encode_new(with_id(document, lambda: spare_id), engine.document_size_max)
 
 
 def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[DeleteResult]:
@@ -302,7 +265,7 @@ def find_one_and_update(
     name: str,
     request: Request[T],
     updater: Updater,
-    make_id: MakeId,
+    spare_id: Any,
     *,
     upsert: bool,
     after: bool,
@@ -314,10 +277,8 @@ def find_one_and_update(
     if not matches:
         if not upsert:
             return engine.change([], None)
-        document = with_id(_upserted(query, updater), make_id)
-        inserted = insert_one(engine, name, document, make_id)
-        data = encode_document(document, size_max=engine.document_size_max)
-        return _with_result(inserted, lambda _: decode(data) if after else None)
+        new = _upserted(engine, query, updater, spare_id)
+        return _with_result(insert_one(engine, name, new), lambda _: decode(new.data) if after else None)
     assert collection is not None, "a document was found in it"
     done = _update_all(engine, matches, updater)
     operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []

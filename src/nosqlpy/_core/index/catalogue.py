@@ -77,6 +77,8 @@ def index_keys(keys: IndexKeys) -> tuple[tuple[str, int], ...]:
     """Return the (path, direction) pairs that `keys` means: ``"a"``, ``[("a", 1)]``, ``["a"]`` or ``{"a": 1}``."""
     if isinstance(keys, str):
         return ((_checked_path(keys), 1),)
+    if not isinstance(keys, (Mapping, Sequence)):
+        raise QueryError(f"index keys are a name, a list or a mapping, not {type(keys).__name__}")
     entries: Sequence[Any] = list(keys.items()) if isinstance(keys, Mapping) else list(keys)
     if not entries:
         raise QueryError("an index needs at least one field")

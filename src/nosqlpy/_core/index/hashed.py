@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
-from nosqlpy._core.values.keys import equality_key
-from nosqlpy._core.values.paths import Path, parse_path
-
 
 class _Bucket(dict[Hashable, None]):
     """The keys of several documents that share one value, in the order in which they came.
@@ -27,12 +24,11 @@ class HashIndex:
     reads tests the document itself.
     """
 
-    __slots__ = ("_entries", "keys", "name", "path")
+    __slots__ = ("_entries", "keys", "name")
 
     def __init__(self, name: str, keys: tuple[tuple[str, int], ...]) -> None:
         self.name = name
         self.keys = keys
-        self.path: Path = parse_path(keys[0][0])
         # a document's key, or a bucket of several
         self._entries: dict[Hashable, Any] = {}
 
@@ -40,10 +36,6 @@ class HashIndex:
     def field(self) -> str:
         """The dotted path that is indexed."""
         return self.keys[0][0]
-
-    def values(self, document: dict[str, Any]) -> frozenset[Hashable]:
-        """Return the keys under which `document` stands in this index."""
-        return frozenset(map(equality_key, self.path.values(document)))
 
     def add(self, values: Iterable[Hashable], key: Hashable) -> None:
         """Enter the document `key` under each of `values`; entering it again changes nothing."""

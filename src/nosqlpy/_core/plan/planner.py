@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,15 @@ class Plan(msgspec.Struct, frozen=True):
     """How the candidates of a filter are found: ``IDHACK``, ``IXSCAN`` or ``COLLSCAN``.
 
     `values` are the index keys to look up; `candidates` is how many entries they
-    have (counted, not guessed), or the size of the collection.
+    have (counted, not guessed), or the size of the collection. Where `exact`, every
+    candidate matches and need not be tested.
     """
 
     stage: str
     index: str | None
     values: tuple[Hashable, ...]
     candidates: int
+    exact: bool = False
 
 
 def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hint: str | None = None) -> Plan:
@@ -37,28 +39,30 @@ def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hi
     if hint is not None:
         return _hinted(equalities, indexes, size, hint)
     if "_id" in equalities:
-        return _by_id(equalities["_id"])
+        return _by_id(equalities["_id"], exact=predicate.exact is not None)
     best = Plan("COLLSCAN", None, (), size)
     if equalities:
         for index in indexes.values():
             if index.field in equalities:
-                plan = _by_index(index, equalities[index.field])
+                plan = _by_index(index, equalities[index.field], exact=predicate.exact is not None)
                 if plan.candidates < best.candidates:
                     best = plan
     return best
 
 
-def _by_id(operands: Iterable[Any]) -> Plan:
+def _by_id(operands: Sequence[Any], *, exact: bool = False) -> Plan:
     values = _unique(operands)
-    return Plan("IDHACK", ID_INDEX, values, len(values))
+    return Plan("IDHACK", ID_INDEX, values, len(values), exact)
 
 
-def _by_index(index: HashIndex, operands: Iterable[Any]) -> Plan:
+def _by_index(index: HashIndex, operands: Sequence[Any], *, exact: bool = False) -> Plan:
     values = _unique(operands)
-    return Plan("IXSCAN", index.name, values, index.count(values))
+    return Plan("IXSCAN", index.name, values, index.count(values), exact)
 
 
-def _unique(operands: Iterable[Any]) -> tuple[Hashable, ...]:
+def _unique(operands: Sequence[Any]) -> tuple[Hashable, ...]:
+    if len(operands) == 1:
+        return (equality_key(operands[0]),)
     return tuple(dict.fromkeys(map(equality_key, operands)))
 
 

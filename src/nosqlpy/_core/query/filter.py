@@ -22,18 +22,21 @@ from nosqlpy.errors import QueryError
 
 __all__ = ["Predicate", "compile_filter"]
 
+EXACT = frozenset((str, int, bool))
 OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
 
 
 class Predicate:
     """Tells whether documents match a filter; made by `compile_filter`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_makers", "_masks", "_operands", "_template", "everything", "paths")
+    __slots__ = ("_makers", "_masks", "_operands", "_template", "everything", "exact", "paths")
 
     everything: bool
     """Whether the filter is empty, so that every document matches."""
     paths: frozenset[str]
     """The paths that the filter reads."""
+    exact: str | None
+    """The path if the filter is one equality with a plain scalar: an index then leads to the matches and no others."""
 
     def __init__(self, template: Template, operands: list[Any]) -> None:
         self._template = template
@@ -42,6 +45,7 @@ class Predicate:
         self._masks: list[Mask] | None = None
         self.everything = not self._makers
         self.paths = template.paths
+        self.exact = template.plain if template.plain is not None and type(operands[0]) in EXACT else None
 
     def matches(self, document: dict[str, Any]) -> bool:
         """Return whether a decoded document matches."""
@@ -66,6 +70,8 @@ class Predicate:
     @property
     def equalities(self) -> dict[str, list[Any]]:
         """Values by path, for an equality index: a match has, among the path's values, one equal to a listed one."""
+        if self.exact is not None:
+            return {self.exact: self._operands}
         return equalities_of(self._template, self._operands)
 
     @property

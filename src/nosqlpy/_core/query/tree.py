@@ -100,12 +100,14 @@ Node: TypeAlias = FieldNode | LogicalNode
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "nodes", "paths")
+    __slots__ = ("_layout", "nodes", "paths", "plain")
 
     def __init__(self, shape: Shape) -> None:
         paths: set[str] = set()
         self.nodes = _nodes(shape, paths)
         self.paths = frozenset(paths)
+        # the path, if all that the filter says is ``{path: value}``
+        self.plain = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self._layout: Layout | None = None
 
     @property

@@ -15,19 +15,17 @@ from __future__ import annotations
 import re
 import uuid
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import msgspec
 
+from nosqlpy._core.values.json_text import check_depth, malformed, not_a_document
 from nosqlpy._core.values.json_types import KEYS, read_wrapper
-from nosqlpy.errors import DocumentError, QueryError
-
-DEPTH_MAX = 200
-"""Levels that JSON text may nest: twice as many as a document's, for each value may be wrapped in a type's object."""
+from nosqlpy.errors import DocumentError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -35,10 +33,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _PLAIN = frozenset({str, int, bool, type(None)})
-
-# What opens and closes a level, and strings, which may contain the same characters. A string without
-# an end is taken as far as it goes, so that hostile text costs no more than its length.
-_structure = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────
@@ -50,12 +44,33 @@ def encode_json(document: dict[str, Any]) -> bytes:
     Raises:
         DocumentError: It has a field that would be read back as something else; the message has its path.
     """
+    if _is_plain(document.values()):
+        data = _encode(document)
+        if not may_have_types(data):
+            return data
     try:
-        return _encode({key: item if type(item) in _PLAIN else _relaxed(item) for key, item in document.items()})
+        return _encode({key: _relaxed(item) for key, item in document.items()})
     except _Ambiguous as refusal:
         path = _path_of(document, refusal.value)
         message = f"{path}: a document with the field {refusal.key!r} would be read back from JSON as another type"
         raise DocumentError(message) from None
+
+
+def _is_plain(values: Iterable[Any]) -> bool:
+    """Return whether JSON has all `values` and what they hold."""
+    for value in values:
+        kind = type(value)
+        if kind in _PLAIN:
+            continue
+        if kind is float:
+            if not isfinite(value):
+                return False
+        elif kind is dict:
+            if not _is_plain(value.values()):
+                return False
+        elif kind is not list or not _is_plain(value):
+            return False
+    return True
 
 
 class _Ambiguous(Exception):
@@ -85,9 +100,9 @@ def _relaxed(value: Any) -> Any:
         for key in value:
             if key[:1] == "$" and key in KEYS and _is_misread(value, key):
                 raise _Ambiguous(value, key)
-        return {key: item if type(item) in _PLAIN else _relaxed(item) for key, item in value.items()}
+        return {key: _relaxed(item) for key, item in value.items()}
     if kind is list:
-        return [item if type(item) in _PLAIN else _relaxed(item) for item in value]
+        return [_relaxed(item) for item in value]
     if kind is float:
         return value if isfinite(value) else {"$numberDouble": _non_finite(value)}
     writer = _WRITERS.get(kind) or _BSON_WRITERS[kind.__name__]
@@ -100,7 +115,7 @@ def _is_misread(value: dict[str, Any], key: str) -> bool:
 
 
 def _non_finite(value: float) -> str:
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _date(value: datetime) -> Any:
@@ -189,7 +204,7 @@ def decode_json(data: bytes) -> dict[str, Any]:
 
 def may_have_types(data: bytes) -> bool:
     """Return whether JSON text may contain a key that begins with ``$``; the dollar may be escaped."""
-    return b'"$' in data or b"\\u0024" in data
+    return (b"$" in data and b'"$' in data) or (b"\\" in data and b"\\u0024" in data)
 
 
 def revive(document: dict[str, Any]) -> dict[str, Any]:
@@ -210,73 +225,3 @@ def _revive(value: Any, path: str) -> Any:
     types = [key for key in value if key[:1] == "$" and key in KEYS]
     revived = {k: _revive(item, f"{path}.{k}") if type(item) in _CONTAINERS else item for k, item in value.items()}
     return read_wrapper(revived, types, path) if types else revived
-
-
-def check_depth(data: bytes) -> None:
-    """Refuse JSON text that is nested too deep to be decoded on any thread's stack.
-
-    Raises:
-        DocumentError: It has more than 200 levels; `details` has the ``column``.
-    """
-    if len(data) <= DEPTH_MAX or data.count(b"{") + data.count(b"[") <= DEPTH_MAX:
-        return
-    depth = 0
-    for token in _structure.finditer(data):
-        first = token[0][:1]
-        if first in b"{[":
-            depth += 1
-            if depth > DEPTH_MAX:
-                column = _position(data, token.start())
-                message = f"nested deeper than {DEPTH_MAX} levels"
-                raise DocumentError(message, code=15, code_name="Overflow", details=column)
-        elif first in b"}]":
-            depth -= 1
-
-
-# ── what is wrong with it ────────────────────────────────────────────────────────
-
-_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\d[\d.eE+-]*', re.DOTALL)
-_AT_BYTE = re.compile(r" \(byte (\d+)\)")
-_KINDS = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
-
-
-def not_a_document(value: Any) -> QueryError:
-    """Return the error that says that a JSON value is no object."""
-    kind = _KINDS.get(type(value), "a number")
-    return QueryError(f"a document is a JSON object, this is {kind}", details={"line": 1, "column": 1})
-
-
-def malformed(data: bytes, error: Exception) -> QueryError:
-    """Return the error that says what the decoder found wrong with `data`, and where."""
-    found = _AT_BYTE.search(str(error))
-    if isinstance(error, msgspec.ValidationError):
-        reason, offset = "a number that no type can hold", _too_large(data)
-    elif found is not None:
-        reason, offset = str(error).removeprefix("JSON is malformed: ")[: -len(found[0])], int(found[1])
-    else:
-        reason, offset = "it ends inside a value", len(data)
-    if (undecodable := _not_utf8(data)) <= offset:
-        reason, offset = "a byte that is not UTF-8", undecodable
-    return QueryError(reason, code=9, code_name="FailedToParse", details=_position(data, offset))
-
-
-def _position(data: bytes, offset: int) -> dict[str, int]:
-    """Return the line and column, counted from 1 and in characters, of a byte."""
-    before = data[:offset].decode(errors="replace")
-    return {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
-
-
-def _not_utf8(data: bytes) -> int:
-    """Return where `data` ceases to be UTF-8: behind its end if it does not."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(data) + 1
-
-
-def _too_large(data: bytes) -> int:
-    for token in _NUMBER.finditer(data):
-        if token[0][:1] != b'"' and (len(token[0]) > 300 or not isfinite(float(token[0]))):
-            return token.start()
-    return 0

@@ -126,7 +126,7 @@ def _decimal_payload(value: decimal.Decimal) -> bytes:
 def _pattern_fields(value: Any) -> dict[str, Any]:
     if type(value.pattern) is not str:
         raise Unstorable(f"a {type(value).__name__} of bytes cannot be stored; use a str pattern")
-    return {"pattern": value.pattern, "flags": value.flags}
+    return {"pattern": value.pattern, "flags": int(value.flags)}  # not a RegexFlag, which nothing else can encode
 
 
 def _compiled_fields(value: re.Pattern[Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Generic, TypeVar, is_typeddict
 
 import msgspec
@@ -65,7 +66,7 @@ def codec_for(kind: Any) -> TypeCodec[Any]:
         return _msgspec_codec(kind, _same)
     if isinstance(kind, type):
         if issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
-            return _msgspec_codec(kind, _to_document)
+            return _msgspec_codec(kind, _to_document(kind))
         if hasattr(kind, "model_validate") and hasattr(kind, "model_dump"):
             return _pydantic_codec(kind)
     raise ConfigurationError(
@@ -73,14 +74,39 @@ def codec_for(kind: Any) -> TypeCodec[Any]:
     )
 
 
-def _to_document(value: Any) -> Mapping[str, Any]:
+def _to_document(kind: type) -> Callable[[Any], Mapping[str, Any]]:
+    def encode(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, kind):
+            raise _wrong_type(kind, value)
+        document: dict[str, Any] = _to_builtins(value)
+        return _without_null_id(document)
+
+    return encode
+
+
+def _to_builtins(value: Any) -> Any:
     try:
-        document = msgspec.to_builtins(value, builtin_types=_VALUES)
-    except TypeError as error:
-        raise DocumentError(f"a {type(value).__name__} cannot be stored: {error}") from error
-    if not isinstance(document, dict):
-        raise DocumentError(f"a document is an object with fields, not {type(value).__name__}")
-    return _without_null_id(document)
+        return msgspec.to_builtins(value, builtin_types=_VALUES)
+    except TypeError:  # a value of a type that msgspec does not know: the document codec may
+        return _walk(value)
+
+
+def _walk(value: Any) -> Any:
+    """Return `value` with objects and containers taken apart, and all else as it is."""
+    if isinstance(value, msgspec.Struct):
+        fields = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        return {name: _walk(item) for name, item in fields if item is not msgspec.UNSET}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _walk(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if type(value) is dict:
+        return {name: _walk(item) for name, item in value.items()}
+    return [_walk(item) for item in value] if type(value) in (list, tuple, set, frozenset) else value
+
+
+def _wrong_type(kind: type, value: Any) -> DocumentError:
+    return DocumentError(f"this collection holds {kind.__name__}, not {type(value).__name__}")
 
 
 def _without_null_id(document: dict[str, Any]) -> dict[str, Any]:
@@ -112,8 +138,8 @@ def _msgspec_codec(kind: Any, encode: Callable[[Any], Mapping[str, Any]]) -> Typ
 def _pydantic_codec(kind: Any) -> TypeCodec[Any]:
     def encode(model: Any) -> Mapping[str, Any]:
         if not isinstance(model, kind):
-            raise DocumentError(f"this collection holds {kind.__name__}, not {type(model).__name__}")
-        return _without_null_id(model.model_dump(by_alias=True))
+            raise _wrong_type(kind, model)
+        return _without_null_id(_to_builtins(model.model_dump(by_alias=True)))
 
     def convert(document: dict[str, Any]) -> Any:
         try:

@@ -24,6 +24,7 @@ class FileStorage:
         self.directory = directory
         self._lock = DirectoryLock(directory / "LOCK")
         self._descriptors: dict[str, int] = {}
+        self._closed = False
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the directory for this process, or share it with other readers."""
@@ -69,6 +70,7 @@ class FileStorage:
 
     def sync_directory(self) -> None:
         """Sync the directory."""
+        self._check_open()
         descriptor = os.open(self.directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
         try:
             os.fsync(descriptor)
@@ -77,12 +79,14 @@ class FileStorage:
 
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, in one step."""
+        self._check_open()
         self._forget(source)
         self._forget(target)
         os.replace(self.directory / source, self.directory / target)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
+        self._check_open()
         self._forget(name)
         os.unlink(self.directory / name)
 
@@ -91,10 +95,15 @@ class FileStorage:
         return os.urandom(size)
 
     def close(self) -> None:
-        """Close every file and give up the lock."""
+        """Close every file and give up the lock. No file is opened after that: it may be another process's by then."""
+        self._closed = True
         for name in list(self._descriptors):
             self._forget(name)
         self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the database is closed")
 
     def _descriptor(self, name: str) -> int:
         if name not in self._descriptors:
@@ -108,6 +117,7 @@ class FileStorage:
 
     def _open(self, name: str, flags: int) -> int:
         """Return a descriptor above 2 of a regular file in the directory."""
+        self._check_open()
         append = os.O_APPEND if flags & os.O_CREAT else 0
         descriptor = _above_stderr(os.open(self.directory / name, flags | append | _FLAGS, 0o600))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

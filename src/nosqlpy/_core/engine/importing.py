@@ -1,0 +1,131 @@
+"""Importing: batches of documents, each planned as one atomic change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.engine.definitions import ensure_collection
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.values.check import has_wide_int
+from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
+from nosqlpy._core.values.json_lines import Batch
+from nosqlpy._core.values.keys import equality_keys
+from nosqlpy.errors import DocumentError, DuplicateKeyError, NosqlpyError
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Prepared(msgspec.Struct):
+    """A batch, encoded: keys, ids, documents and numbers of lines; and the error that ends it, if one does."""
+
+    keys: list[Hashable]
+    ids: list[Any]
+    blobs: list[bytes]
+    numbers: Sequence[int]
+    error: NosqlpyError | None
+
+    def upto(self, end: int, error: NosqlpyError) -> Prepared:
+        """Return the documents before number `end`, which `error` keeps out."""
+        error.details = {**error.details, "line": self.numbers[end]}
+        return Prepared(self.keys[:end], self.ids[:end], self.blobs[:end], self.numbers[:end], error)
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """How many documents of a batch go in, and the error that keeps out the one after them."""
+
+    count: int
+    error: NosqlpyError | None
+
+
+def prepare(batch: Batch, make_id: Callable[[], Any], size_max: int) -> Prepared:
+    """Return the documents of `batch` encoded, up to one that cannot be stored."""
+    if not batch.documents:
+        return Prepared([], [], [], [], batch.error)
+    try:
+        documents, ids = with_ids(batch.documents, make_id)
+        blobs = _encode_plain(documents, size_max) if batch.plain else None
+        if blobs is None:
+            blobs = encode_documents(documents, size_max=size_max)
+    except DocumentError:
+        return _prepare_each(batch, make_id, size_max)
+    return Prepared(equality_keys(ids), ids, blobs, batch.numbers, batch.error)
+
+
+def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list[bytes] | None:
+    """Return plain documents encoded, without looking at each value; None if one may not be stored."""
+    try:
+        blobs = list(map(_encode, documents))
+    except (OverflowError, UnicodeEncodeError):
+        return None
+    if max(map(len, blobs)) > size_max:
+        return None
+    # 0xCF marks an int that may need more than 63 bits, where it is no part of a text or of another number
+    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob]
+    return None if any(has_wide_int(documents[position]) for position in suspects) else blobs
+
+
+def _prepare_each(batch: Batch, make_id: Callable[[], Any], size_max: int) -> Prepared:
+    """Return the documents before the one that cannot be stored, with the error that says why."""
+    ids: list[Any] = []
+    blobs: list[bytes] = []
+    error = batch.error
+    for document, number in zip(batch.documents, batch.numbers, strict=True):
+        try:
+            complete = with_id(document, make_id)
+            check_id(complete["_id"])
+            blobs.append(encode_document(complete, size_max=size_max))
+        except DocumentError as refusal:
+            refusal.details = {**refusal.details, "line": number}
+            error = refusal
+            break
+        ids.append(complete["_id"])
+    return Prepared(equality_keys(ids), ids, blobs, batch.numbers[: len(ids)], error)
+
+
+def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, clear: bool) -> Change[Imported]:
+    """Plan what a prepared batch does to a collection.
+
+    With `upsert` a document takes the place of the one with its id; otherwise the first
+    whose id is taken ends the batch. With `clear` all that was there goes first, unless
+    the batch ends early: then nothing is changed.
+    """
+    operations, number = ensure_collection(engine, name)
+    slots = {} if operations or clear else engine.collections[name].slots
+    if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots.keys().isdisjoint(batch.keys)):
+        batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
+    imported = Imported(len(batch.numbers), batch.error)
+    if clear:
+        if batch.error is not None:
+            return engine.change([], Imported(0, batch.error))
+        operations = operations or [Define(number, "clear", {})]
+    return engine.change(_with_documents(operations, number, batch, clear=clear), imported)
+
+
+def _with_documents(operations: list[Operation], number: int, batch: Prepared, *, clear: bool) -> list[Operation]:
+    if batch.keys:
+        return [*operations, Put(number, batch.keys, batch.ids, batch.blobs)]
+    return operations if clear else []
+
+
+def _until_taken(name: str, slots: Mapping[Hashable, bytes], batch: Prepared) -> Prepared:
+    """Return the documents before the first one whose id is taken, by a stored document or an earlier one."""
+    seen: set[Hashable] = set()
+    for position, key in enumerate(batch.keys):
+        if key in slots or key in seen:
+            details = {"keyPattern": {"_id": 1}, "keyValue": {"_id": batch.ids[position]}}
+            message = f"collection {name!r} already has a document with this _id (index: _id_)"
+            return batch.upto(position, DuplicateKeyError(message, details=details))
+        seen.add(key)
+    return batch
+
+
+def _last_of_each(batch: Prepared) -> Prepared:
+    """Return the batch without the documents that a later one replaces; all its lines count."""
+    last = {key: position for position, key in enumerate(batch.keys)}
+    kept = list(last.values())
+    ids, blobs = [batch.ids[i] for i in kept], [batch.blobs[i] for i in kept]
+    return Prepared(list(last), ids, blobs, batch.numbers, batch.error)

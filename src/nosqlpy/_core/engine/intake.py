@@ -1,0 +1,89 @@
+"""The intake: from a caller's objects to encoded documents, before any lock is taken.
+
+What a caller hands in may run code of his own (an id factory, a generator, a
+typed object), which may take long or use the database itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
+from nosqlpy._core.values.keys import equality_key, equality_keys
+from nosqlpy.errors import DocumentError
+
+T = TypeVar("T")
+
+# documents of one frame of insert_many: about two milliseconds of work
+CHUNK = 1000
+
+
+class NewDocument(msgspec.Struct, frozen=True, gc=False):
+    """A document to be stored: its ``_id``, that id's key, and its bytes."""
+
+    id: Any
+    key: Hashable
+    data: bytes
+
+
+class NewDocuments(msgspec.Struct, gc=False):
+    """Documents to be stored, in columns."""
+
+    ids: list[Any]
+    keys: list[Hashable]
+    blobs: list[bytes]
+
+
+class Intake(Generic[T]):
+    """Encodes the documents of one collection: `to_mapping` makes a mapping of one, `make_id` new ids."""
+
+    __slots__ = ("make_id", "size_max", "to_mapping")
+
+    def __init__(self, to_mapping: Callable[[T], Mapping[str, Any]], make_id: Callable[[], Any], size_max: int) -> None:
+        self.to_mapping = to_mapping
+        self.make_id = make_id
+        self.size_max = size_max
+
+    def one(self, document: T) -> NewDocument:
+        """Return one document, encoded.
+
+        Raises:
+            DocumentError: It holds a value that cannot be stored; the message has its path.
+        """
+        return encode_new(with_id(self.to_mapping(document), self.make_id), self.size_max)
+
+    def many(self, documents: Iterable[T]) -> Generator[None, None, NewDocuments]:
+        """Return all documents, encoded; yield now and then, so that others get their turn.
+
+        Raises:
+            DocumentError: One cannot be stored; `details` has its position as ``index``.
+        """
+        new = NewDocuments([], [], [])
+        remaining = map(self.to_mapping, documents)
+        while chunk := list(islice(remaining, CHUNK)):
+            try:
+                complete, ids = with_ids(chunk, self.make_id)
+                blobs = encode_documents(complete, size_max=self.size_max)
+            except DocumentError as error:
+                error.details = {**error.details, "index": len(new.ids) + error.details.get("index", 0)}
+                raise
+            new.ids += ids
+            new.blobs += blobs
+            yield
+        new.keys = equality_keys(new.ids)
+        return new
+
+    def spare_id(self, wanted: bool) -> Any:
+        """Return an id for what an upsert may insert, if that is `wanted`; it may turn out not to be needed."""
+        return self.make_id() if wanted else None
+
+
+def encode_new(document: Mapping[str, Any], size_max: int) -> NewDocument:
+    """Return a document that begins with its ``_id``, encoded."""
+    id = document["_id"]
+    check_id(id)
+    return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max))

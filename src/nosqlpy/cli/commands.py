@@ -1,0 +1,122 @@
+"""The commands on a database; each prints its answer and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from nosqlpy import Client, Collection, CollectionNotFound, Document
+from nosqlpy.cli.arguments import parse_document
+from nosqlpy.cli.output import Output
+from nosqlpy.extended_json import decode_json
+from nosqlpy.naming import check_collection_name, nearest
+from nosqlpy.errors import QueryError
+
+STANDARD = "-"
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Show what a database holds."""
+    with _reader(arguments) as db:
+        collections = [db[name].stats() for name in db.list_collection_names()]
+        Output(arguments.json).database({"path": db.url, **db.stats()}, collections)
+    return 0
+
+
+def find(arguments: argparse.Namespace) -> int:
+    """Print the documents that match."""
+    with _reader(arguments) as db:
+        cursor = _existing(db, arguments.collection).find(
+            arguments.filter, sort=arguments.sort, skip=arguments.skip, limit=arguments.limit
+        )
+        if arguments.projection is not None:
+            cursor = cursor.project(arguments.projection)
+        Output(arguments.json).documents(cursor)
+    return 0
+
+
+def count(arguments: argparse.Namespace) -> int:
+    """Print how many documents match."""
+    with _reader(arguments) as db:
+        found = _existing(db, arguments.collection).count(arguments.filter)
+    sys.stdout.write(f"{found}\n")
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check every byte on disk."""
+    with _reader(arguments) as db:
+        Output(arguments.json).fields(db.verify())
+    return 0
+
+
+def insert(arguments: argparse.Namespace) -> int:
+    """Insert a document, or one for each line of stdin."""
+    output = Output(arguments.json)
+    if arguments.document == STANDARD:
+        with _writer(arguments) as db:
+            collection = db[arguments.collection]
+            for number, line in enumerate(sys.stdin.buffer, 1):
+                if line.strip():
+                    output.line({"_id": collection.insert(_parse_line(line, number), durability=arguments.durability)})
+    else:
+        document = parse_document(arguments.document, "a document")
+        with _writer(arguments) as db:
+            output.line({"_id": db[arguments.collection].insert(document, durability=arguments.durability)})
+    return 0
+
+
+def compact(arguments: argparse.Namespace) -> int:
+    """Give back the space of what is dead."""
+    with Client(arguments.path, create=False, lock_timeout=arguments.lock_timeout) as db:
+        Output(arguments.json).fields(db.compact())
+    return 0
+
+
+def load(arguments: argparse.Namespace) -> int:
+    """Import a JSON Lines file or stdin."""
+    source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
+    with _writer(arguments) as db:
+        imported = db[arguments.collection].import_file(
+            source, mode=arguments.mode, durability=arguments.durability
+        )
+    Output(arguments.json).fields({"imported": imported})
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Export to a JSON Lines file or stdout."""
+    target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
+    with _reader(arguments) as db:
+        exported = _existing(db, arguments.collection).export_file(
+            target, filter=arguments.filter, projection=arguments.projection
+        )
+    if arguments.file != STANDARD:
+        Output(arguments.json).fields({"exported": exported})
+    return 0
+
+
+def _reader(arguments: argparse.Namespace) -> Client:
+    """Return a client that can neither change nor create the database."""
+    return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout)
+
+
+def _writer(arguments: argparse.Namespace) -> Client:
+    check_collection_name(arguments.collection)  # before a database is made for nothing
+    return Client(arguments.path, lock_timeout=arguments.lock_timeout)
+
+
+def _existing(db: Client, name: str) -> Collection[Document]:
+    names = db.list_collection_names()
+    if check_collection_name(name) not in names:
+        raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, names)}")
+    return db[name]
+
+
+def _parse_line(line: bytes, number: int) -> Document:
+    try:
+        return decode_json(line)
+    except QueryError as error:
+        column = error.details.get("column", 1)
+        raise QueryError(f"line {number}, column {column}: {error}", code=error.code) from None

@@ -1,0 +1,64 @@
+"""The command ``nosqlpy``: what it is told, what it answers, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from nosqlpy.cli.arguments import UsageError
+from nosqlpy.cli.parser import parse
+from nosqlpy.errors import ConfigurationError, InvalidName, NosqlpyError, StorageError
+
+OK, FAILED, USAGE, STORAGE = 0, 1, 2, 3
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0: it is done. 1: it cannot be done: bad input, no such collection, an ``_id`` that is
+    taken, a file that cannot be read or written, a failed check of the demo. 2: the
+    command line makes no sense. 3: the database cannot be used: it is not there, locked
+    by another process, damaged, or its disk refuses. 130: Ctrl-C. 141: nobody reads the
+    output any more. Errors are one line on stderr.
+    """
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _end("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _close_output()
+        return BROKEN_PIPE
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        arguments = parse(argv)
+        return int(arguments.run(arguments))
+    except (UsageError, ConfigurationError, InvalidName) as error:
+        return _end(str(error), USAGE)
+    except StorageError as error:
+        return _end(str(error), STORAGE)
+    except NosqlpyError as error:
+        return _end(str(error), FAILED)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+
+
+def _end(message: str, code: int) -> int:
+    """Say on stderr, in one line, why the command ends."""
+    with suppress(OSError):
+        sys.stderr.write(f"nosqlpy: {' '.join(message.split())}\n")
+    return code
+
+
+def _close_output() -> None:
+    """Keep the interpreter from writing the rest of the output, and complaining, when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,123 @@
+"""The faces: a test is written once, awaited, and run on the blocking face, asyncio and trio."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nosqlpy import AsyncClient, AsyncCollection, AsyncCursor, Client, Collection, Cursor
+
+TWINS: dict[type, type] = {Client: AsyncClient, Collection: AsyncCollection, Cursor: AsyncCursor}
+END = object()
+
+
+def awaited(value: Any) -> Any:
+    """Return `value`, made awaitable if it is an object of the blocking face."""
+    return Awaited(value, TWINS[type(value)]) if type(value) in TWINS else value
+
+
+class Awaited:
+    """An object of the blocking face with the manners of its async twin: what is a coroutine there is one here."""
+
+    def __init__(self, target: Any, twin: type) -> None:
+        self.target = target
+        self.twin = twin
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.target, name.replace("aclose", "close"))
+        if not inspect.ismethod(value):
+            return awaited(value)
+        if inspect.iscoroutinefunction(getattr(self.twin, name)):
+            return lambda *arguments, **options: _later(value, arguments, options)
+        return lambda *arguments, **options: awaited(value(*arguments, **options))
+
+    def __getitem__(self, name: str) -> Any:
+        return awaited(self.target[name])
+
+    def __await__(self) -> Any:
+        return (self.to_list if self.twin is AsyncCursor else self.open)().__await__()
+
+    async def __aenter__(self) -> Any:
+        return awaited(self.target.__enter__())
+
+    async def __aexit__(self, *error: object) -> None:
+        self.target.__exit__(*error)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while (item := next(self.target, END)) is not END:
+            yield item
+
+    def __repr__(self) -> str:
+        return repr(self.target)
+
+    def __bool__(self) -> bool:
+        return bool(self.target)
+
+    def __reduce__(self) -> Any:
+        return self.target.__reduce__()
+
+
+async def _later(method: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    return awaited(method(*arguments, **options))
+
+
+@pytest.fixture(params=["blocking", "asyncio", "trio"])
+def face(request: pytest.FixtureRequest) -> str:
+    """The face that the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def anyio_backend(face: str) -> str:
+    """The event loop that the face needs; the proxy of the blocking one needs any."""
+    return "trio" if face == "trio" else "asyncio"
+
+
+@pytest.fixture
+async def connect(face: str) -> AsyncIterator[Callable[..., Any]]:
+    """Makes clients of the face, which are closed when the test ends."""
+    clients: list[Any] = []
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        make_client = Client if face == "blocking" else AsyncClient
+        client = awaited(make_client(*arguments, **options))
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where a database on disk can be made."""
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=["disk", "memory"])
+def place(request: pytest.FixtureRequest, directory: Path) -> str:
+    """A database on disk, or in memory."""
+    return str(directory) if request.param == "disk" else ":memory:"
+
+
+@pytest.fixture
+def db(connect: Callable[..., Any], place: str) -> Any:
+    """A client of an empty database."""
+    return connect(place)
+
+
+@pytest.fixture
+def users(db: Any) -> Any:
+    """A collection of an empty database."""
+    return db["users"]
+
+
+@pytest.fixture
+def stored(connect: Callable[..., Any], directory: Path) -> Iterator[Any]:
+    """A client of an empty database on disk."""
+    return connect(directory)
