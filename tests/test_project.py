@@ -13,7 +13,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LAYERS = [
     name
     for layer in PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
-    for name in re.split(r"\s*[|:]\s*", layer)
+    for name in re.findall(r"[\w.]+", layer)
 ]
 
 

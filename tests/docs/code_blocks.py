@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import nosqlpy
+
 RUN = {"python", "sh", "console"}
 OUTPUT = {"text", "json"}
 INERT = {"ebnf"}
@@ -150,7 +152,11 @@ def command_path() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory, "nosqlpy")
-        script.write_text(f"#!{sys.executable}\nfrom nosqlpy.cli.main import main\nraise SystemExit(main())\n")
+        source = str(Path(nosqlpy.__file__).parents[1])
+        script.write_text(
+            f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {source!r})\n"
+            "from nosqlpy.cli.main import main\nraise SystemExit(main())\n"
+        )
         script.chmod(0o700)
         yield directory
 

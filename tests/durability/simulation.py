@@ -44,6 +44,8 @@ class Simulation:
         self.counts: Counter[str] = Counter()
         self.segment_size = self.random.choice((400, 1000, 4096, 1 << 20))
         self.durabilities = self.random.choice(DURABILITIES)
+        # some lives are short, on a disk that is soon full, so that a crash comes right after a refused write
+        self.refusals = faults and self.random.random() < 0.15
 
     def run(self) -> Outcome:
         """Live through up to four crashes.
@@ -69,6 +71,9 @@ class Simulation:
     def _arrange(self) -> None:
         """Decide where the next crash stops the machine, and what fails before that."""
         operations = self.disk.operations
+        if self.refusals:
+            self.disk.faults = [Fault(self.random.randint(1, 5), errno.ENOSPC, forever=True, verb="append")]
+            return
         if self.random.random() < 0.7:
             self.disk.stop_at = operations + self.random.randint(1, self.random.choice((12, 60, 200)))
         if self.with_faults and self.random.random() < 0.4:
@@ -84,9 +89,9 @@ class Simulation:
         session = self._open()
         if session is None:
             return
-        for _ in range(self.random.randint(1, 60)):
+        for _ in range(self.random.randint(1, 8 if self.refusals else 60)):
             random_step(session, self.random, self.durabilities)
-        if self.random.random() < 0.4:
+        if self.random.random() < 0.4 and not self.refusals:
             session.close()
             self.counts["closed"] += 1
         self.counts["refused"] += session.refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,13 @@ class Awaited:
 
 async def _later(method: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return awaited(method(*arguments, **options))
+
+
+@pytest.fixture(autouse=True)
+def disk_that_keeps_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here loses power (the durability tests do): syncing would be most of the time that these tests take."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr("nosqlpy._io.storage.files._fdatasync", lambda _: None)
 
 
 @pytest.fixture(params=["blocking", "asyncio", "trio"])

@@ -25,7 +25,7 @@ async def test_insert_one_takes_its_document_by_keyword(users: Any) -> None:
 
 async def test_insert_one_refuses_an_id_that_is_taken(users: Any) -> None:
     await users.insert_one({"_id": 7, "age": 36})
-    with pytest.raises(DuplicateKeyError, match="users.*_id"):
+    with pytest.raises(DuplicateKeyError, match=r"users.*_id"):
         await users.insert_one({"_id": 7, "age": 99})
 
     assert await users.find_one({"_id": 7}) == {"_id": 7, "age": 36}

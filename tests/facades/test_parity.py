@@ -36,7 +36,9 @@ every_pair = pytest.mark.parametrize(("blocking", "aio"), PAIRS, ids=lambda face
 
 def members(face: type) -> dict[str, Any]:
     """Return what a face promises: its public names and the protocols that it takes part in."""
-    names = [name for name in dir(face) if not name.startswith("_") or name in {*RENAMED.values(), *RENAMED, *ONLY_ASYNC}]
+    names = [
+        name for name in dir(face) if not name.startswith("_") or name in {*RENAMED.values(), *RENAMED, *ONLY_ASYNC}
+    ]
     return {name: inspect.getattr_static(face, name) for name in names}
 
 

@@ -102,7 +102,7 @@ async def test_an_upsert_takes_the_id_of_the_filter(users: Any) -> None:
 
 
 async def test_an_upsert_takes_the_third_argument_by_position(users: Any) -> None:
-    result = await users.update_many({"_id": 7}, {"$set": {"n": 1}}, True)  # noqa: FBT003
+    result = await users.update_many({"_id": 7}, {"$set": {"n": 1}}, True)
 
     assert result.upserted_id == 7
 

@@ -13,7 +13,7 @@ from nosqlpy._core.engine import compaction
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
-from nosqlpy._core.engine.recovery import RecoveryReport, recover
+from nosqlpy._core.engine.recovery import RecoveryReport, check_place, recover
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.verification import verify
 from nosqlpy._io.appender import Appender
@@ -48,7 +48,9 @@ class Database:
         self._pending: Change[Any] | None = None
         self._marked_open = not self.report.clean or options.read_only
         self._group = GroupCommit(self.engine.tail.end.lsn)
-        self._synced = threading.Condition()
+        # its lock is entered as such: a condition's own `with` can be interrupted before it has begun
+        self._sync_lock = threading.Lock()
+        self._synced = threading.Condition(self._sync_lock)
         self._wakers: list[Callable[[], None]] = []
         self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
         self._compacting = threading.Lock()
@@ -56,6 +58,7 @@ class Database:
     def _recover(self) -> tuple[Engine, RecoveryReport]:
         options = self.options
         try:
+            drive(check_place(create=options.create and not options.read_only), self.storage)
             self.storage.lock(shared=options.read_only, timeout_s=options.lock_timeout)
             recovered = drive(recover(read_only=options.read_only, create=options.create), self.storage)
         except OSError as error:
@@ -78,9 +81,14 @@ class Database:
         while True:
             begun = engine.begun
             if begun == engine.applied:
-                result = read(engine, *args, **kwargs)
-                if engine.begun == begun:
-                    return result
+                try:
+                    result = read(engine, *args, **kwargs)
+                except Exception:
+                    if engine.begun == begun:  # else it fell over what a writer was changing
+                        raise
+                else:
+                    if engine.begun == begun:
+                        return result
             else:  # a write on another thread is being applied, or was interrupted
                 self.settle()
 
@@ -130,14 +138,16 @@ class Database:
             self._pending = None
             self._roll_back(change.start.size, error)
         self.engine.apply(change)
-        self._pending = None
-        self._group.appended = change.end.lsn
+        self._logged(change, buffered=buffered)
         if change.end.size >= self._segment_size:
             self._rotate()
-        if durability == "durable":
-            return change.end.lsn
+        return change.end.lsn if durability == "durable" else None
+
+    def _logged(self, change: Change[Any], *, buffered: bool) -> None:
+        """Note what must be synced, and only then that the write is complete."""
+        self._group.appended = change.end.lsn
         self._syncer.appended(buffered=buffered)
-        return None
+        self._pending = None
 
     def _roll_back(self, start: int, error: OSError) -> None:
         """Undo a refused append; raise what the caller is told."""
@@ -159,11 +169,10 @@ class Database:
             raise storage_error(error, "an interrupted write cannot be undone") from error
         if appended:
             self.engine.apply(change)
-            self._group.appended = change.end.lsn
-            self._syncer.appended(buffered=True)
+            self._logged(change, buffered=True)
         else:
             self.engine.begun = self.engine.applied
-        self._pending = None
+            self._pending = None
 
     def _mark_open(self) -> None:
         """Before the first append: from now on the manifest cannot say where the log ends."""
@@ -211,32 +220,39 @@ class Database:
         Raises:
             StorageError: A sync failed; the database must be reopened.
         """
-        while (verdict := self.join_sync(lsn)) is not Verdict.DONE:
-            if verdict is Verdict.SYNC:
-                self.sync_begun()
-            else:
-                with self._synced:
-                    self._synced.wait_for(lambda: self._group.verdict(lsn) is not Verdict.WAIT)
+        owner = object()
+        try:
+            while (verdict := self.join_sync(lsn, owner)) is not Verdict.DONE:
+                if verdict is Verdict.SYNC:
+                    self.sync_log(owner)
+                else:
+                    with self._sync_lock:
+                        self._synced.wait_for(lambda: self._group.verdict(lsn) is not Verdict.WAIT)
+        finally:
+            self.end_sync(owner)
 
-    def join_sync(self, lsn: int, wake: Callable[[], None] | None = None) -> Verdict:
-        """Say what a writer waiting for `lsn` does next; ``SYNC`` makes it the one who must call `sync_begun`.
+    def join_sync(self, lsn: int, owner: object, wake: Callable[[], None] | None = None) -> Verdict:
+        """Say what a writer waiting for `lsn` does next; ``SYNC`` makes it the one who must call `sync_log`.
 
         `wake` is called, on any thread, when the sync that the writer is told to wait for has ended.
         """
-        with self._synced:
+        with self._sync_lock:
             verdict = self._group.verdict(lsn)
             if verdict is Verdict.SYNC:
-                self._group.begin()
+                self._group.begin(owner)
             elif verdict is Verdict.WAIT and wake is not None:
                 self._wakers.append(wake)
             return verdict
 
-    def sync_begun(self) -> None:
-        """Sync the log, after `join_sync` said ``SYNC``, and wake everyone who waits for it.
+    def sync_log(self, owner: object) -> None:
+        """Sync the log, if `owner` still is to do that, and wake everyone who waits for it.
 
         A sync that the system refuses is never tried again: it may have dropped what it
         could not write, and would then report success.
         """
+        with self._sync_lock:
+            if not self._group.claim(owner):
+                return
         try:
             with self.lock:
                 self._settle()
@@ -252,25 +268,28 @@ class Database:
             tail.synced_upto = end.size
             self._group.done(end.lsn)
         finally:
-            self.sync_ended()
+            self.end_sync(owner)
 
-    def sync_ended(self) -> None:
-        """Let those who wait for the sync under way look again: it has ended, or never began."""
-        with self._synced:
-            self._group.end()
+    def end_sync(self, owner: object, *, unclaimed: bool = False) -> None:
+        """Let those who wait for the sync of `owner` look again; with `unclaimed` only if it has not begun."""
+        with self._sync_lock:
+            if not self._group.end(owner, unclaimed=unclaimed):
+                return
             wakers, self._wakers = self._wakers, []
             self._synced.notify_all()
         for wake in wakers:
             wake()
 
-    @property
-    def appended(self) -> int:
-        """The LSN of the last frame that was appended."""
+    def last_lsn(self) -> int:
+        """Return the LSN of the last frame, an interrupted one included. The caller holds the lock."""
+        self._settle()
         return self._group.appended
 
     def sync(self) -> None:
         """Return when everything that was written before the call is durable."""
-        self.wait_durable(self._group.appended)
+        with self.lock:
+            lsn = self.last_lsn()
+        self.wait_durable(lsn)
 
     def _sync_in_background(self) -> None:
         try:
@@ -323,7 +342,7 @@ class Database:
                     return self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
             except BaseException as error:
                 if not self.engine.failed:  # else nobody knows which segments are named, or they are another's
-                    drive(compaction.abandon(moment), self.storage)
+                    drive(compaction.abandon(self.engine, moment), self.storage)
                 if isinstance(error, OSError):
                     raise storage_error(error, "compaction was given up") from error
                 raise
@@ -370,7 +389,7 @@ class Database:
         """In a forked process: refuse every use, and leave the parent's files alone."""
         self.closed = True
         self.lock = threading.Lock()
-        self._syncer.stop()
+        self._syncer.forget()
         self.engine.fail(
             ClosedError("this client was opened before the process forked; open one of its own in the new process")
         )

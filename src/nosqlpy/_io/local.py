@@ -51,7 +51,7 @@ class Backend:
         with self._opening:
             if self._database is None:
                 database = registry.acquire(self.options)
-                self._finalizer = weakref.finalize(self, registry.release, database)
+                self._finalizer = weakref.finalize(self, registry.release_collected, database)
                 self._database = database
             self._database.engine.check_usable()
             return self._database
@@ -59,8 +59,8 @@ class Backend:
     def disconnect(self) -> None:
         """Let go of the database; the last client to do so closes it. Doing it again does nothing."""
         self._closed = True
-        if self._finalizer is not None:
-            self._finalizer()
+        if self._finalizer is not None and self._finalizer.detach() and self._database is not None:
+            registry.release(self._database)
 
     def writable(self, durability: Durability | None) -> Durability:
         """Return the durability of one write.
@@ -120,7 +120,7 @@ class LocalBackend(Backend):
             database.wait_durable(lsn)
         return result
 
-    write_bulk = write
+    write_bulk = write_all = write
 
     def write_steps(
         self,

@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from nosqlpy._core.engine import writes
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.database import Database
@@ -29,9 +30,10 @@ from nosqlpy.errors import InvalidOperation
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
 
 SLICE_S = 0.001
-# documents of a collection from which on a write that may touch them all is planned in a worker thread
+# documents that a write may look at on the loop; one that looks at more is planned in a worker thread
 INLINE_DOCUMENTS = 1000
 
 
@@ -117,12 +119,26 @@ class AsyncLocalBackend(Backend):
         wanted = self.writable(durability)
         await self.pause()
         database = await self.database()
-        result, lsn = await self._locked(database, partial(database.commit, wanted, plan, *args, **kwargs))
-        if lsn is not None:
-            await self._wait_durable(database, lsn)
-        return result
+        return await self._commit(database, partial(database.commit, wanted, plan, *args, **kwargs), inline=True)
 
     async def write_bulk(
+        self,
+        durability: Durability | None,
+        plan: Callable[Concatenate[Engine, str, A, P], Change[R]],
+        name: str,
+        asked: A,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Do as `write`, in a worker thread where many documents must be looked at to find what is `asked` for."""
+        wanted = self.writable(durability)
+        await self.pause()
+        database = await self.database()
+        few = writes.reach(database.engine, name, asked) <= INLINE_DOCUMENTS
+        commit = partial(database.commit, wanted, plan, name, asked, *args, **kwargs)
+        return await self._commit(database, commit, inline=few)
+
+    async def write_all(
         self,
         durability: Durability | None,
         plan: Callable[Concatenate[Engine, str, P], Change[R]],
@@ -130,16 +146,18 @@ class AsyncLocalBackend(Backend):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Do as `write`, in a worker thread where the collection `name` is large: the write may touch all of it."""
+        """Do as `write`, in a worker thread where the collection is large: the write looks at all of it."""
         wanted = self.writable(durability)
-        await self.pause()
         database = await self.database()
+        few = writes.reach(database.engine, name, None) <= INLINE_DOCUMENTS
         commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
-        collection = database.engine.collections.get(name)
-        if collection is not None and len(collection.slots) > INLINE_DOCUMENTS:
-            result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
-        else:
+        return await self._commit(database, commit, inline=few)
+
+    async def _commit(self, database: Database, commit: Callable[[], tuple[R, int | None]], *, inline: bool) -> R:
+        if inline:
             result, lsn = await self._locked(database, commit)
+        else:
+            result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
         if lsn is not None:
             await self._wait_durable(database, lsn)
         return result
@@ -180,15 +198,15 @@ class AsyncLocalBackend(Backend):
     async def _wait_durable(self, database: Database, lsn: int) -> None:
         """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
         while True:
-            event, wake = self._event, None
+            event, wake, owner = self._event, None, object()
             if event is None:
                 event = anyio.Event()
                 wake = partial(_call_soon, self._loop, self._wake)
-            verdict = database.join_sync(lsn, wake)
+            verdict = database.join_sync(lsn, owner, wake)
             if verdict is Verdict.DONE:
                 return
             if verdict is Verdict.SYNC:
-                await self._sync(database)
+                await self._sync(database, owner)
             else:
                 self._event = event
                 await event.wait()
@@ -199,24 +217,16 @@ class AsyncLocalBackend(Backend):
         if event is not None:
             event.set()
 
-    async def _sync(self, database: Database) -> None:
-        begun = False
-
-        def sync() -> None:
-            nonlocal begun
-            begun = True
-            database.sync_begun()
-
+    async def _sync(self, database: Database, owner: object) -> None:
         try:
-            await anyio.to_thread.run_sync(sync, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(database.sync_log, owner, abandon_on_cancel=True)
         finally:
-            if not begun:  # cancelled before the thread took it over
-                database.sync_ended()
+            database.end_sync(owner, unclaimed=True)  # cancelled before the thread took it over
 
     async def sync(self) -> None:
         """Return when everything that was written before the call is durable."""
         database = await self.database()
-        await self._wait_durable(database, database.appended)
+        await self._wait_durable(database, await self._locked(database, database.last_lsn))
 
     async def maintain(self, method: Callable[[Database], R]) -> R:
         """Return what a method of the database returns that writes its files, called in a worker thread.

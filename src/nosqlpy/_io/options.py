@@ -81,10 +81,10 @@ def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> O
 
 def _place(url: str | os.PathLike[str]) -> tuple[Path | None, dict[str, Any]]:
     try:
-        text = os.fspath(url)
+        text: object = os.fspath(url)
     except TypeError:
-        text = ""
-    if not text or "\0" in text:
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidURL("a database is named by a directory's path, a file: URL or ':memory:'")
     if text == MEMORY:
         return None, {}
@@ -140,8 +140,8 @@ def _check_values(options: Options) -> None:
     for name in ("read_only", "create"):
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")
-    _check_number("max_document_size", options.max_document_size, 1, 16 << 20)
-    _check_number("segment_size", options.segment_size, 400, 1 << 30)
+    _check_number("max_document_size", options.max_document_size, 1, 16 << 20, whole=True)
+    _check_number("segment_size", options.segment_size, 400, 1 << 30, whole=True)
     _check_number("sync_interval", options.sync_interval, 0.001, 3600)
     if options.lock_timeout is not None:
         _check_number("lock_timeout", options.lock_timeout, 0, 86400)
@@ -159,9 +159,9 @@ def check_durability(durability: Any) -> None:
         raise ConfigurationError(f"durability is one of {', '.join(DURABILITIES)}")
 
 
-def _check_number(name: str, value: Any, low: float, high: float) -> None:
-    if type(value) not in (int, float) or not low <= value <= high:
-        raise ConfigurationError(f"option {name!r} is a number from {low} to {high}")
+def _check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:
+    if type(value) not in ((int,) if whole else (int, float)) or not low <= value <= high:
+        raise ConfigurationError(f"option {name!r} is {'an int' if whole else 'a number'} from {low} to {high}")
 
 
 def url_from_environment(variable: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections import deque
 from pathlib import Path
 
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
-from nosqlpy._io.storage.files import FileStorage
+from nosqlpy._io.storage.files import FileStorage, make_directory
 from nosqlpy._io.storage.memory import MemoryStorage
 from nosqlpy.errors import ConfigurationError, StorageError
 
@@ -28,6 +29,8 @@ class _Entry:
 
 _lock = threading.Lock()
 _entries: dict[tuple[int, int], _Entry] = {}
+# what garbage-collected clients have let go of; collection may strike while its thread holds the lock
+_released: deque[Database] = deque()
 
 
 def acquire(options: Options) -> Database:
@@ -40,34 +43,57 @@ def acquire(options: Options) -> Database:
     """
     if options.path is None:
         return Database(MemoryStorage(), options)
-    with _lock:
-        key = _identity(options.path, create=options.create and not options.read_only)
-        entry = _entries.get(key)
-        if entry is None:
-            entry = _entries[key] = _Entry(Database(FileStorage(options.path.resolve()), options))
-        _check_agreement(entry.database.options, options)
-        entry.users += 1
-        return entry.database
+    try:
+        with _lock:
+            key = _identity(options.path, create=options.create and not options.read_only)
+            entry = _entries.get(key)
+            if entry is None:
+                entry = _entries[key] = _Entry(Database(FileStorage(options.path.resolve()), options))
+            _check_agreement(entry.database.options, options)
+            entry.users += 1
+            return entry.database
+    finally:
+        _release_collected()
 
 
 def release(database: Database) -> None:
     """Give back what `acquire` returned; the last one to do so closes the database."""
     with _lock:
-        for key, entry in _entries.items():
-            if entry.database is database:
-                entry.users -= 1
-                if entry.users:
-                    return
-                del _entries[key]
-                break
-        database.close()
+        _release(database)
+    _release_collected()
+
+
+def release_collected(database: Database) -> None:
+    """Do as `release`, for a client that is garbage: never wait for a lock, which this very thread may hold."""
+    _released.append(database)
+    _release_collected()
+
+
+def _release_collected() -> None:
+    while _released and _lock.acquire(blocking=False):
+        try:
+            while _released:
+                _release(_released.popleft())
+        finally:
+            _lock.release()
+
+
+def _release(database: Database) -> None:
+    for key, entry in list(_entries.items()):
+        if entry.database is database:
+            entry.users -= 1
+            if entry.users:
+                return
+            del _entries[key]
+            break
+    database.close()
 
 
 def _identity(path: Path, *, create: bool) -> tuple[int, int]:
     """Return what tells the directory from all others, by whatever path it is reached; make it if need be."""
     try:
         if create:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(path)
         status = path.stat()
     except FileNotFoundError as error:
         raise StorageError(

@@ -40,6 +40,10 @@ class Syncer:
         self._stopped = True
         self._wake.set()
 
+    def forget(self) -> None:
+        """In a forked process: there is no thread. Its event may be locked, by nobody who lives here."""
+        self._stopped = True
+
     def _awake(self) -> None:
         self._wake.set()
         if self._thread is None and not self._stopped:

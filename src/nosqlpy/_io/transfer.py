@@ -213,17 +213,19 @@ def _mode_of(path: Path) -> int | None:
 def _write_aside(path: Path, mode: int | None, batches: Iterator[list[bytes]]) -> int:
     """Write a file beside `path`, and rename it once it is complete and synced; keep the permissions of the old one."""
     draft = path.with_name(f".nosqlpy-export-{os.urandom(6).hex()}.tmp")
-    with draft.open("xb") as file:
-        try:
+    try:
+        with draft.open("xb") as file:
             count = _write(file, batches)
             if mode is not None:
                 draft.chmod(stat.S_IMODE(mode))
             file.flush()
             os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink()
-            raise
+        draft.replace(path)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        raise
     _sync_directory(path.parent)
     return count
 

@@ -394,7 +394,7 @@ class AsyncCollection(Generic[T]):
             NotSupportedError: An option, or a kind of index, that only MongoDB has.
             OperationFailure: Another index has the name, or the same keys.
         """
-        return await self._backend.write_bulk(
+        return await self._backend.write_all(
             durability, definitions.create_index, self._name, define_index(keys, name, options)
         )
 

@@ -392,7 +392,7 @@ class Collection(Generic[T]):
             NotSupportedError: An option, or a kind of index, that only MongoDB has.
             OperationFailure: Another index has the name, or the same keys.
         """
-        return self._backend.write_bulk(
+        return self._backend.write_all(
             durability, definitions.create_index, self._name, define_index(keys, name, options)
         )
 

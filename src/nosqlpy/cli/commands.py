@@ -6,12 +6,11 @@ import argparse
 import sys
 from typing import Any
 
-from nosqlpy import Client, Collection, CollectionNotFound, Document
+from nosqlpy import Client, Collection, CollectionNotFound, Document, Durability, NosqlpyError
 from nosqlpy.cli.arguments import parse_document
 from nosqlpy.cli.output import Output
 from nosqlpy.extended_json import decode_json
 from nosqlpy.naming import check_collection_name, nearest
-from nosqlpy.errors import QueryError
 
 STANDARD = "-"
 
@@ -56,10 +55,9 @@ def insert(arguments: argparse.Namespace) -> int:
     output = Output(arguments.json)
     if arguments.document == STANDARD:
         with _writer(arguments) as db:
-            collection = db[arguments.collection]
             for number, line in enumerate(sys.stdin.buffer, 1):
                 if line.strip():
-                    output.line({"_id": collection.insert(_parse_line(line, number), durability=arguments.durability)})
+                    output.line({"_id": _insert_line(db[arguments.collection], line, number, arguments.durability)})
     else:
         document = parse_document(arguments.document, "a document")
         with _writer(arguments) as db:
@@ -79,7 +77,7 @@ def load(arguments: argparse.Namespace) -> int:
     source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
     with _writer(arguments) as db:
         imported = db[arguments.collection].import_file(
-            source, mode=arguments.mode, durability=arguments.durability
+            source, format=arguments.format, mode=arguments.mode, durability=arguments.durability
         )
     Output(arguments.json).fields({"imported": imported})
     return 0
@@ -90,7 +88,7 @@ def export(arguments: argparse.Namespace) -> int:
     target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
     with _reader(arguments) as db:
         exported = _existing(db, arguments.collection).export_file(
-            target, filter=arguments.filter, projection=arguments.projection
+            target, format=arguments.format, filter=arguments.filter, projection=arguments.projection
         )
     if arguments.file != STANDARD:
         Output(arguments.json).fields({"exported": exported})
@@ -114,9 +112,9 @@ def _existing(db: Client, name: str) -> Collection[Document]:
     return db[name]
 
 
-def _parse_line(line: bytes, number: int) -> Document:
+def _insert_line(collection: Collection[Document], line: bytes, number: int, durability: Durability) -> Any:
     try:
-        return decode_json(line)
-    except QueryError as error:
-        column = error.details.get("column", 1)
-        raise QueryError(f"line {number}, column {column}: {error}", code=error.code) from None
+        return collection.insert(decode_json(line.rstrip(b"\r\n")), durability=durability)
+    except NosqlpyError as error:
+        place = f"line {number}, column {error.details.get('column', 1)}"
+        raise type(error)(f"{place}: {error}", code=error.code, code_name=error.code_name) from None

@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
+    except SystemExit as done:  # --help and --version, which argparse has printed
+        return OK if done.code is None else int(done.code)
     except KeyboardInterrupt:
         return _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -54,7 +56,8 @@ def _run(argv: Sequence[str]) -> int:
 def _end(message: str, code: int) -> int:
     """Say on stderr, in one line, why the command ends."""
     with suppress(OSError):
-        sys.stderr.write(f"nosqlpy: {' '.join(message.split())}\n")
+        text = " ".join(message.split())
+        sys.stderr.write(f"nosqlpy: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)}\n")
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from nosqlpy.aliases import Document
 from nosqlpy.extended_json import encode_json
 
 BATCH = 256
+
+# C1 controls and DEL: JSON does not escape them, and a terminal may obey them
+_controls = re.compile("[\x7f-\x9f]")
 
 
 class Output:
@@ -74,21 +78,32 @@ class Output:
 
     def _rich_table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         from rich.table import Table  # noqa: PLC0415 - only where it is installed
+        from rich.text import Text  # noqa: PLC0415
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         for i, title in enumerate(titles):
             table.add_column(title, justify="right" if rows and isinstance(rows[0][i], int) else "left")
         for row in rows:
-            table.add_row(*map(shown, row))
+            table.add_row(*(Text(shown(value)) for value in row))
         assert self._console is not None, "without rich there is a plain table"
-        self._console.print(table, markup=False)
+        self._console.print(table)
 
     def _indented(self, line: bytes) -> None:
-        text = msgspec.json.format(line, indent=2)
+        text = _controls.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.format(line, indent=2).decode())
         if self._console is None:
-            _write(text + b"\n")
+            sys.stdout.write(text + "\n")
         else:
-            self._console.print_json(text.decode(), ensure_ascii=False)
+            from rich.syntax import Syntax  # noqa: PLC0415 - only where it is installed
+
+            self._console.print(Syntax(text, "json", background_color="default", word_wrap=True))
+
+    def text(self, text: str, style: str = "") -> None:
+        """Print a line for reading, in a style of rich's where that is installed."""
+        if self._console is None:
+            sys.stdout.write(text + "\n")
+        else:
+            self._console.print(text, style=style, markup=False)
+        sys.stdout.flush()
 
 
 def _row(collection: Document) -> list[Any]:
@@ -103,6 +118,8 @@ def shown(value: Any) -> str:
 
 
 def _write(data: bytes) -> None:
+    """Write bytes, which are UTF-8 whatever the locale, behind the text that was written."""
+    sys.stdout.flush()
     sys.stdout.buffer.write(data)
 
 

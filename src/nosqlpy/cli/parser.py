@@ -76,7 +76,11 @@ def _build() -> tuple[Parser, list[str]]:
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> Parser:
         made = found.add_parser(
-            name, help=text, description=f"{text}.", epilog=f"example:\n  {example}", formatter_class=formatter,
+            name,
+            help=text,
+            description=f"{text}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=formatter,
             allow_abbrev=False,
         )
         made.set_defaults(run=run)
@@ -104,7 +108,7 @@ def _add_reading(command: Command) -> None:
     info = command("info", commands.info, "Show what a database holds", "nosqlpy info shop")
     _add_place(info, collection=False)
     find = command(
-        "find", commands.find, "Print the documents that match", "nosqlpy find shop orders '{\"total\": {\"$gte\": 100}}'"
+        "find", commands.find, "Print the documents that match", 'nosqlpy find shop orders \'{"total": {"$gte": 100}}\''
     )
     _add_place(find)
     _add_filter(find)
@@ -124,7 +128,7 @@ def _add_writing(command: Command) -> None:
         "insert",
         commands.insert,
         "Insert a document, or one for each line of stdin, and print each _id once it is safe",
-        "nosqlpy insert shop orders '{\"total\": 12.5, \"at\": {\"$date\": \"2026-11-21T12:00:00Z\"}}'",
+        'nosqlpy insert shop orders \'{"total": 12.5, "at": {"$date": "2026-11-21T12:00:00Z"}}\'',
     )
     _add_place(insert)
     insert.add_argument("document", metavar="DOCUMENT", help="a JSON object, or - for JSON Lines on stdin")
@@ -143,12 +147,14 @@ def _add_files(command: Command) -> None:
         default="insert",
         help="insert: refuse an _id that is taken (default); upsert: replace those documents; replace: empty first",
     )
+    _add_format(load)
     _add_durability(load)
     export = command("export", commands.export, "Export a JSON Lines file", "nosqlpy export shop orders orders.jsonl")
     _add_place(export)
     export.add_argument("file", metavar="FILE", help="written completely or not at all; - for stdout")
     export.add_argument("--filter", type=_filter, metavar="JSON", help="only documents that match")
     export.add_argument("--projection", type=parse_projection, help="name,address.city or a JSON object")
+    _add_format(export)
 
 
 def _add_place(parser: Parser, *, collection: bool = True) -> None:
@@ -163,6 +169,10 @@ def _add_place(parser: Parser, *, collection: bool = True) -> None:
 
 def _add_filter(parser: Parser) -> None:
     parser.add_argument("filter", metavar="FILTER", nargs="?", type=_filter, help="a JSON object (default: all)")
+
+
+def _add_format(parser: Parser) -> None:
+    parser.add_argument("--format", metavar="FORMAT", help="jsonl, whatever the file's name ends in")
 
 
 def _add_json(parser: Parser) -> None:

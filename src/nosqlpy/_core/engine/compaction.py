@@ -101,6 +101,7 @@ def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dic
     return {"bytes_before": before, "bytes_after": base.size, "segments_merged": len(moment.covered)}
 
 
-def abandon(moment: Moment) -> Procedure[None]:
-    """Remove a base that could not be finished; the database is as it was."""
-    yield from remove([segment_name(moment.header.number)])
+def abandon(engine: Engine, moment: Moment) -> Procedure[None]:
+    """Remove a base that could not be finished, unless the manifest names it by now; the database is as it was."""
+    if moment.header.number not in {segment.number for segment in engine.manifest.sealed}:
+        yield from remove([segment_name(moment.header.number)])

@@ -22,15 +22,20 @@ class Verdict(Enum):
 
 
 class GroupCommit:
-    """How far the log is appended and how far it is durable, in LSNs, and whether a sync is under way."""
+    """How far the log is appended and how far it is durable, in LSNs, and who syncs it now.
 
-    __slots__ = ("_syncing", "appended", "failure", "synced")
+    Whoever is told to sync passes a token of its own, so that it alone can end its sync,
+    however it is interrupted, and no other's.
+    """
+
+    __slots__ = ("_claimed", "_owner", "appended", "failure", "synced")
 
     def __init__(self, lsn: int) -> None:
         self.appended = lsn
         self.synced = lsn
         self.failure: BaseException | None = None
-        self._syncing = False
+        self._owner: object | None = None
+        self._claimed = False
 
     def verdict(self, lsn: int) -> Verdict:
         """Say whether frame `lsn` is durable, has a sync to wait for, or needs one.
@@ -44,11 +49,16 @@ class GroupCommit:
             raise StorageError(
                 "a sync of the log failed: whether this write is durable is unknown; reopen the database"
             ) from self.failure
-        return Verdict.WAIT if self._syncing else Verdict.SYNC
+        return Verdict.SYNC if self._owner is None else Verdict.WAIT
 
-    def begin(self) -> None:
-        """Note that a sync is under way; those who come now wait for its end."""
-        self._syncing = True
+    def begin(self, owner: object) -> None:
+        """Note that `owner` will sync; those who come now wait for that."""
+        self._owner, self._claimed = owner, False
+
+    def claim(self, owner: object) -> bool:
+        """Return whether `owner` still is to sync, and note that it does."""
+        self._claimed = self._owner is owner
+        return self._claimed
 
     def done(self, lsn: int) -> None:
         """Note that everything up to frame `lsn` is durable."""
@@ -58,6 +68,9 @@ class GroupCommit:
         """Note that a sync failed. It is never tried again: the system may have dropped what it held."""
         self.failure = self.failure or error
 
-    def end(self) -> None:
-        """Note that no sync is under way: done, failed, or broken off so that another may begin."""
-        self._syncing = False
+    def end(self, owner: object, *, unclaimed: bool = False) -> bool:
+        """Note that the sync of `owner` has ended, or with `unclaimed` never began; return whether it had one."""
+        if self._owner is not owner or (unclaimed and self._claimed):
+            return False
+        self._owner = None
+        return True

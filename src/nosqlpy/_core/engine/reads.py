@@ -21,7 +21,7 @@ from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
-from nosqlpy.errors import QueryError
+from nosqlpy.errors import NotSupportedError, QueryError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,8 +96,11 @@ def _natural(name: str, value: Any) -> int:
 def _index_name(hint: Any) -> str:
     if isinstance(hint, str):
         return hint
-    if isinstance(hint, Mapping) and set(hint) == {"$natural"}:
+    keys = list(hint.items()) if isinstance(hint, Mapping) else hint
+    if isinstance(keys, Sequence) and [*keys] == [("$natural", 1)]:
         return "$natural"
+    if isinstance(keys, Sequence) and [*keys] == [("$natural", -1)]:
+        raise NotSupportedError("the hint {$natural: -1} is not supported: a scan goes forwards")
     return default_name(index_keys(hint))
 
 
@@ -128,7 +131,7 @@ class Execution(Generic[T]):
         """Return the answer where one step is enough for it, encoded."""
         query = self._query
         found = self._blobs if self._all_match else query.predicate.select(self._blobs)
-        return found[query.skip : query.skip + query.limit or None] if query.skip or query.limit else found
+        return found[query.skip :][: query.limit or None] if query.skip or query.limit else found
 
     def matching(self) -> Iterator[list[bytes]]:
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""

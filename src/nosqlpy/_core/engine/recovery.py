@@ -67,15 +67,32 @@ def recover(*, read_only: bool, create: bool) -> Procedure[Recovered]:
     if not read_only:
         # what is seen must be durable before anything that it does not name is removed
         yield SyncDirectory()
-    sealed_frames, tail_scan, header, data = yield from _read_segments(manifest, names)
-    tail = Tail(header, _end(header, tail_scan), tail_scan.end if manifest.clean_size is not None else 0)
-    engine = Engine(manifest, tail, read_only=read_only)
-    for frame in (*sealed_frames, *tail_scan.frames):
-        _replay(engine, frame, header)
-    report = _report(manifest, len(sealed_frames) + len(tail_scan.frames), tail_scan, len(data))
+    header, data = yield from _read(manifest, manifest.active, names)
+    engine = Engine(manifest, Tail.start(header), read_only=read_only)
+    frames = 0
+    for segment in manifest.sealed:
+        frames += yield from _replay_sealed(engine, segment, names)
+    scan = _scan_active(manifest, header, data)
+    _replay(engine, scan, header)
+    engine.tail.end = _end(header, scan)
+    engine.begun = engine.applied = engine.tail.end.lsn
+    engine.tail.synced_upto = scan.end if manifest.clean_size is not None else 0
+    report = _report(manifest, frames + len(scan.frames), scan, len(data))
     if not read_only:
-        report = yield from _tidy(engine, tail_scan, data, names, report)
+        report = yield from _tidy(engine, scan, data, names, report)
     return Recovered(engine, report)
+
+
+def check_place(*, create: bool) -> Procedure[None]:
+    """Refuse a directory that is no database's, before anything is written there.
+
+    Raises:
+        StorageError: It holds something else, or there is no database and none may be made.
+        CorruptionError: There was a database once.
+    """
+    names: list[str] = yield ListFiles()
+    if MANIFEST not in names:
+        yield from _check_new(names, create=create)
 
 
 def _check_new(names: Sequence[str], *, create: bool) -> Procedure[None]:
@@ -105,22 +122,24 @@ def _initialise(names: Sequence[str]) -> Procedure[Engine]:
     return Engine(manifest, tail)
 
 
-def _read_segments(
-    manifest: Manifest, names: Sequence[str]
-) -> Procedure[tuple[list[Frame], Scan, SegmentHeader, bytes]]:
-    """Return the frames of all sealed segments, and the scan, header and bytes of the active one."""
-    frames: list[Frame] = []
-    for segment in manifest.sealed:
-        header, data = yield from _read(manifest, segment.number, names)
-        frames += check_sealed(segment, header, data).frames
-    header, data = yield from _read(manifest, manifest.active, names)
+def _replay_sealed(engine: Engine, segment: SealedSegment, names: Sequence[str]) -> Procedure[int]:
+    """Apply the frames of a sealed segment; return how many there were. Its bytes are not kept."""
+    header, data = yield from _read(engine.manifest, segment.number, names)
+    scan = check_sealed(segment, header, data)
+    _replay(engine, scan, header)
+    return len(scan.frames)
+
+
+def _scan_active(manifest: Manifest, header: SegmentHeader, data: bytes) -> Scan:
+    """Return the intact frames of the active segment, and its torn tail if it may have one."""
+    name = segment_name(header.number)
+    if manifest.sealed and manifest.sealed[-1].last_lsn != header.base_lsn:
+        raise damaged(name, 0, "does not follow the segment before it")
     synced = manifest.clean_size or 0
     scan = scan_segment(data, header, synced=synced)
-    if manifest.clean_size is not None:
-        end = _end(header, scan)
-        if len(data) != synced or end.crc != manifest.clean_crc:
-            raise damaged(segment_name(header.number), min(len(data), synced), "is not what it was when it was closed")
-    return frames, scan, header, data
+    if manifest.clean_size is not None and (len(data) != synced or _end(header, scan).crc != manifest.clean_crc):
+        raise damaged(name, min(len(data), synced), "is not what it was when it was closed")
+    return scan
 
 
 def _read(manifest: Manifest, number: int, names: Sequence[str]) -> Procedure[tuple[SegmentHeader, bytes]]:
@@ -153,12 +172,13 @@ def _end(header: SegmentHeader, scan: Scan) -> Position:
     return Position(scan.end, scan.frames[-1].lsn, scan.frames[-1].crc)
 
 
-def _replay(engine: Engine, frame: Frame, header: SegmentHeader) -> None:
-    try:
-        for operation in frame.operations:
-            engine.replay(operation)
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged(segment_name(header.number), frame.end, "holds an operation that makes no sense") from error
+def _replay(engine: Engine, scan: Scan, header: SegmentHeader) -> None:
+    for frame in scan.frames:
+        try:
+            for operation in frame.operations:
+                engine.replay(operation)
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(segment_name(header.number), frame.end, "holds an operation that makes no sense") from error
 
 
 def _report(manifest: Manifest, frames: int, scan: Scan, size: int) -> RecoveryReport:

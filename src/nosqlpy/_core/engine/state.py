@@ -129,9 +129,10 @@ class Engine:
                 collection.indexes.drop(payload["name"])
 
     def _create(self, number: int, name: str) -> None:
-        if number not in self._numbers:
-            self._numbers[number] = self.collections[name] = CollectionState(number, name)
-            self.next_number = max(self.next_number, number + 1)
+        collection = self._numbers.setdefault(number, CollectionState(number, name))
+        # also when it is there: an apply that was interrupted here is repeated
+        self.collections[name] = collection
+        self.next_number = max(self.next_number, number + 1)
 
     def _rename(self, collection: CollectionState, name: str) -> None:
         """Change the name and keep the order of the others; readers see the old dict or the new one."""

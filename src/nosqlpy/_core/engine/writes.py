@@ -147,6 +147,18 @@ def _without_duplicates(
     return kept, errors
 
 
+def reach(engine: Engine, name: str, asked: object) -> int:
+    """Return how many documents a write looks at to find what is `asked` for by a query or request; None: all."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return 0
+    query = asked.query if isinstance(asked, Request) else asked
+    size = len(collection.slots)
+    if not isinstance(query, Query) or not query.predicate.equalities:
+        return size
+    return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
+
+
 def _matches(collection: CollectionState | None, query: Query, limit: int) -> list[Match]:
     """Return the stored documents that `query` matches, at most `limit` of them (0: all), in its order."""
     if collection is None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy._core.query.condition import Condition, Test
-from nosqlpy._core.query.numbers import integer, truncate
 from nosqlpy._core.query.registry import operator
+from nosqlpy._core.values.numbers import integer, truncate
 from nosqlpy._core.values.order import BRACKETS, binary_content
 from nosqlpy._core.values.types import ARRAY, BINARY, TYPES
 from nosqlpy.errors import QueryError

@@ -11,7 +11,6 @@ from typing import Any
 
 from nosqlpy._core.query.comparison import compile_value
 from nosqlpy._core.query.condition import All, Condition, Test, ValueTest, Whole, value_test
-from nosqlpy._core.query.numbers import integer
 from nosqlpy._core.query.registry import (
     TOP_LEVEL,
     Scope,
@@ -24,6 +23,7 @@ from nosqlpy._core.query.registry import (
 )
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.tree import documents_test
+from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import BRACKETS
 from nosqlpy._core.values.paths import DBREF_FIELDS
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
@@ -68,7 +68,7 @@ def compile_elem_match(operand: Any, scope: Scope) -> Condition:
     if TYPES[type(operand)] != OBJECT:
         raise QueryError(f"$elemMatch needs a document, not {type(operand).__name__}")
     check_level(scope.depth)
-    if _is_value_case(operand):
+    if is_value_case(operand):
         return _elements(value_test(compile_operators(as_mapping(operand), scope.path, scope.depth + 1)))
     return _documents(as_mapping(operand), scope.depth + 1)
 
@@ -91,7 +91,14 @@ def _documents(filter: Mapping[str, Any], depth: int) -> Whole:
         matched = set(compress(owners, flags(documents)))
         return [index in matched for index in range(count)]
 
-    return Whole(lambda value: sieve((value,))[0], sieve)
+    def position(array: list[Any]) -> int | None:
+        return next((index for index, flag in enumerate(map(is_match, array)) if flag), None)
+
+    def is_match(element: Any) -> bool:
+        document = _as_document(element)
+        return document is not None and flags((document,))[0]
+
+    return Whole(lambda value: sieve((value,))[0], sieve, position)
 
 
 def _as_document(element: Any) -> Mapping[str, Any] | None:
@@ -106,7 +113,7 @@ def _as_document(element: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _is_value_case(operand: Any) -> bool:
+def is_value_case(operand: Any) -> bool:
     """Return whether the operand holds operators for each element rather than a filter of documents."""
     name = _first_name(operand)
     if not is_operators(operand) or name in DBREF_FIELDS or DBREF_FIELDS & operand.keys():
@@ -115,4 +122,7 @@ def _is_value_case(operand: Any) -> bool:
 
 
 def _elements(test: ValueTest) -> Whole:
-    return Whole(lambda value: type(value) is list and any(map(test, value)))
+    def position(array: list[Any]) -> int | None:
+        return next((index for index, element in enumerate(array) if test(element)), None)
+
+    return Whole(lambda value: type(value) is list and any(map(test, value)), position=position)

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.condition import Condition, Not, Test, ValueTest
-from nosqlpy._core.query.registry import check_depth, is_operators, operator
+from nosqlpy._core.query.registry import is_operators, operator
 from nosqlpy._core.query.text import regex_test
+from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import NAN, bracket, date_content, order_key
 from nosqlpy._core.values.types import ARRAY, DATE, MAX_KEY, MIN_KEY, MISSING, REGEX, TYPES

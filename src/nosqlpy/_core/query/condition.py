@@ -27,10 +27,14 @@ class Test(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """Matches a value as it stands: an array at the end of a path is tested as an array only."""
+    """Matches a value as it stands: an array at the end of a path is tested as an array only.
+
+    `position` says which element made an array match, where it was one.
+    """
 
     test: ValueTest
     sieve: Sieve | None = None
+    position: Callable[[list[Any]], int | None] | None = None
 
 
 class Not(msgspec.Struct, frozen=True):

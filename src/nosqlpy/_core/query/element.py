@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nosqlpy._core.query.condition import Condition, Not, Test
-from nosqlpy._core.query.numbers import integer
 from nosqlpy._core.query.registry import operator
 from nosqlpy._core.query.sieves import is_present
+from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.types import (
     ARRAY,

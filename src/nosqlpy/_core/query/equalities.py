@@ -42,7 +42,7 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
     index = 0
     for node in template.nodes:
         if isinstance(node, LogicalNode):
-            index += _operand_count(node)
+            index += operand_count(node)
             continue
         operand = operands[index]
         index += 1
@@ -53,10 +53,11 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
                 yield node.path, found.name, value
 
 
-def _operand_count(node: Node) -> int:
+def operand_count(node: Node) -> int:
+    """Return how many operands belong to a node."""
     if isinstance(node, FieldNode):
         return 1
-    return sum(_operand_count(inner) for child in node.children for inner in child)
+    return sum(operand_count(inner) for child in node.children for inner in child)
 
 
 def _values(name: str, operand: Any) -> list[Any] | None:

@@ -16,6 +16,7 @@ from nosqlpy._core.query import array as _array
 from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
+from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.tree import Mask, MaskMaker, Template, template_of
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
@@ -29,7 +30,7 @@ OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
 class Predicate:
     """Tells whether documents match a filter; made by `compile_filter`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_makers", "_masks", "_operands", "_template", "everything", "exact", "paths")
+    __slots__ = ("_finder", "_makers", "_masks", "_operands", "_template", "everything", "exact", "paths")
 
     everything: bool
     """Whether the filter is empty, so that every document matches."""
@@ -43,6 +44,7 @@ class Predicate:
         self._operands = operands
         self._makers: list[MaskMaker] = template.bind(operands, 1)
         self._masks: list[Mask] | None = None
+        self._finder: Finder | None = None
         self.everything = not self._makers
         self.paths = template.paths
         self.exact = template.plain if template.plain is not None and type(operands[0]) in EXACT else None
@@ -66,6 +68,12 @@ class Predicate:
             selected = list(compress(selected, flags))
             rows = list(compress(rows, flags))
         return selected  # type: ignore[return-value]
+
+    def position(self, document: dict[str, Any]) -> int | None:
+        """Return the position in an array that made a document match, None if it was no element of one."""
+        if self._finder is None:
+            self._finder = position_finder(self._template, self._operands)
+        return self._finder(document)
 
     @property
     def equalities(self) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from nosqlpy._core.query.filter import compile_filter
-from nosqlpy._core.query.numbers import truncate
+from nosqlpy._core.values.numbers import truncate
 from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.types import BOOL, DECIMAL, DOUBLE, INT, LONG, MISSING, OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Projection as ProjectionSpec

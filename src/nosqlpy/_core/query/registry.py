@@ -15,12 +15,10 @@ from typing import Any, Final, NoReturn, TypeAlias
 import msgspec
 
 from nosqlpy._core.query.condition import All, Condition
-from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.storable import DEPTH_MAX
+from nosqlpy._core.values.types import OBJECT, TYPES
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
-
-DEPTH_MAX: Final = 100
-"""How deep a filter, and a value in it, may be nested: MongoDB's limit for both expressions and stored documents."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -168,21 +166,3 @@ def check_level(depth: int) -> None:
     """Refuse a filter nested deeper than `DEPTH_MAX`."""
     if depth > DEPTH_MAX:
         raise QueryError(f"the filter is nested more than {DEPTH_MAX} levels deep")
-
-
-def check_depth(value: Any, depth: int = 1) -> None:
-    """Refuse a value nested deeper than any stored document, before anything recurses into it."""
-    if depth > DEPTH_MAX + 1:
-        message = f"a value in the filter is nested more than {DEPTH_MAX} levels deep"
-        raise QueryError(message, code=15, code_name="Overflow")
-    kind = type(value)
-    if kind is dict:
-        items = value.values()
-    elif kind is list or kind is tuple:
-        items = value
-    elif TYPES[kind] == OBJECT:
-        items = as_mapping(value).values()
-    else:
-        return
-    for item in items:
-        check_depth(item, depth + 1)

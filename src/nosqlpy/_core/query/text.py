@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.condition import All, Condition, Test
 from nosqlpy._core.query.registry import Scope, scoped_operator
 from nosqlpy._core.values.order import regex_content
+from nosqlpy._core.values.patterns import compile_pattern, compile_source
 from nosqlpy._core.values.types import REGEX, STRING, TYPES
 from nosqlpy.errors import QueryError
-
-_OPTIONS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": re.NOFLAG}
-_VERBS: Final = ("(*UTF8)", "(*UTF)", "(*UCP)")
 
 
 @scoped_operator("$regex")
@@ -59,27 +57,16 @@ def regex_test(operand: Any) -> Test:
     pattern, flags = regex_content(operand)
     if isinstance(operand, re.Pattern):
         if isinstance(operand.pattern, bytes):
-            operand = _compile(pattern, operand.flags & ~re.LOCALE)
+            operand = compile_source(pattern, operand.flags & ~re.LOCALE)
         return _test(operand, pattern, flags)
     return _pattern_test(pattern, flags)
 
 
 @lru_cache(maxsize=512)
 def _pattern_test(pattern: str, options: str) -> Test:
-    flags = re.NOFLAG
-    for letter in options:
-        if letter not in _OPTIONS:
-            raise QueryError("invalid flag in regex options", code=51108, code_name="Location51108")
-        flags |= _OPTIONS[letter]
     if "\0" in pattern:
         raise QueryError("a regular expression cannot contain a null byte")
-    source = pattern
-    ascii_only = not flags & re.IGNORECASE
-    while source.startswith(_VERBS):
-        ascii_only = ascii_only and not source.startswith("(*UCP)")
-        source = source[source.index(")") + 1 :]
-    compiled = _compile(source, flags | re.ASCII if ascii_only else flags)
-    return _test(compiled, pattern, "".join(sorted(options)))
+    return _test(compile_pattern(pattern, options), pattern, "".join(sorted(options)))
 
 
 def _test(compiled: re.Pattern[str], pattern: str, options: str) -> Test:
@@ -92,12 +79,3 @@ def _test(compiled: re.Pattern[str], pattern: str, options: str) -> Test:
         return TYPES[type(value)] == REGEX and regex_content(value) == content
 
     return Test(test, sieves.searched(search, test))
-
-
-@lru_cache(maxsize=512)
-def _compile(source: str, flags: int) -> re.Pattern[str]:
-    try:
-        return re.compile(source, flags)
-    except (re.error, ValueError, OverflowError, RecursionError) as error:
-        reason = error.msg if isinstance(error, re.error) else type(error).__name__
-        raise QueryError(f"regular expression is invalid: {reason}", code=51091, code_name="Location51091") from error

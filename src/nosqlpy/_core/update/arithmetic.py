@@ -7,21 +7,19 @@ result a double, a Decimal makes it a Decimal of 34 digits.
 
 from __future__ import annotations
 
-import decimal
 import operator as functions
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.update.paths import Modifier, type_name
 from nosqlpy._core.update.registry import Place, operator
+from nosqlpy._core.values.numbers import DECIMAL128, NUMERIC, as_decimal, like
 from nosqlpy._core.values.types import DECIMAL, DOUBLE, INT, LONG, TYPES
 from nosqlpy.errors import QueryError, WriteError
 
 Calculation: TypeAlias = Callable[[Any, Any], Any]
 
-_CONTEXT: Final = decimal.Context(prec=34, Emin=-6143, Emax=6144, clamp=1, rounding=decimal.ROUND_HALF_EVEN, traps=[])
 _WHOLE: Final = frozenset((INT, LONG))
-_NUMERIC: Final = _WHOLE | {DOUBLE, DECIMAL}
 
 _BITWISE: Final[dict[str, Calculation]] = {"and": functions.and_, "or": functions.or_, "xor": functions.xor}
 
@@ -30,7 +28,7 @@ _BITWISE: Final[dict[str, Calculation]] = {"and": functions.and_, "or": function
 def compile_inc(operand: Any, place: Place) -> Modifier:
     """Add the operand to the field; a missing field becomes the operand."""
     _check_number(operand, place)
-    add = _arithmetic(functions.add, _CONTEXT.add, place)
+    add = _arithmetic(functions.add, DECIMAL128.add, place)
     return Modifier(change=lambda value: add(value, operand), create=lambda: operand)
 
 
@@ -38,12 +36,12 @@ def compile_inc(operand: Any, place: Place) -> Modifier:
 def compile_mul(operand: Any, place: Place) -> Modifier:
     """Multiply the field by the operand; a missing field becomes zero of the operand's type."""
     _check_number(operand, place)
-    multiply = _arithmetic(functions.mul, _CONTEXT.multiply, place)
+    multiply = _arithmetic(functions.mul, DECIMAL128.multiply, place)
     return Modifier(change=lambda value: multiply(value, operand), create=lambda: multiply(0, operand))
 
 
 def _check_number(operand: Any, place: Place) -> None:
-    if TYPES[type(operand)] not in _NUMERIC:
+    if TYPES[type(operand)] not in NUMERIC:
         message = f"{place.operator} of {place.path.text!r} takes a number, not {type_name(operand)}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
 
@@ -55,29 +53,17 @@ def _arithmetic(whole: Calculation, decimals: Calculation, place: Place) -> Calc
         if type(value) is int and type(operand) is int:
             return _fitting(whole(value, operand), place)
         numbers = (TYPES[type(value)], TYPES[type(operand)])
-        if numbers[0] not in _NUMERIC:
+        if numbers[0] not in NUMERIC:
             message = f"{place.operator}: {place.path.text!r} is of type {type_name(value)}, which is not numeric"
             raise WriteError(message, code=14, code_name="TypeMismatch")
         if DECIMAL in numbers:
-            result = decimals(_decimal(value), _decimal(operand))
-            return _like(result, value if numbers[0] == DECIMAL else operand)
+            result = decimals(as_decimal(value), as_decimal(operand))
+            return like(result, value if numbers[0] == DECIMAL else operand)
         if DOUBLE in numbers:
             return whole(float(value), float(operand))
-        return _like(_fitting(whole(int(value), int(operand)), place), value if numbers[0] == LONG else operand)
+        return like(_fitting(whole(int(value), int(operand)), place), value if numbers[0] == LONG else operand)
 
     return calculate
-
-
-def _decimal(value: Any) -> decimal.Decimal:
-    """Return a number as the server's Decimal128 of it, which has 15 digits of a double."""
-    if type(value) is float:
-        return decimal.Decimal(f"{value:.14e}")
-    return value.to_decimal() if hasattr(value, "to_decimal") else decimal.Decimal(value)
-
-
-def _like(result: Any, model: Any) -> Any:
-    """Return `result` in the type of `model`: int or Int64, Decimal or Decimal128."""
-    return result if type(result) is type(model) else type(model)(result)
 
 
 def _fitting(result: int, place: Place) -> int:
@@ -106,7 +92,7 @@ def compile_bit(operand: Any, place: Place) -> Modifier:
             message = f"$bit: {place.path.text!r} is of type {type_name(value)}, which is no whole number"
             raise WriteError(message, code=2, code_name="BadValue")
         for combine, bits in steps:
-            value = _like(combine(int(value), int(bits)), value if TYPES[type(value)] == LONG else bits)
+            value = like(combine(int(value), int(bits)), value if TYPES[type(value)] == LONG else bits)
         return value
 
     return Modifier(change, create=lambda: change(0))

@@ -7,15 +7,17 @@ steps then run in the order in which MongoDB applies them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
 # Importing these registers their operators.
 from nosqlpy._core.update import arithmetic as _arithmetic
 from nosqlpy._core.update import arrays as _arrays
 from nosqlpy._core.update import fields as _fields
-from nosqlpy._core.update.paths import UpdatePath
-from nosqlpy._core.update.registry import Step, check_operator, compile_step
+from nosqlpy._core.update.arrayfilters import NO_FILTERS, ArrayFilters, check_identifiers, compile_array_filters
+from nosqlpy._core.update.conflicts import check_conflicts
+from nosqlpy._core.update.paths import Order, UpdatePath
+from nosqlpy._core.update.positional import Expansion
+from nosqlpy._core.update.registry import Clock, PositionalStep, Run, Step, check_operator, compile_step
 from nosqlpy._core.values.codec import copy_value, encode_value
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.types import MISSING
@@ -28,8 +30,15 @@ OPERATOR_MODULES = (_arithmetic, _arrays, _fields)
 class Updater(Protocol):
     """Changes documents; made by `compile_update` or `compile_replacement`. May be shared by threads."""
 
-    def apply(self, document: Document) -> Document:
+    @property
+    def needs_position(self) -> bool:
+        """Whether `apply` needs the position in an array that the filter matched."""
+        ...
+
+    def apply(self, document: Document, position: int | None = None) -> Document:
         """Return the updated document; the argument is the updater's to alter.
+
+        `position` is where in an array the filter matched, if it did so in one: the meaning of ``$``.
 
         Raises:
             WriteError: The update is impossible on this document; `details` has its ``_id``.
@@ -44,11 +53,16 @@ class Updater(Protocol):
 class OperatorUpdater:
     """Changes fields of documents by operators."""
 
-    __slots__ = ("_dollar", "_on_insert", "_on_update", "_touches_id")
+    __slots__ = ("_dollar", "_expansion", "_on_insert", "_on_update", "_touches_id", "needs_position")
 
-    def __init__(self, steps: list[Step]) -> None:
-        self._on_insert = [step.run for step in steps]
-        self._on_update = [step.run for step in steps if step.on_update]
+    needs_position: bool
+
+    def __init__(self, steps: Sequence[Step | PositionalStep], filters: ArrayFilters) -> None:
+        static = [step for step in steps if isinstance(step, Step)]
+        self._on_insert = [step.run for step in static]
+        self._on_update = [step.run for step in static if step.on_update]
+        self._expansion = None if len(static) == len(steps) else Expansion(steps, filters)
+        self.needs_position = self._expansion is not None and self._expansion.needs_position
         self._touches_id = False
         self._dollar: UpdatePath | None = None
         for step in steps:
@@ -58,13 +72,16 @@ class OperatorUpdater:
             if step.creates and step.on_update and step.path.text[0] == "$":
                 self._dollar = step.path
 
-    def apply(self, document: Document) -> Document:
+    def apply(self, document: Document, position: int | None = None) -> Document:
         """Return the updated document."""
+        runs = self._on_update
         try:
+            if self._expansion is not None:
+                runs = self._expansion.runs(document, position, inserting=False)
             if self._touches_id:
-                self._apply_guarded(document)
+                _run_guarded(runs, document)
             else:
-                for run in self._on_update:
+                for run in runs:
                     run(document)
         except WriteError as error:
             error.details = {**error.details, "_id": document.get("_id")}
@@ -76,18 +93,22 @@ class OperatorUpdater:
     def insert(self, seed: Document) -> Document:
         """Return the document that an upsert inserts."""
         identity = _fingerprint(seed) if self._touches_id else None
-        for run in self._on_insert:
+        runs = self._on_insert
+        if self._expansion is not None:
+            runs = self._expansion.runs(seed, None, inserting=True)
+        for run in runs:
             run(seed)
         if identity is not None and _fingerprint(seed) != identity:
             raise _immutable_id()
         return seed
 
-    def _apply_guarded(self, document: Document) -> None:
-        identity = _fingerprint(document)
-        for run in self._on_update:
-            run(document)
-        if _fingerprint(document) != identity:
-            raise _immutable_id()
+
+def _run_guarded(runs: Sequence[Run], document: Document) -> None:
+    identity = _fingerprint(document)
+    for run in runs:
+        run(document)
+    if _fingerprint(document) != identity:
+        raise _immutable_id()
 
 
 class Replacer:
@@ -95,11 +116,13 @@ class Replacer:
 
     __slots__ = ("_fields", "_id")
 
+    needs_position = False
+
     def __init__(self, replacement: Document) -> None:
         self._fields = replacement
         self._id = replacement.pop("_id", MISSING)
 
-    def apply(self, document: Document) -> Document:
+    def apply(self, document: Document, position: int | None = None) -> Document:  # noqa: ARG002 - it has no ``$``
         """Return the replacement with the document's ``_id``."""
         return self._replace(document.get("_id", MISSING))
 
@@ -116,33 +139,34 @@ class Replacer:
 
 
 def compile_update(
-    update: Update, *, now: datetime | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
+    update: Update, *, clock: Clock | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
 ) -> Updater:
-    """Return the updater of a document of operators; `now` is what $currentDate sets.
+    """Return the updater of a document of operators; `clock` is asked, once, for what $currentDate sets.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
         NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
         DocumentError: An operand cannot be stored.
     """
-    if array_filters is not None:
-        raise NotSupportedError("array_filters is not supported")
+    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
     if type(update) is not dict:
         update = _as_operators(update)
     if not str(next(iter(update), "")).startswith("$"):
         message = "an update needs operators such as $set; to replace whole documents use replace_one"
         raise QueryError(message, code=9, code_name="FailedToParse")
-    steps: list[Step] = []
+    steps: list[Step | PositionalStep] = []
     for name, fields in update.items():
         check_operator(name)
         if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        steps += [compile_step(name, path, operand, now) for path, operand in fields.items()]
+        steps += [compile_step(name, path, operand, clock) for path, operand in fields.items()]
+    if array_filters is not None or any(isinstance(step, PositionalStep) for step in steps):
+        check_identifiers([step.path for step in steps], filters)
     if len(steps) > 1:
-        _check_conflicts(steps)
+        check_conflicts([claim for step in steps for claim in step.claims])
         steps.sort(key=_order)
-    return OperatorUpdater(steps)
+    return OperatorUpdater(steps, filters)
 
 
 def compile_replacement(document: Mapping[str, Any]) -> Updater:
@@ -172,27 +196,7 @@ def _as_operators(update: Any) -> Mapping[str, Any]:
     return update
 
 
-def _check_conflicts(steps: list[Step]) -> None:
-    """Refuse two steps that touch one path, or one path and a part of it."""
-    roots = [claim.parts[0] for step in steps for claim in step.claims]
-    if len(set(roots)) == len(roots):
-        return
-    ends: set[tuple[str, ...]] = set()
-    inner: set[tuple[str, ...]] = set()
-    for step in steps:
-        for path in step.claims:
-            prefixes = [path.parts[:size] for size in range(1, len(path.parts))]
-            at = next((prefix for prefix in prefixes if prefix in ends), None)
-            if at is None and (path.parts in ends or path.parts in inner):
-                at = path.parts
-            if at is not None:
-                message = f"updating the path {path.text!r} would create a conflict at {'.'.join(at)!r}"
-                raise QueryError(message, code=40, code_name="ConflictingUpdateOperators")
-            ends.add(path.parts)
-            inner.update(prefixes)
-
-
-def _order(step: Step) -> tuple[tuple[int, int, str], ...]:
+def _order(step: Step | PositionalStep) -> Order:
     return step.path.order
 
 

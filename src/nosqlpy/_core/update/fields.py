@@ -63,10 +63,11 @@ def _keep(operand: Any, keeps: Callable[[int], bool]) -> Modifier:
 @operator("$currentDate")
 def compile_current_date(operand: Any, place: Place) -> Modifier:
     """Set the field to the time of the update: a date, or a bson Timestamp."""
-    assert place.now is not None, "whoever compiles $currentDate passes the time"
+    assert place.clock is not None, "whoever compiles $currentDate passes a clock"
+    now = place.clock()
     if _wants_timestamp(operand, place):
-        return _replace_by(bson_class("timestamp", "Timestamp")(int(place.now.timestamp()), 1))
-    return _replace_by(copy_value(place.now))
+        return _replace_by(bson_class("timestamp", "Timestamp")(int(now.timestamp()), 1))
+    return _replace_by(copy_value(now))
 
 
 def _wants_timestamp(operand: Any, place: Place) -> bool:
@@ -93,6 +94,9 @@ def compile_rename(operand: Any, place: Place) -> Step:
     if "\0" in operand:
         raise QueryError(f"$rename of {source.text!r}: the new path must not contain NUL")
     target = parse_update_path(operand, "$rename")
+    for path, role in ((source, "source"), (target, "target")):
+        if path.positional:
+            raise QueryError(f"$rename: the {role} {path.text!r} must not have positional parts")
     shorter = min(len(source.parts), len(target.parts))
     if source.parts[:shorter] == target.parts[:shorter]:
         same = "be the same" if source.parts == target.parts else "lie on one path"

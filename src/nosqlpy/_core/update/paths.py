@@ -1,27 +1,30 @@
 """Update paths: how an update walks into a document, creates what is missing, and where new fields go.
 
-All walking is here. The rules are those of the server's update tree
+The rules are those of the server's update tree
 (src/mongo/db/update/update_object_node.cpp and path_support.cpp): unlike a
 filter's path, an update's path goes one way only; a part that is a number is
-a position in an array and a name in a document.
+a position in an array and a name in a document. A positional part (``$``,
+``$[]``, ``$[id]``) gets its meaning from a document; see `positional`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
 
 from nosqlpy._core.values.types import MISSING, TYPE_NAMES, type_number
-from nosqlpy.errors import NotSupportedError, QueryError, WriteError
+from nosqlpy.errors import QueryError, WriteError
 
 PADDING_MAX: Final = 1_500_000
 """Nulls that one update may put into an array before a new element."""
 
 REMOVED: Final = object()
 """What a modifier's `change` returns to remove the value; in an array a null takes its place."""
+
+Order: TypeAlias = tuple[tuple[int, int, str], ...]
 
 _NAMES: Final = {number: name for name, number in TYPE_NAMES.items()}
 
@@ -30,12 +33,21 @@ class UpdatePath(msgspec.Struct, frozen=True):
     """A parsed path of an update: its parts, and for each the position that it is in an array, if it is a number.
 
     Paths sort by `order` as MongoDB applies them, which is the order in which it adds new fields.
+    `matched` is the index of the part ``$``; `identifiers` has those of the parts ``$[id]`` and
+    ``$[]`` (an empty one) by their index.
     """
 
     text: str
     parts: tuple[str, ...]
     positions: tuple[int | None, ...]
-    order: tuple[tuple[int, int, str], ...]
+    order: Order
+    matched: int | None
+    identifiers: dict[int, str]
+
+    @property
+    def positional(self) -> bool:
+        """Whether it takes a document to know where the path leads."""
+        return self.matched is not None or bool(self.identifiers)
 
 
 class Modifier(msgspec.Struct, frozen=True):
@@ -57,28 +69,31 @@ def parse_update_path(text: Any, operator: str) -> UpdatePath:
     """Return the parsed path that stands under `operator`; parsing is cached.
 
     Raises:
-        QueryError: A part is empty, or the path begins with a positional part.
-        NotSupportedError: A part is positional: ``$``, ``$[]`` or ``$[id]``.
+        QueryError: A part is empty, the path begins with a positional part, or has ``$`` more than once.
     """
     if not isinstance(text, str):
         message = f"{operator} names fields by str, not {type(text).__name__}"
         raise QueryError(message, code=9, code_name="FailedToParse")
     parts = tuple(text.split("."))
-    for index, part in enumerate(parts):
-        if not part:
-            message = f"{operator}: the path {text!r} has an empty part"
-            raise QueryError(message, code=56, code_name="EmptyFieldName")
-        if part == "$" or (part.startswith("$[") and part.endswith("]")):
-            if index == 0:
-                raise QueryError(
-                    f"{operator}: the path {text!r} begins with the positional {part}, which follows an array"
-                )
-            raise NotSupportedError(f"the positional {part} in the path {text!r} under {operator} is not supported")
+    if "" in parts:
+        message = f"{operator}: the path {text!r} has an empty part"
+        raise QueryError(message, code=56, code_name="EmptyFieldName")
+    identifiers = {index: part[2:-1] for index, part in enumerate(parts) if is_array_part(part)}
+    matched = parts.index("$") if "$" in parts else None
+    if matched == 0 or 0 in identifiers:
+        raise QueryError(f"{operator}: the path {text!r} begins with the positional {parts[0]}, which follows an array")
+    if parts.count("$") > 1:
+        raise QueryError(f"{operator}: the path {text!r} has more than one positional $")
     positions = tuple(int(part) if part.isascii() and part.isdigit() else None for part in parts)
-    return UpdatePath(text, parts, positions, tuple(map(_part_order, parts)))
+    return UpdatePath(text, parts, positions, tuple(map(part_order, parts)), matched, identifiers)
 
 
-def _part_order(part: str) -> tuple[int, int, str]:
+def is_array_part(part: str) -> bool:
+    """Return whether a part of a path stands for several elements of an array: ``$[]`` or ``$[id]``."""
+    return part.startswith("$[") and part.endswith("]")
+
+
+def part_order(part: str) -> tuple[int, int, str]:
     """Return a key of one part: text sorts as text, but numbers by length first (``cmpPathsAndArrayIndexes``)."""
     if "1" <= part[0] <= "9":
         return (1, len(part), part)
@@ -112,17 +127,18 @@ def runner(path: UpdatePath, modifier: Modifier) -> Callable[[dict[str, Any]], N
     return run
 
 
-def modify(document: dict[str, Any], path: UpdatePath, modifier: Modifier) -> None:
-    """Apply `modifier` at the end of `path`, in place.
+def modify(container: Any, path: UpdatePath, modifier: Modifier, start: int = 0) -> None:
+    """Apply `modifier` at the end of `path`, in place; `container` is what its parts before `start` lead to.
 
     Raises:
         WriteError: The path leads into a value that has no fields, or needs an array padded too far.
     """
-    container: Any = document
-    last = len(path.parts) - 1
-    for depth, part in enumerate(path.parts):
+    parts, positions = path.parts, path.positions
+    last = len(parts) - 1
+    for depth in range(start, last + 1):
+        part = parts[depth]
         kind = type(container)
-        position = path.positions[depth]
+        position = positions[depth]
         if kind is dict:
             child = container.get(part, MISSING)
         elif kind is list and position is not None:
@@ -173,6 +189,19 @@ def _refuse_to_traverse(container: Any, path: UpdatePath, depth: int) -> NoRetur
     parent = ".".join(path.parts[:depth])
     message = f"cannot reach {path.parts[depth]!r} of {path.text!r}: {parent!r} is of type {type_name(container)}"
     raise WriteError(message, code=28, code_name="PathNotViable")
+
+
+def follow(container: Any, path: UpdatePath, start: int, stop: int) -> Any:
+    """Return what the parts of `path` from `start` to `stop` lead to in `container`; MISSING where they do not lead."""
+    for depth in range(start, stop):
+        position = path.positions[depth]
+        if type(container) is dict:
+            container = container.get(path.parts[depth], MISSING)
+        elif type(container) is list and position is not None and position < len(container):
+            container = container[position]
+        else:
+            return MISSING
+    return container
 
 
 def find(document: dict[str, Any], path: UpdatePath) -> tuple[Any, bool]:

@@ -20,13 +20,16 @@ from nosqlpy._core.update.paths import Modifier, UpdatePath, parse_update_path, 
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
+Clock: TypeAlias = Callable[[], datetime]
+Run: TypeAlias = Callable[[dict[str, Any]], None]
+
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an operand stands, and when: the operator, the path, and the time if the caller gave one."""
+    """Where an operand stands: the operator, the path, and what tells the time, if the caller gave it."""
 
     operator: str
     path: UpdatePath
-    now: datetime | None
+    clock: Clock | None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -38,13 +41,31 @@ class Step(msgspec.Struct, frozen=True):
 
     path: UpdatePath
     claims: tuple[UpdatePath, ...]
-    run: Callable[[dict[str, Any]], None]
+    run: Run
     creates: bool
     on_update: bool = True
 
 
+class PositionalStep(msgspec.Struct, frozen=True):
+    """One operator on a positional path, which it takes a document to resolve."""
+
+    path: UpdatePath
+    modifier: Modifier
+    on_update: bool
+
+    @property
+    def claims(self) -> tuple[UpdatePath, ...]:
+        """The paths that no other step may touch."""
+        return (self.path,)
+
+    @property
+    def creates(self) -> bool:
+        """Whether it adds what is missing."""
+        return self.modifier.create is not None
+
+
 Compile: TypeAlias = Callable[[Any, Place], Modifier]
-StepCompile: TypeAlias = Callable[[Any, Place], Step]
+StepCompile: TypeAlias = Callable[[Any, Place], Step | PositionalStep]
 
 _OPERATORS: Final[dict[str, StepCompile]] = {}
 
@@ -53,9 +74,11 @@ def operator(name: str, *, on_update: bool = True) -> Callable[[Compile], Compil
     """Register the decorated function as what compiles the operand of `name`, an operator on one path."""
 
     def register(function: Compile) -> Compile:
-        def compile_step(operand: Any, place: Place) -> Step:
+        def compile_step(operand: Any, place: Place) -> Step | PositionalStep:
             modifier = function(operand, place)
             path = place.path
+            if path.positional:
+                return PositionalStep(path, modifier, on_update)
             return Step(path, (path,), runner(path, modifier), modifier.create is not None, on_update)
 
         _OPERATORS[name] = compile_step
@@ -74,13 +97,13 @@ def step_operator(name: str) -> Callable[[StepCompile], StepCompile]:
     return register
 
 
-def compile_step(name: str, path: str, operand: Any, now: datetime | None) -> Step:
+def compile_step(name: str, path: str, operand: Any, clock: Clock | None) -> Step | PositionalStep:
     """Return the step of the operator `name` on `path`.
 
     Raises:
         QueryError: The operand or the path does not fit the operator.
     """
-    return _OPERATORS[name](operand, Place(name, parse_update_path(path, name), now))
+    return _OPERATORS[name](operand, Place(name, parse_update_path(path, name), clock))
 
 
 def check_operator(name: Any) -> None:

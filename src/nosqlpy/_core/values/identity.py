@@ -67,9 +67,11 @@ def check_id(value: Any) -> None:
 
 
 def _check_fields(fields: Mapping[str, Any]) -> None:
-    """Refuse ``$`` fields but a DBRef's: ``$ref``, a str, then ``$id`` (BSONObj::storageValidEmbedded)."""
+    """Refuse ``$`` fields but a DBRef's: ``$ref``, a str, ``$id``, ``$db`` if any (BSONObj::storageValidEmbedded)."""
     names = list(fields)
-    rest = names[2:] if names[:2] == ["$ref", "$id"] and type(fields["$ref"]) is str else names
+    rest = names
+    if names[:2] == ["$ref", "$id"] and type(fields["$ref"]) is str:
+        rest = names[3:] if names[2:3] == ["$db"] else names[2:]
     for name in rest:
         if name.startswith("$"):
             raise DocumentError(

@@ -17,6 +17,8 @@ DEPTH_MAX = 200
 # an end is taken as far as it goes, so that hostile text costs no more than its length.
 _structure = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _numbers = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\d[\d.eE+-]*', re.DOTALL)
+_half_pair = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
+_literal = re.compile(rb"[\s:,\[]([tn].{3}|f.{4})\Z", re.DOTALL)
 _at_byte = re.compile(r" \(byte (\d+)\)")
 _KINDS = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
 
@@ -54,12 +56,23 @@ def malformed(data: bytes, error: Exception) -> QueryError:
     if isinstance(error, msgspec.ValidationError):
         reason, offset = "a number that no type can hold", _too_large(data)
     elif found is not None:
-        reason, offset = str(error).removeprefix("JSON is malformed: ")[: -len(found[0])], int(found[1])
+        reason = str(error).removeprefix("JSON is malformed: ")[: -len(found[0])]
+        offset = _start(data, int(found[1]), reason)
+    elif (half := _half_pair.search(data)) is not None:
+        reason, offset = "half of a surrogate pair, which UTF-8 cannot hold", half.start()
     else:
         reason, offset = "it ends inside a value", len(data)
     if (undecodable := _not_utf8(data)) <= offset:
         reason, offset = "a byte that is not UTF-8", undecodable
     return QueryError(reason, code=9, code_name="FailedToParse", details=_position(data, offset))
+
+
+def _start(data: bytes, offset: int, reason: str) -> int:
+    """Return where the fault begins that the decoder, given its `reason`, found at `offset`."""
+    if reason == "trailing characters":
+        return offset - 1
+    word = _literal.search(data[max(0, offset - 6) : offset])  # read as true, null or false, and none of them
+    return offset - len(word[1]) if word is not None else offset
 
 
 def _position(data: bytes, offset: int) -> dict[str, int]:

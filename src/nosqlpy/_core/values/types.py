@@ -126,3 +126,11 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
     """Return the document that `value`, of BSON type object, stands for: itself, or what a ``bson.DBRef`` holds."""
     mapping: Mapping[str, Any] = value.as_doc() if is_dbref(value) else value
     return mapping
+
+
+_NAMES: Final[dict[int, str]] = {number: name for name, number in TYPE_NAMES.items()}
+
+
+def type_name(value: Any) -> str:
+    """Return MongoDB's name of the BSON type of `value`; ``missing`` for no value."""
+    return "missing" if value is MISSING else _NAMES[type_number(value)]

@@ -71,11 +71,7 @@ class FileStorage:
     def sync_directory(self) -> None:
         """Sync the directory."""
         self._check_open()
-        descriptor = os.open(self.directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_directory(self.directory)
 
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, in one step."""
@@ -124,6 +120,26 @@ class FileStorage:
             os.close(descriptor)
             raise OSError(errno.EINVAL, "is not a regular file", name)
         return descriptor
+
+
+def make_directory(path: Path) -> None:
+    """Make a private directory (0700) and those above it that are missing, and make their names durable.
+
+    Raises:
+        OSError: It cannot be made, or there is something else of that name.
+    """
+    missing = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in missing:
+        _sync_directory(place.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _above_stderr(descriptor: int) -> int:

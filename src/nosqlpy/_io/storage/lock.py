@@ -28,6 +28,8 @@ class DirectoryLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._shared = False
+        self._pid = 0
 
     def acquire(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the lock, waiting up to `timeout_s` seconds (None: for ever).
@@ -46,8 +48,9 @@ class DirectoryLock:
         except BaseException:
             os.close(descriptor)
             raise
-        self._descriptor = descriptor
+        self._descriptor, self._shared = descriptor, shared
         if not shared:
+            self._pid = os.getpid()
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
@@ -81,4 +84,6 @@ class DirectoryLock:
         """Give up the lock, if it is held."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
+            if not self._shared and self._pid == os.getpid():
+                os.ftruncate(descriptor, 0)  # so that nobody takes this process for the holder
             os.close(descriptor)

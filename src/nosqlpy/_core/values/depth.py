@@ -1,0 +1,31 @@
+"""How deep values may be nested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nosqlpy._core.values.storable import DEPTH_MAX
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy.errors import QueryError
+
+
+def check_depth(value: Any, depth: int = 1) -> None:
+    """Refuse a value nested deeper than any stored document, before anything recurses into it.
+
+    Raises:
+        QueryError: It is nested too deep, or no BSON type holds a value in it.
+    """
+    if depth > DEPTH_MAX + 1:
+        message = f"a value is nested more than {DEPTH_MAX} levels deep"
+        raise QueryError(message, code=15, code_name="Overflow")
+    kind = type(value)
+    if kind is dict:
+        items = value.values()
+    elif kind is list or kind is tuple:
+        items = value
+    elif TYPES[kind] == OBJECT:
+        items = as_mapping(value).values()
+    else:
+        return
+    for item in items:
+        check_depth(item, depth + 1)

@@ -1,0 +1,312 @@
+"""The commands in a pipe: JSON lines, exit codes, errors in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.process import ENVIRONMENT, run, start
+from nosqlpy import Client, __version__
+from nosqlpy.cli.main import main
+
+ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with Client(tmp_path / "shop") as db:
+        db["orders"].insert_many(ORDERS)
+        db["orders"].create_index("state")
+    return tmp_path / "shop"
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.rglob("*")
+    }
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────
+
+
+def test_find_prints_the_documents_that_match_as_json_lines(shop):
+    done = run("find", shop, "orders", '{"state": "paid"}')
+
+    assert (done.code, done.stderr) == (0, "")
+    assert done.documents == [ORDERS[1], ORDERS[3]]
+
+
+@pytest.mark.parametrize("sort", [["--sort", "-total"], ["--sort=-total"], ["--sort", '{"total": -1}']])
+def test_find_sorts_skips_limits_and_projects(shop, sort):
+    done = run("find", shop, "orders", *sort, "--skip", "1", "--limit", "2", "--projection", "at.city")
+
+    assert done.documents == [{"_id": 3, "at": {"city": "c3"}}, {"_id": 2, "at": {"city": "c2"}}]
+
+
+def test_find_takes_a_projection_as_json(shop):
+    assert run("find", shop, "orders", '{"_id": 1}', "--projection", '{"_id": 0, "total": 1}').documents == [
+        {"total": 10}
+    ]
+
+
+def test_find_understands_and_prints_the_types_of_extended_json(tmp_path):
+    text = '{"_id":{"$oid":"57e193d7a9cc81b4027498b5"},"at":{"$date":"2026-11-21T12:00:00Z"}}'
+    run("insert", tmp_path / "db", "c", text)
+
+    done = run("find", tmp_path / "db", "c", '{"at": {"$gte": {"$date": "2026-01-01"}}}')
+
+    assert done.stdout == f"{text}\n".encode()
+
+
+def test_find_that_finds_nothing_prints_nothing(shop):
+    done = run("find", shop, "orders", '{"total": -1}')
+
+    assert (done.code, done.stdout, done.stderr) == (0, b"", "")
+
+
+def test_count_prints_a_number(shop):
+    assert run("count", shop, "orders").stdout == b"5\n"
+    assert run("count", shop, "orders", '{"total": {"$gt": 10}}').stdout == b"3\n"
+
+
+def test_info_says_what_there_is(shop):
+    (document,) = run("info", shop).documents
+
+    assert document["path"] == str(shop)
+    assert document["documents"] == 5
+    assert [(found["name"], found["count"], found["indexes"]) for found in document["collections"]] == [
+        ("orders", 5, ["_id_", "state_1"])
+    ]
+
+
+def test_verify_says_what_was_checked(shop):
+    (document,) = run("verify", shop).documents
+
+    assert document["ok"] is True
+    assert document["documents"] == 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["find", "orders"], ["count", "orders"], ["info"], ["verify"], ["export", "orders", "-"]],
+    ids=lambda a: a[0],
+)
+def test_a_reading_command_changes_and_creates_nothing(shop, tmp_path, arguments):
+    command, *rest = arguments
+    before = content(shop)
+
+    assert run(command, shop, *rest).code == 0
+    assert run(command, tmp_path / "none", *rest).code == 3
+    assert content(shop) == before
+    assert not (tmp_path / "none").exists()
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────
+
+
+def test_insert_prints_the_id_and_makes_the_database(tmp_path):
+    done = run("insert", tmp_path / "db", "c", '{"_id": "a", "n": 1}')
+
+    assert done.stdout == b'{"_id":"a"}\n'
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": "a", "n": 1}]
+
+
+def test_insert_from_stdin_prints_each_id(tmp_path):
+    done = run("insert", tmp_path / "db", "c", "-", stdin=b'{"_id":1}\n\n{"_id":2}\n')
+
+    assert done.stdout == b'{"_id":1}\n{"_id":2}\n'
+
+
+def test_insert_from_stdin_names_the_line_that_is_wrong(tmp_path):
+    done = run("insert", tmp_path / "db", "c", "-", stdin=b'{"_id":1}\n\n{"_id":\n')
+
+    assert (done.code, done.stdout) == (1, b'{"_id":1}\n')
+    assert "line 3, column 8" in done.stderr
+
+
+def test_import_and_export_go_through_files_and_pipes(shop, tmp_path):
+    path = tmp_path / "out.jsonl"
+
+    assert run("export", shop, "orders", path, "--filter", '{"state": "paid"}').documents == [{"exported": 2}]
+    exported = run("export", shop, "orders", "-").stdout
+    assert run("import", tmp_path / "new", "a", path).documents == [{"imported": 2}]
+    assert run("import", tmp_path / "new", "b", "-", stdin=exported).documents == [{"imported": 5}]
+    assert run("find", tmp_path / "new", "b").documents == ORDERS
+
+
+def test_import_takes_a_mode(shop, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"_id": 1}\n')
+
+    assert run("import", shop, "orders", path).code == 1
+    assert run("import", shop, "orders", path, "--mode", "upsert").code == 0
+    assert run("count", shop, "orders").stdout == b"5\n"
+    assert run("import", shop, "orders", path, "--mode", "replace").code == 0
+    assert run("count", shop, "orders").stdout == b"1\n"
+
+
+def test_compact_says_what_it_saved(shop):
+    with Client(shop) as db:
+        db["orders"].delete_many({"total": {"$gte": 10}})
+
+    (document,) = run("compact", shop).documents
+
+    assert document["bytes_after"] < document["bytes_before"]
+    assert run("count", shop, "orders").stdout == b"1\n"
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "text"),
+    [
+        (1, ["find", "SHOP", "order"], "did you mean 'orders'"),
+        (1, ["count", "SHOP", "orders", '{"total": {"$gtt": 1}}'], "did you mean '$gt'"),
+        (1, ["insert", "SHOP", "orders", '{"_id": 1}'], "already has a document"),
+        (2, ["insert", "SHOP", "orders", '{"a": {"$symbol": "x"}}'], "$symbol"),
+        (1, ["import", "SHOP", "orders", "/nonexistent.jsonl"], "/nonexistent.jsonl: No such file or directory"),
+        (1, ["import", "SHOP", "orders", "a.csv"], "csv"),
+        (1, ["export", "SHOP", "orders", "/nonexistent/a.jsonl"], "/nonexistent/a.jsonl"),
+        (1, ["demo", "--data", "/nonexistent.jsonl"], "/nonexistent.jsonl"),
+        (2, [], "COMMAND"),
+        (2, ["fnd", "SHOP"], "did you mean 'find'"),
+        (2, ["find"], "PATH, COLLECTION"),
+        (2, ["find", "SHOP", "orders", "{}", "more"], "more"),
+        (2, ["find", "SHOP", "orders", "--limt", "1"], "--limt"),
+        (2, ["find", "SHOP", "orders", "--limit", "x"], "whole number"),
+        (2, ["find", "SHOP", "orders", "--limit", "-1"], "--limit"),
+        (2, ["find", "SHOP", "orders", '{"a": '], "column 7"),
+        (2, ["find", "SHOP", "orders", "[1]"], "JSON object"),
+        (2, ["find", "SHOP", "orders", "--projection", "a,,b"], "a,,b"),
+        (2, ["find", "SHOP", "orders", "--sort", ""], "names"),
+        (2, ["find", "SHOP", "../x"], "../x"),
+        (2, ["insert", "NEW", "../x", "{}"], "../x"),
+        (2, ["insert", "NEW", "c", "{"], "column 2"),
+        (2, ["insert", "NEW", "c", "{}", "--durability", "saef"], "safe"),
+        (2, ["import", "SHOP", "orders", "a", "--mode", "merge"], "merge"),
+        (2, ["info", "http://x/y"], "file:///"),
+        (2, ["info", "SHOP", "--lock-timeout", "soon"], "seconds"),
+        (3, ["info", "NEW"], "NEW"),
+        (3, ["compact", "NEW"], "NEW"),
+        (3, ["info", "FILE"], "is a file"),
+        (3, ["verify", "FOREIGN"], None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_error_is_one_line_with_an_exit_code(shop, tmp_path, capfd, code, arguments, text):
+    (tmp_path / "FILE").write_text("x")
+    (tmp_path / "FOREIGN").mkdir()
+    (tmp_path / "FOREIGN" / "MANIFEST").write_text("x")
+    names = {"SHOP": shop, "NEW": tmp_path / "NEW", "FILE": tmp_path / "FILE", "FOREIGN": tmp_path / "FOREIGN"}
+
+    done = main([str(names.get(word, word)) for word in arguments])
+
+    out, err = capfd.readouterr()
+    assert (done, out) == (code, "")
+    assert err.startswith("nosqlpy: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert (text or "") in err
+    assert not (tmp_path / "NEW").exists()
+
+
+def test_a_locked_database_is_storage_trouble_and_names_the_holder(shop):
+    with Client(shop) as db:
+        db["orders"].insert({})
+        done = run("count", shop, "orders", "--lock-timeout", "0")
+
+    assert done.code == 3
+    assert str(os.getpid()) in done.stderr
+
+
+def test_a_damaged_database_is_storage_trouble(shop):
+    segment = max(shop.glob("*"), key=lambda path: path.stat().st_size)
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    segment.write_bytes(data)
+
+    done = run("verify", shop)
+
+    assert done.code == 3
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_and_version_are_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"nosqlpy {__version__}\n"
+    for command in ["demo", "info", "find", "insert", "count", "import", "export", "compact", "verify"]:
+        assert main([command, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert f"usage: nosqlpy {command} " in out
+        assert "example:\n  nosqlpy" in out
+
+
+def test_help_without_a_command_has_examples_and_the_exit_codes(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+
+    assert "examples:" in out
+    assert "exit codes: 0" in out
+
+
+# ── signals ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_reader_that_goes_away_ends_the_command_silently(tmp_path):
+    with Client(tmp_path / "db") as db:
+        db["c"].insert_many([{"text": "x" * 1000} for _ in range(2000)])
+
+    with start("find", tmp_path / "db", "c", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        stderr = process.stderr.read()
+
+    assert process.returncode == 141
+    assert stderr == b""
+
+
+def test_ctrl_c_ends_the_command_with_130_and_keeps_what_was_written(tmp_path):
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start("insert", tmp_path / "db", "c", "-", **options) as process:
+        process.stdin.write(b'{"_id":1}\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"_id":1}\n'
+        process.send_signal(signal.SIGINT)
+        stderr = process.stderr.read()
+
+    assert process.returncode == 130
+    assert stderr == b"nosqlpy: interrupted\n"
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
+
+
+def test_an_acknowledged_insert_survives_a_kill(tmp_path):
+    with start("insert", tmp_path / "db", "c", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for i in range(100):
+            process.stdin.write(b'{"_id":%d}\n' % i)
+        process.stdin.flush()
+        acknowledged = [process.stdout.readline() for _ in range(50)]
+        process.kill()
+
+    assert len(acknowledged) == 50
+    assert run("find", tmp_path / "db", "c").stdout.startswith(b"".join(acknowledged))
+
+
+def test_output_is_utf8_whatever_the_locale(tmp_path):
+    with Client(tmp_path / "db") as db:
+        db["c"].insert({"_id": 1, "text": "žluťoučký 🐎"})
+
+    done = subprocess.run(
+        [sys.executable, "-m", "nosqlpy", "find", tmp_path / "db", "c"],
+        capture_output=True,
+        env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        check=True,
+    )
+
+    assert done.stdout == '{"_id":1,"text":"žluťoučký 🐎"}\n'.encode()

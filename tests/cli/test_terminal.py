@@ -1,0 +1,83 @@
+"""The commands on a terminal: for reading, with rich and without."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from cli.process import run_on_terminal
+from nosqlpy import Client
+
+# a module of this name before the real one, as if rich were not installed
+NO_RICH = "raise ImportError('not installed')\n"
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with Client(tmp_path / "shop") as db:
+        db["orders"].insert_many([{"_id": i, "total": 1234567 * i} for i in range(2)])
+        db["[red]x"].insert({"_id": "a\x9b31m"})
+    return tmp_path / "shop"
+
+
+@pytest.fixture(params=["rich", "plain"])
+def terminal(request, tmp_path):
+    """Return a function that runs the command on a terminal and returns what it shows, without colours."""
+    environment = {}
+    if request.param == "plain":
+        (tmp_path / "hidden").mkdir()
+        (tmp_path / "hidden" / "rich.py").write_text(NO_RICH)
+        environment["PYTHONPATH"] = f"{tmp_path / 'hidden'}:{__import__('cli.process').process.SOURCE}"
+
+    def show(*arguments):
+        done = run_on_terminal(*arguments, environment=environment)
+        assert (b"\x1b[" in done.stdout) <= (request.param == "rich")
+        return done.code, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.decode())
+
+    return show
+
+
+def test_documents_are_indented(shop, terminal):
+    code, shown = terminal("find", shop, "orders", "--limit", "1")
+
+    assert code == 0
+    assert [line.rstrip() for line in shown.splitlines()] == ["{", '  "_id": 0,', '  "total": 0', "}"]
+
+
+def test_json_lines_can_be_had_there_too(shop, terminal):
+    _, shown = terminal("find", shop, "orders", "--json")
+
+    assert [msgspec.json.decode(line) for line in shown.splitlines()] == [
+        {"_id": 0, "total": 0},
+        {"_id": 1, "total": 1234567},
+    ]
+
+
+def test_info_is_a_table(shop, terminal):
+    code, shown = terminal("info", shop)
+
+    assert code == 0
+    assert re.search(r"^collections +2$", shown, re.MULTILINE)
+    assert re.search(r"^collection +documents +bytes +indexes *$", shown, re.MULTILINE)
+    assert re.search(r"^orders +2 +\d+ +_id_ *$", shown, re.MULTILINE)
+    assert re.search(r"^\[red\]x +1 ", shown, re.MULTILINE)
+
+
+def test_a_document_cannot_command_the_terminal(shop, terminal):
+    _, shown = terminal("find", shop, "[red]x")
+
+    assert "\\u009b31m" in shown
+    assert "\x9b" not in shown
+
+
+def test_results_are_fields_with_grouped_numbers(shop, terminal, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a":1}\n' * 1234)
+
+    assert terminal("import", shop, "new", path) == (0, "imported  1,234\n")
+
+
+def test_an_error_is_one_line(shop, terminal):
+    assert terminal("find", shop, "order") == (1, "nosqlpy: there is no collection 'order'; did you mean 'orders'?\n")

@@ -1,0 +1,113 @@
+"""Every case of the corpus, in every way in which the answer could come about: MongoDB's answer is in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any
+
+import pytest
+from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupported
+
+from nosqlpy import AsyncClient, Client
+from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.codec import decode_document, encode_document
+
+LACKING = unsupported()
+SUPPORTED = [case for case in CASES if case.id not in LACKING]
+REFUSED = [case for case in CASES if case.id in LACKING]
+QUERIES = [case for case in SUPPORTED if case.reads_only and "error" not in case.body]
+PLAIN_QUERIES = [case for case in QUERIES if case.is_plain_query]
+FILES = {name: list(cases) for name, cases in groupby(SUPPORTED, key=lambda case: case.id.partition("::")[0])}
+
+
+def is_indexable(path: str) -> bool:
+    """Return whether MongoDB has indexes on such a path: no part is empty or begins with ``$``."""
+    return all(part and part[0] != "$" for part in path.split("."))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """A database in memory, for all tests: each case or group of queries has a collection of its own."""
+    with Client(":memory:") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def filled(client: Client) -> Callable[[Case], Any]:
+    """Returns the collection with a case's documents; queries on the same documents share it."""
+    shared: dict[tuple[str, int], Any] = {}
+    names = iter(range(1_000_000))
+
+    def fill(case: Case) -> Any:
+        key = (case.group, id(case.documents) if case.reads_only else -next(names))
+        if key not in shared:
+            shared[key] = client[f"c{next(names)}"]
+            shared[key].insert_many(case.documents)
+        return shared[key]
+
+    return fill
+
+
+@pytest.mark.parametrize("case", SUPPORTED, ids=str)
+def test_a_case_has_mongodbs_answer(case: Case, filled: Callable[[Case], Any]) -> None:
+    answer = run_blocking(perform(filled(case), case))
+
+    assert differences(case, answer) == [], case.page
+
+
+@pytest.mark.parametrize("case", QUERIES, ids=str)
+def test_an_index_on_each_field_of_the_filter_changes_no_answer(case: Case, client: Client) -> None:
+    collection = client["indexed"]
+    collection.drop()
+    collection.insert_many(case.documents)
+    for path in filter(is_indexable, sorted(compile_filter(case.filter).paths - {"_id"})):
+        collection.create_index(path)
+
+    answer = run_blocking(perform(collection, case))
+
+    assert differences(case, answer) == [], case.page
+
+
+@pytest.mark.parametrize("case", PLAIN_QUERIES, ids=str)
+def test_decoding_all_of_a_document_or_a_part_of_it_makes_no_difference(case: Case) -> None:
+    predicate = compile_filter(case.filter)
+    blobs = [encode_document(document) for document in case.documents]
+
+    fully = [document for document in map(decode_document, blobs) if predicate.matches(document)]
+    partly = [decode_document(blob) for blob in predicate.select(blobs)]
+
+    assert differences(case, {"returned": fully}) == [], case.page
+    assert differences(case, {"returned": partly}) == [], case.page
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_the_async_face_gives_the_same_answers(name: str) -> None:
+    wrong: dict[str, list[str]] = {}
+    async with AsyncClient(":memory:") as client:
+        for number, case in enumerate(FILES[name]):
+            collection = client[f"c{number}"]
+            await collection.insert_many(case.documents)
+            wrong[case.id] = differences(case, await perform(collection, case))
+
+    assert {case: found for case, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_what_is_not_supported_is_refused_by_name(case: Case, filled: Callable[[Case], Any]) -> None:
+    answer = run_blocking(perform(filled(case), case))
+
+    assert LACKING[case.id] in answer.get("not supported", f"supported now, hence no longer unsupported.txt's: {answer}")
+
+
+def test_every_entry_of_the_list_of_what_is_missing_is_a_case() -> None:
+    assert LACKING.keys() <= {case.id for case in CASES}
+
+
+def test_the_corpus_has_at_least_1500_cases_and_none_twice() -> None:
+    assert len(CASES) >= 1500
+    assert len({case.id for case in CASES}) == len(CASES)
+
+
+def test_every_case_names_the_page_that_it_follows() -> None:
+    assert [case.id for case in CASES if not case.page.startswith(("reference/", "tutorial/", "core/"))] == []

@@ -1,0 +1,166 @@
+"""What other processes do in the tests. Run as a program: the name of a function, the directory, and more arguments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from random import Random
+from typing import Any
+
+from nosqlpy import AsyncClient, Client
+from nosqlpy.errors import ClosedError, StorageError
+
+ACCOUNTS = 5
+
+
+def say(what: object) -> None:
+    """Report a line to the parent, at once."""
+    os.write(1, f"{what}\n".encode())
+
+
+def write_until_killed(path: str, seed: str) -> None:
+    """Insert for ever and say each acknowledged id; count moves on all accounts at once; compact all the while."""
+    random = Random(seed)
+    client = Client(path, segment_size=random.choice((2000, 20_000)), sync_interval=0.01, lock_timeout=10)
+    if not client["bank"].exists():
+        client["bank"].insert_many([{"_id": number, "moves": 0} for number in range(ACCOUNTS)])
+    threading.Thread(target=_compact_often, args=(client, random.random() / 20), daemon=True).start()
+    number = int(seed) * 1_000_000
+    while True:
+        number += 1
+        client["log"].insert_one({"_id": number, "pad": "x" * random.choice((0, 100, 3000))})
+        say(number)
+        client["bank"].update_many({}, {"$inc": {"moves": 1}})
+
+
+def _compact_often(client: Client, pause_s: float) -> None:
+    while True:
+        time.sleep(pause_s)
+        try:
+            client.compact()
+        except StorageError:
+            return
+
+
+def hold(path: str, read_only: str = "") -> None:
+    """Open the database, say so, and keep it until killed."""
+    client = Client(path, read_only=bool(read_only)).open()
+    say("open")
+    time.sleep(60)
+    client.close()
+
+
+def end_without_close(path: str, how: str, durability: Any) -> None:
+    """Write a hundred documents and end in one of the ways in which programs end."""
+    client = Client(path, durability=durability)
+    for number in range(100):
+        client["a"].insert_one({"_id": number})
+    if how == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    elif how == "exit":
+        sys.exit(3)
+    elif how == "exception":
+        raise RuntimeError("the program has a bug")
+    elif how == "collected":
+        del client
+    elif how == "cycle":
+        cycle: list[Any] = [client]
+        cycle.append(cycle)
+        del client, cycle
+    elif how == "thread":
+        threading.Thread(target=lambda: client["a"].insert_one({"_id": "late"})).start()
+
+
+def end_without_aclose(path: str, how: str, durability: Any) -> None:
+    """Do the same with an async client, whose closing is forgotten in one way or another."""
+    import asyncio  # noqa: PLC0415
+
+    async def main() -> None:
+        client = AsyncClient(path, durability=durability)
+        for number in range(100):
+            await client["a"].insert_one({"_id": number})
+        if how == "unawaited":
+            client.aclose()  # type: ignore[unused-awaitable]
+        elif how == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(5)
+        elif how == "cancelled":
+            task = asyncio.create_task(client.aclose())
+            await asyncio.sleep(0)
+            task.cancel()
+
+    asyncio.run(main())
+
+
+def fork_after_open(path: str, durability: Any) -> None:
+    """Fork while the database is open; parent and child say what they find."""
+    client = Client(path, durability=durability)
+    client["a"].insert_one({"_id": "before"})
+    child = os.fork()
+    if not child:
+        for use in (client["a"].count, lambda: client["a"].insert_one({"_id": "child"}), client.sync, client.flush):
+            try:
+                use()
+                say("child worked")
+            except ClosedError:
+                say("child ClosedError")
+        client.close()
+        sys.exit(0)
+    os.waitpid(child, 0)
+    client["a"].insert_one({"_id": "after"}, durability="durable")
+    say(f"parent {client['a'].count()} {client.verify()['ok']}")
+    client.close()
+
+
+def fork_while_syncer_waits(path: str) -> None:
+    """Fork at the moment at which the syncer's thread holds the lock of its event."""
+    client = Client(path, durability="safe")
+    client["a"].insert_one({"_id": 1})
+    with client._backend.database()._syncer._wake._cond:
+        child = os.fork()
+        if not child:
+            os._exit(0)
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            say("child ended")
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(child, signal.SIGKILL)
+        say("child hangs")
+    client.close()
+
+
+def collect_while_opening(path: str) -> None:
+    """Have a forgotten client collected while another one is being opened by the same thread."""
+    import gc  # noqa: PLC0415
+
+    from nosqlpy._io import registry  # noqa: PLC0415
+
+    forgotten: list[Any] = [Client(path + "/one").open()]
+    forgotten[0]["a"].insert_one({"_id": 1})
+    forgotten.append(forgotten)
+    del forgotten
+    opened = registry.Database
+
+    def open_and_collect(*args: Any) -> Any:
+        database = opened(*args)
+        gc.collect()
+        return database
+
+    registry.Database = open_and_collect  # type: ignore[assignment, misc]
+    other = Client(path + "/two")
+    other["a"].insert_one({"_id": 2})
+    other.close()
+    registry.Database = opened  # type: ignore[misc]
+    with Client(path + "/one") as again:
+        say(f"collected, reopened with {again['a'].count()}")
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,265 @@
+"""Wrong engines, each with one of the mistakes that the simulation is there to find."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from durability.workload import Mismatch
+
+from nosqlpy._core.engine import compaction, effects, publish, recovery
+from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.log import frame, operation
+from nosqlpy._io import driver
+from nosqlpy._io.appender import Appender
+from nosqlpy._io.database import Database
+from nosqlpy.errors import CorruptionError
+
+
+def no_directory_sync(patch: pytest.MonkeyPatch) -> None:
+    """The names of new files are never made durable."""
+    _skip_effects(patch, lambda effect: isinstance(effect, effects.SyncDirectory))
+
+
+def manifest_not_synced(patch: pytest.MonkeyPatch) -> None:
+    """The new manifest takes the place of the old one before its content is durable."""
+    _write_unsynced(patch, lambda name: name.startswith("MANIFEST"))
+
+
+def segments_not_synced(patch: pytest.MonkeyPatch) -> None:
+    """New segments, and what recovery writes anew, are named by a manifest before they are durable."""
+    _write_unsynced(patch, lambda name: name.startswith("seg-"))
+
+
+def sealed_without_sync(patch: pytest.MonkeyPatch) -> None:
+    """A segment is sealed, or closed, without a sync of the log."""
+    _skip_effects(patch, lambda effect: isinstance(effect, effects.Sync))
+
+
+def acknowledged_before_sync(patch: pytest.MonkeyPatch) -> None:
+    """A durable write returns while its sync has yet to come."""
+    patch.setattr(GroupCommit, "verdict", lambda self, lsn: Verdict.DONE)
+
+
+def sync_tried_again(patch: pytest.MonkeyPatch) -> None:
+    """A sync that failed is forgotten, and the next one believed."""
+    patch.setattr(GroupCommit, "fail", lambda self, error: None)
+
+
+def checksums_not_checked(patch: pytest.MonkeyPatch) -> None:
+    """Any bytes that look like a frame are one."""
+    read = frame._read
+
+    def trusting(*args: Any) -> Any:
+        with pytest.MonkeyPatch.context() as inner:
+            for module in (frame, operation):
+                inner.setattr(module, "zlib", AnyChecksum)
+            return read(*args)
+
+    patch.setattr(frame, "_read", trusting)
+
+
+class AnyChecksum:
+    """Stands for zlib: its checksums are equal to all numbers."""
+
+    class Number(int):
+        """A number that equals every other."""
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+        __hash__ = int.__hash__
+
+    @classmethod
+    def crc32(cls, data: bytes, value: int = 0) -> int:
+        """Return the checksum that whoever compares it expects."""
+        return cls.Number(zlib.crc32(data, value))
+
+
+def removed_before_published(patch: pytest.MonkeyPatch) -> None:
+    """Compaction removes the old segments, then publishes the manifest without them."""
+    finish = compaction.finish
+
+    def hasty(engine: Engine, moment: Any, base: Any) -> Any:
+        yield from publish.remove(publish.segment_name(segment.number) for segment in moment.covered)
+        return (yield from finish(engine, moment, base))
+
+    patch.setattr(compaction, "finish", hasty)
+
+
+def partial_frame_left(patch: pytest.MonkeyPatch) -> None:
+    """What a refused append left in the file stays there, and the next frame follows it."""
+    patch.setattr(Appender, "roll_back", lambda self, name, start: None)
+
+
+def roll_back_not_synced(patch: pytest.MonkeyPatch) -> None:
+    """A refused append is cut off, but not durably."""
+
+    def roll_back(self: Appender, name: str, start: int) -> None:
+        self._storage.truncate(name, start - len(self._buffer))
+        self._writing = False
+
+    patch.setattr(Appender, "roll_back", roll_back)
+
+
+def cache_trusted(patch: pytest.MonkeyPatch) -> None:
+    """After an unclean stop the active segment is used on as it is, although a sync of it may have failed."""
+
+    def reuse(engine: Engine, frames: Any, *rest: Any) -> Any:
+        engine.tail.synced_upto = engine.tail.end.size
+        yield effects.Sync(engine.tail.name)
+
+    patch.setattr(recovery, "_rewrite", reuse)
+
+
+def torn_tail_left(patch: pytest.MonkeyPatch) -> None:
+    """Frames are appended behind a torn tail."""
+    patch.setattr(recovery, "_rewrite", lambda *_: iter(()))
+
+
+def holes_skipped(patch: pytest.MonkeyPatch) -> None:
+    """Behind a damaged frame recovery goes on with the next one that is intact."""
+    scan = frame.scan_segment
+
+    def lenient(data: bytes, header: Any, *, synced: int = 0) -> Any:
+        found = scan(data, header, synced=synced)
+        start = found.end
+        while (start := data.find(frame._MARK_BYTES, start + 1)) >= 0:
+            later = frame._read(data, start, header.salt)
+            if later is not None:
+                return frame.Scan([*found.frames, later[0]], len(data), None)
+        return found
+
+    patch.setattr(recovery, "scan_segment", lenient)
+
+
+def never_marked_open(patch: pytest.MonkeyPatch) -> None:
+    """The manifest still says where the log ended when it was closed, while it is being written."""
+    patch.setattr(Database, "_mark_open", lambda self: None)
+
+
+def marked_closed_before_sync(patch: pytest.MonkeyPatch) -> None:
+    """Closing says that the log is complete before it is durable."""
+    close_log = Database._close_log
+
+    def hasty(self: Database) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            _skip_effects(inner, lambda effect: isinstance(effect, effects.Sync))
+            close_log(self)
+
+    patch.setattr(Database, "_close_log", hasty)
+
+
+def buffer_forgotten_on_rotation(patch: pytest.MonkeyPatch) -> None:
+    """What ``fast`` has buffered is not written before another segment is begun."""
+    flush = Database._flush_locked
+    rotate = Database._rotate
+
+    def rotate_at_once(self: Database) -> None:
+        patch.setattr(Database, "_flush_locked", lambda self: self._appender._buffer.clear())
+        try:
+            rotate(self)
+        finally:
+            patch.setattr(Database, "_flush_locked", flush)
+
+    patch.setattr(Database, "_rotate", rotate_at_once)
+
+
+MUTANTS = (
+    no_directory_sync,
+    manifest_not_synced,
+    segments_not_synced,
+    sealed_without_sync,
+    acknowledged_before_sync,
+    sync_tried_again,
+    checksums_not_checked,
+    removed_before_published,
+    partial_frame_left,
+    roll_back_not_synced,
+    cache_trusted,
+    torn_tail_left,
+    holes_skipped,
+    never_marked_open,
+    marked_closed_before_sync,
+    buffer_forgotten_on_rotation,
+)
+
+
+def _skip_effects(patch: pytest.MonkeyPatch, skipped: Any) -> None:
+    """Have the driver believe that some effects were carried out."""
+    real = driver.drive
+
+    def drive(procedure: Any, storage: Any) -> Any:
+        return real(_without(procedure, skipped), storage)
+
+    _patch_drive(patch, drive)
+
+
+def _without(procedure: Any, skipped: Any) -> Iterator[Any]:
+    value: Any = None
+    resume = procedure.send
+    while True:
+        try:
+            effect = resume(value)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[return-value]
+        resume, value = procedure.send, None
+        if skipped(effect):
+            continue
+        try:
+            value = yield effect
+        except OSError as error:
+            resume, value = procedure.throw, error
+
+
+def _write_unsynced(patch: pytest.MonkeyPatch, chosen: Any) -> None:
+    real = driver.drive
+
+    class Unsynced:
+        """A storage that creates some files without a sync."""
+
+        def __init__(self, storage: Any) -> None:
+            self._storage = storage
+
+        def __getattr__(self, verb: str) -> Any:
+            return getattr(self._storage, verb)
+
+        def write_file(self, name: str, data: bytes) -> None:
+            if not chosen(name):
+                self._storage.write_file(name, data)
+                return
+            self._storage.write_file(name, b"")
+            self._storage.append(name, data)
+
+    _patch_drive(patch, lambda procedure, storage: real(procedure, Unsynced(storage)))
+
+
+def _patch_drive(patch: pytest.MonkeyPatch, drive: Any) -> None:
+    from nosqlpy._io import database  # noqa: PLC0415 - the name under which it is called
+
+    patch.setattr(database, "drive", drive)
+
+
+@contextmanager
+def infected(mutant: Any) -> Iterator[None]:
+    """Have the engine make this mistake, for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        yield
+
+
+def is_caught(run: Any) -> bool:
+    """Return whether `run` notices; without checksums also by bytes that cannot be decoded."""
+    try:
+        run()
+    except (Mismatch, CorruptionError, ValueError, TypeError):
+        return True
+    return False

@@ -1,0 +1,45 @@
+"""Every operation of a fixed workload: the machine stops there, or the disk refuses it."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from durability.exhaustive import DAMAGES, Point, crash, crash_inside, crash_points, disturb, kill, lose_power
+from durability.scale import SCALE
+
+
+@pytest.fixture(scope="module")
+def points() -> list[Point]:
+    return crash_points()
+
+
+def test_the_workload_does_all_that_a_database_does_to_a_disk(points: list[Point]) -> None:
+    counts = points[-1].disk.counts
+
+    assert len(points) > 100
+    assert set(counts) >= {"append", "sync", "write_file", "sync_directory", "replace", "remove", "read_file"}
+
+
+def test_a_crash_before_any_operation_leaves_a_legal_state(points: list[Point]) -> None:
+    for point in points:
+        for damage in range(DAMAGES * SCALE):
+            crash(point, damage)
+
+
+def test_a_crash_inside_any_operation_leaves_a_legal_state(points: list[Point]) -> None:
+    """The operation at which the machine stops is done, in part or not at all."""
+    for at in range(1, len(points)):
+        for damage in range(4 * SCALE):
+            crash_inside(at, damage)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("forever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize("end", [kill, lose_power])
+def test_an_operation_that_fails_leaves_a_legal_state(code: int, forever: bool, end: object) -> None:
+    at = 1
+    while disturb(at, code, forever=forever, end=end):  # type: ignore[arg-type]
+        at += 1
+
+    assert at > 100

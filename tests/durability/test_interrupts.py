@@ -1,0 +1,173 @@
+"""Writes that Ctrl-C or another asynchronous exception breaks off: memory never differs from the log, nothing hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from durability.interrupts import Interrupter, in_time, interrupt
+from durability.model import State, describe, state_of_engine, wrong_indexes
+from durability.simulated_disk import SimulatedDisk
+from durability.workload import client_of, open_database
+
+from nosqlpy import Client
+from nosqlpy._io.database import Database
+from nosqlpy.errors import StorageError
+
+WRITES: dict[str, Callable[[Client], Any]] = {
+    "the first insert": lambda client: client["new"].insert_one({"_id": 1, "g": 1}),
+    "an insert": lambda client: client["a"].insert_one({"_id": 9, "g": 1}),
+    "a durable insert": lambda client: client["a"].insert_one({"_id": 9, "g": 1}, durability="durable"),
+    "a buffered insert": lambda client: client["a"].insert_one({"_id": 9, "g": 1}, durability="fast"),
+    "an insert that flushes": lambda client: (
+        client["a"].insert_one({"_id": 8, "g": 1}, durability="fast"),
+        client["a"].insert_one({"_id": 9, "g": 1}),
+    ),
+    "a bulk insert": lambda client: client["a"].insert_many([{"_id": 8, "g": 1}, {"_id": 9, "g": 2}]),
+    "an update of all": lambda client: client["a"].update_many({}, {"$inc": {"g": 1}}),
+    "a delete of some": lambda client: client["a"].delete_many({"g": 1}),
+    "a rename": lambda client: client["b"].rename("c"),
+    "a rename over another": lambda client: client["b"].rename("a", drop_target=True),
+    "a drop": lambda client: client["a"].drop(),
+    "a clear": lambda client: client["a"].clear(),
+    "an index": lambda client: client["b"].create_index("g"),
+    "a dropped index": lambda client: client["a"].drop_index("g_1"),
+    "a sync": lambda client: client.sync(),
+    "a flush": lambda client: (client["a"].insert_one({"_id": 9, "g": 1}, durability="fast"), client.flush()),
+    "a compaction": lambda client: client.compact(),
+    "a rotation": lambda client: client["a"].insert_one({"_id": 9, "g": 1, "pad": "x" * 5000}),
+}
+THEN = {
+    "another collection": lambda client: client["z"].insert_one({"_id": 1, "g": 5}),
+    "a durable write": lambda client: client["a"].save({"_id": 1, "g": 7}, durability="durable"),
+}
+
+
+def prepared() -> tuple[SimulatedDisk, Database, Client]:
+    disk = SimulatedDisk()
+    database = open_database(disk, segment_size=4096)
+    client = client_of(database)
+    client["a"].create_index("g")
+    client["a"].insert_many([{"_id": number, "g": number % 2} for number in range(4)])
+    client["b"].insert_one({"_id": 1, "g": 1})
+    client.sync()
+    return disk, database, client
+
+
+def reopened(disk: SimulatedDisk, place: str) -> Database:
+    try:
+        return open_database(disk)
+    except StorageError as error:
+        raise AssertionError(f"{place}: {error}") from error
+
+
+def shown(database: Database) -> State:
+    return database.view(state_of_engine)
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("then", THEN)
+def test_memory_equals_the_log_wherever_a_write_is_interrupted(write: str, then: str) -> None:
+    """… and a write after it is done, or refused because the outcome of the first is unknown; nothing hangs."""
+    disk, database, client = prepared()
+    before = shown(database)
+    WRITES[write](client)
+    after = shown(database)
+    at = 0
+    while True:
+        at += 1
+        disk, database, client = prepared()
+        interrupter = Interrupter(at)
+        try:
+            interrupter.run(lambda client=client: WRITES[write](client))
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        place = interrupter.where
+        now = in_time(lambda database=database: shown(database))
+        assert now in (before, after) or write == "an insert that flushes", f"{place}: {describe(now)}"
+        with suppress(StorageError):
+            in_time(lambda client=client: THEN[then](client))
+        memory = in_time(lambda database=database: shown(database))
+        assert not wrong_indexes(database.engine), place
+        with suppress(StorageError):
+            in_time(database.flush)
+        disk.kill()
+        log = state_of_engine(reopened(disk, place).engine)
+        assert log == memory, f"{place}: the log has {describe(log)}, memory had {describe(memory)}"
+    assert at > 10
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_sync_after_an_interrupted_write_covers_what_is_shown(write: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        disk, database, client = prepared()
+        interrupter = Interrupter(at)
+        try:
+            interrupter.run(lambda client=client: WRITES[write](client))
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        try:
+            in_time(client.sync)
+        except StorageError:
+            continue
+        memory = in_time(lambda database=database: shown(database))
+        for inode in disk.names.values():
+            inode.pending = []
+        disk.power_loss()
+        log = state_of_engine(reopened(disk, interrupter.where).engine)
+        assert log == memory, f"{interrupter.where}: the disk has {describe(log)}, memory had {describe(memory)}"
+
+
+@pytest.mark.parametrize("durability", ["fast", "safe", "durable"])
+def test_a_storm_of_interrupts_loses_no_acknowledged_write(tmp_path: Path, durability: Any) -> None:
+    client = Client(tmp_path / "data", durability=durability, segment_size=20_000, sync_interval=0.01)
+    client["a"].create_index("g")
+    acknowledged: list[int] = []
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            try:
+                client["a"].insert_one({"_id": number, "g": number % 5})
+                acknowledged.append(number)
+            except KeyboardInterrupt:
+                continue
+            except StorageError:
+                return
+
+    def run() -> None:
+        while not ended.is_set():
+            with suppress(KeyboardInterrupt):
+                write()
+                return
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until and thread.is_alive():
+        time.sleep(0.0005)
+        interrupt(thread.ident or 0)
+    ended.set()
+    thread.join(5)
+    assert not thread.is_alive(), "the writer hangs"
+    memory = in_time(lambda: shown(client._backend.database()))
+    in_time(client.close)
+    with Client(tmp_path / "data") as again:
+        log = shown(again._backend.database())
+
+    assert log == memory
+    assert set(acknowledged) <= {dict(document)["_id"] for document in log[0][1]}
+    assert len(acknowledged) > 20

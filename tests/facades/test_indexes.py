@@ -1,0 +1,311 @@
+"""Indexes: definitions, use, and answers that do not depend on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nosqlpy import NotSupportedError, OperationFailure, QueryError
+
+DOCUMENTS = [
+    {"_id": 1, "a": 1, "in": {"x": 1}},
+    {"_id": 2, "a": 1.0, "in": {"x": [1, 2]}},
+    {"_id": 3, "a": True, "in": [{"x": 2}, {"x": 3}]},
+    {"_id": 4, "a": None},
+    {"_id": 5},
+    {"_id": 6, "a": [1, 2, 2]},
+    {"_id": 7, "a": []},
+    {"_id": 8, "a": "1"},
+    {"_id": 9, "a": {"b": 1}},
+    {"_id": 10, "a": float("nan")},
+    {"_id": 11, "a": [[1, 2]]},
+]
+FILTERS: list[dict[str, Any]] = [
+    {"a": 1},
+    {"a": {"$eq": 1}},
+    {"a": True},
+    {"a": None},
+    {"a": "1"},
+    {"a": [1, 2]},
+    {"a": []},
+    {"a": {"b": 1}},
+    {"a": float("nan")},
+    {"a": {"$in": [2, "1", None]}},
+    {"a": {"$in": []}},
+    {"a": {"$ne": 1}},
+    {"a": 1, "_id": {"$gt": 1}},
+    {"$and": [{"a": 1}, {"_id": 6}]},
+    {"$or": [{"a": "1"}, {"_id": 5}]},
+    {"a": 99},
+    {"in.x": 2},
+    {"in.x": [1, 2]},
+    {"in.x": None},
+    {"in.x": {"$in": [1, 3]}},
+    {"a": {"$not": {"$eq": 1}}},
+    {"a": {"$gt": 0, "$in": [1, 2]}},
+]
+
+
+@pytest.fixture
+async def many(users: Any) -> Any:
+    """A collection of a thousand documents, ten to each value of ``n``."""
+    await users.insert_many([{"_id": i, "n": i % 100, "tags": [i % 3, "t"]} for i in range(1000)])
+    return users
+
+
+async def stage(cursor: Any) -> str:
+    explained = await cursor.explain()
+    return str(explained["queryPlanner"]["winningPlan"]["stage"])
+
+
+async def test_create_index_returns_its_name(users: Any) -> None:
+    assert await users.create_index("email") == "email_1"
+    assert await users.create_index([("age", -1)]) == "age_-1"
+    assert await users.create_index({"home.city": 1}) == "home.city_1"
+    assert await users.create_index(["zip"]) == "zip_1"
+    assert await users.create_index("phone", name="by phone") == "by phone"
+
+
+async def test_creating_an_index_again_changes_nothing(users: Any) -> None:
+    await users.create_index("email")
+
+    assert await users.create_index("email") == "email_1"
+    assert list(await users.index_information()) == ["_id_", "email_1"]
+
+
+async def test_index_information_is_pymongos(users: Any) -> None:
+    await users.create_index("email")
+
+    assert await users.index_information() == {
+        "_id_": {"v": 2, "key": [("_id", 1)]},
+        "email_1": {"v": 2, "key": [("email", 1)]},
+    }
+
+
+async def test_list_indexes_describes_every_index(users: Any) -> None:
+    await users.create_index("email")
+
+    assert await users.list_indexes() == [
+        {"v": 2, "key": {"_id": 1}, "name": "_id_"},
+        {"v": 2, "key": {"email": 1}, "name": "email_1"},
+    ]
+
+
+async def test_a_collection_that_is_not_there_has_no_indexes(users: Any) -> None:
+    assert await users.index_information() == {}
+    assert await users.list_indexes() == []
+
+
+@pytest.mark.parametrize("index", ["email_1", "email", [("email", 1)], {"email": 1}])
+async def test_an_index_is_dropped_by_its_name_field_or_keys(users: Any, index: Any) -> None:
+    await users.create_index("email")
+    await users.drop_index(index)
+
+    assert list(await users.index_information()) == ["_id_"]
+
+
+async def test_drop_indexes_drops_all_but_that_of_the_id(users: Any) -> None:
+    await users.create_index("a")
+    await users.create_index("b")
+    await users.drop_indexes()
+
+    assert list(await users.index_information()) == ["_id_"]
+
+
+async def test_dropping_an_index_that_is_not_there_names_the_nearest(users: Any) -> None:
+    await users.create_index("email")
+    with pytest.raises(OperationFailure, match=r"'emial_1'.*'email_1'") as caught:
+        await users.drop_index("emial_1")
+
+    assert caught.value.code == 27
+
+
+async def test_the_index_of_the_id_stays(users: Any) -> None:
+    await users.insert({})
+    with pytest.raises(OperationFailure, match="_id") as caught:
+        await users.drop_index("_id_")
+
+    assert caught.value.code == 72
+
+
+async def test_an_index_name_that_has_other_keys_is_refused(users: Any) -> None:
+    await users.create_index("a", name="mine")
+    with pytest.raises(OperationFailure, match="mine") as caught:
+        await users.create_index("b", name="mine")
+
+    assert caught.value.code == 86
+
+
+async def test_keys_that_are_indexed_under_another_name_are_refused(users: Any) -> None:
+    await users.create_index("a")
+    with pytest.raises(OperationFailure, match="a_1") as caught:
+        await users.create_index("a", name="mine")
+
+    assert caught.value.code == 85
+
+
+@pytest.mark.parametrize(
+    ("keys", "options", "error", "message"),
+    [
+        ("a", {"unique": True}, NotSupportedError, "unique"),
+        ("a", {"uniq": True}, QueryError, "'uniq'.*'unique'"),
+        ([("a", 1), ("b", 1)], {}, NotSupportedError, "compound"),
+        ([("a", "text")], {}, NotSupportedError, "text"),
+        ([("a", "txt")], {}, QueryError, "'txt'.*'text'"),
+        ([("a", 2)], {}, QueryError, "'a'.*1 or -1"),
+        ("a.$", {}, QueryError, r"a\.\$"),
+        ("", {}, QueryError, "empty"),
+        ([], {}, QueryError, "at least one"),
+        (5, {}, QueryError, "int"),
+    ],
+)
+async def test_an_index_that_cannot_be_made_is_refused(
+    users: Any, keys: Any, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    await users.insert({})
+    with pytest.raises(error, match=message):
+        await users.create_index(keys, **options)
+
+    assert list(await users.index_information()) == ["_id_"]
+
+
+async def test_explain_shows_that_an_index_is_used(many: Any) -> None:
+    before = await many.find({"n": 5}).explain()
+    await many.create_index("n")
+    after = await many.find({"n": 5}).explain()
+
+    assert before["queryPlanner"]["winningPlan"] == {"stage": "COLLSCAN"}
+    assert before["candidates"] == 1000
+    assert after["queryPlanner"]["winningPlan"] == {"stage": "IXSCAN", "indexName": "n_1"}
+    assert after["candidates"] == 10
+
+
+async def test_explain_shows_that_an_id_is_looked_up(many: Any) -> None:
+    assert await stage(many.find({"_id": 5})) == "IDHACK"
+    assert await stage(many.find({"_id": {"$in": [1, 2]}})) == "IDHACK"
+
+
+async def test_a_range_scans_the_collection(many: Any) -> None:
+    await many.create_index("n")
+
+    assert await stage(many.find({"n": {"$gt": 5}})) == "COLLSCAN"
+
+
+async def test_an_index_that_does_not_narrow_is_not_used(many: Any) -> None:
+    await many.create_index("tags")
+
+    assert await stage(many.find({"tags": "t"})) == "COLLSCAN"
+    assert await stage(many.find({"tags": 1})) == "IXSCAN"
+
+
+async def test_the_narrower_of_two_indexes_is_used(many: Any) -> None:
+    await many.create_index("tags")
+    await many.create_index("n")
+    explained = await many.find({"tags": 1, "n": 7}).explain()
+
+    assert explained["queryPlanner"]["winningPlan"]["indexName"] == "n_1"
+
+
+async def test_a_dropped_index_is_not_used(many: Any) -> None:
+    await many.create_index("n")
+    await many.drop_index("n_1")
+
+    assert await stage(many.find({"n": 5})) == "COLLSCAN"
+
+
+@pytest.mark.parametrize("hint", ["n_1", [("n", 1)], {"n": 1}])
+async def test_a_hint_names_the_index_to_use(many: Any, hint: Any) -> None:
+    await many.create_index("n")
+    await many.create_index("tags")
+    explained = await many.find({"tags": 1, "n": 7}, hint=hint).explain()
+
+    assert explained["queryPlanner"]["winningPlan"]["indexName"] == "n_1"
+
+
+async def test_the_hint_natural_scans_the_collection(many: Any) -> None:
+    await many.create_index("n")
+
+    assert await stage(many.find({"n": 5}, hint="$natural")) == "COLLSCAN"
+    assert await stage(many.find({"n": 5}).hint([("$natural", 1)])) == "COLLSCAN"
+    assert len(await many.find({"n": 5}, hint="$natural")) == 10
+
+
+@pytest.mark.parametrize("hint", [[("$natural", -1)], {"$natural": -1}])
+async def test_a_scan_backwards_is_refused(many: Any, hint: Any) -> None:
+    with pytest.raises(NotSupportedError, match=r"\$natural"):
+        await many.find(hint=hint).to_list(1)
+
+
+@pytest.mark.parametrize("filter", [{}, {"n": 5}])
+async def test_a_hint_that_names_no_index_is_refused(many: Any, filter: dict[str, Any]) -> None:
+    with pytest.raises(QueryError, match="nope"):
+        await many.find(filter, hint="nope").to_list()
+    with pytest.raises(QueryError, match="nope"):
+        await many.count_documents(filter, hint="nope")
+
+
+@pytest.mark.parametrize("filter", FILTERS, ids=str)
+async def test_an_index_changes_no_answer(users: Any, filter: dict[str, Any]) -> None:
+    await users.insert_many(DOCUMENTS)
+    before = await users.find(filter, ["_id"])
+    await users.create_index("a")
+    await users.create_index("in.x")
+    after = await users.find(filter, ["_id"], sort="_id")
+
+    assert after == before
+    assert await users.count(filter) == len(before)
+
+
+async def test_an_index_follows_every_write(many: Any) -> None:
+    await many.create_index("n")
+    await many.update_many({"n": 1}, {"$set": {"n": "one"}})
+    await many.delete_many({"n": 2})
+    await many.insert({"_id": "new", "n": "one"})
+    await many.replace_one({"_id": 3}, {"n": "one"})
+    await many.save({"_id": 4, "n": "one"})
+
+    assert await many.count({"n": "one"}) == 13
+    assert await many.count({"n": 1}) == 0
+    assert await many.count({"n": 2}) == 0
+    assert await many.count({"n": 3}) == 9
+    assert await stage(many.find({"n": "one"})) == "IXSCAN"
+
+
+async def test_an_index_serves_updates_and_deletions(many: Any) -> None:
+    await many.create_index("n")
+
+    assert (await many.update_many({"n": 5}, {"$set": {"n": 6}})).modified_count == 10
+    assert (await many.delete_many({"n": 6})).deleted_count == 20
+    assert await many.count() == 980
+
+
+async def test_a_cleared_collection_keeps_its_indexes(many: Any) -> None:
+    await many.create_index("n")
+    await many.clear()
+    await many.insert_many([{"n": i} for i in range(10)])
+
+    assert await stage(many.find({"n": 5})) == "IXSCAN"
+    assert await many.count({"n": 5}) == 1
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+async def test_an_index_is_there_after_reopening(connect: Any, directory: Path, compacted: bool) -> None:
+    async with connect(directory) as db:
+        await db["users"].insert_many([{"_id": i, "n": i % 10} for i in range(100)])
+        await db["users"].create_index("n")
+        if compacted:
+            await db.compact()
+    users = connect(directory)["users"]
+
+    assert await stage(users.find({"n": 5})) == "IXSCAN"
+    assert await users.count({"n": 5}) == 10
+
+
+async def test_natural_order_is_kept_with_an_index(users: Any) -> None:
+    await users.insert_many([{"_id": i, "n": i % 2} for i in range(10)])
+    await users.create_index("n")
+    await users.update_many({"_id": 1}, {"$set": {"n": 0}})
+
+    assert await users.find({"n": 0}, ["_id"], sort="_id", limit=3) == [{"_id": 0}, {"_id": 1}, {"_id": 2}]
