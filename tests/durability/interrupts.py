@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -32,11 +33,13 @@ class Interrupter:
 
     def run(self, function: Callable[[], Any]) -> None:
         """Call `function`; what it raises comes out."""
+        gc.disable()  # what an earlier interrupt left behind is not to be finalised, and interrupted, in here
         sys.setprofile(self._profile)
         try:
             function()
         finally:
             sys.setprofile(None)
+            gc.enable()
 
     def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
         if not _is_place(frame, event):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from typing import Any
 
 import pytest
@@ -230,6 +231,40 @@ def test_a_sync_under_way_while_its_segment_is_compacted_away_does_not_fail_the_
     lose_everything_unsynced(disk)
 
     assert ids(disk) == [1, 2]
+
+
+def test_a_sync_that_fails_while_a_rotation_syncs_the_same_file_is_not_taken_for_done() -> None:
+    """The system reports lost pages once: to one of two syncs that run at the same time, not to the other."""
+    disk = SimulatedDisk()
+    database = open_database(disk, segment_size=400)
+    client = client_of(database)
+    client["a"].insert_one({"_id": 1})
+    storage, answers = database.storage, []
+    sync = storage.sync
+
+    def rotate() -> None:
+        try:
+            client["a"].insert_one({"_id": 2, "pad": "x" * 600}, durability="durable")
+            answers.append("done")
+        except StorageError:
+            answers.append("refused")
+
+    def fail_slowly(name: str) -> None:
+        storage.sync = sync  # type: ignore[method-assign]
+        disk.names[name].pending = []  # the pages are lost, and count as clean
+        thread.start()
+        thread.join(0.3)
+        raise OSError(errno.EIO, "the pages were lost")
+
+    thread = threading.Thread(target=rotate)
+    storage.sync = fail_slowly  # type: ignore[method-assign]
+    with pytest.raises(StorageError):
+        client.sync()
+    thread.join(5)
+    lose_everything_unsynced(disk)
+
+    assert answers == ["refused"]
+    assert ids(disk) in ([], [1], [1, 2])
 
 
 # ── recovery ────────────────────────────────────────────────────────────────────

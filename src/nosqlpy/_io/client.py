@@ -26,3 +26,23 @@ def refuse_pickling(client: Any) -> NoReturn:
     raise TypeError(
         f"a {type(client).__name__} cannot be pickled: it holds an open database; send its url and make one there"
     )
+
+
+def refuse_truth() -> NoReturn:
+    """Refuse ``if collection:``, which would be true of an empty one too.
+
+    Raises:
+        TypeError: Always; it says what to do.
+    """
+    raise TypeError("a collection is neither true nor false: compare it with None, or use exists()")
+
+
+def refuse_item(name: str, item: Any) -> NoReturn:
+    """Refuse ``collection[item]``.
+
+    Raises:
+        TypeError: Always; it says what to do.
+    """
+    raise TypeError(
+        f"a collection has no items: use get({item!r}), or client[{f'{name}.{item}'!r}] for another collection"
+    )

@@ -8,7 +8,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Decode, Execution, Query, Request, compile_query, decoder
+from nosqlpy._core.engine.reads import Decode, Execution, Query, Request, Source, compile_query, decoder, execute
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
@@ -53,11 +53,20 @@ def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
 class CursorBase(Generic[T]):
     """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
 
-    def __init__(self, backend: Any, name: str, options: FindOptions, codec: TypeCodec[Any], kind: Any = None) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        name: str,
+        options: FindOptions,
+        codec: TypeCodec[Any],
+        kind: Any = None,
+        source: Source = execute,
+    ) -> None:
         self._backend = backend
         self._name = name
         self._codec = codec
         self._kind = kind
+        self._source = source
         self._options = options
         self._request: Request[T] = options.request(codec, kind)
         self._steps: Iterator[list[T]] | None = None
@@ -88,7 +97,7 @@ class CursorBase(Generic[T]):
 
     def clone(self) -> Self:
         """Return a new cursor for the same find, not started."""
-        return type(self)(self._backend, self._name, self._options, self._codec, self._kind)
+        return type(self)(self._backend, self._name, self._options, self._codec, self._kind, self._source)
 
     @property
     def alive(self) -> bool:

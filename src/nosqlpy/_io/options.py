@@ -133,10 +133,7 @@ def _from_text(name: str, value: str) -> Any:
 
 
 def _check_values(options: Options) -> None:
-    if options.durability not in DURABILITIES:
-        raise ConfigurationError(
-            f"durability is one of {', '.join(DURABILITIES)}{nearest(str(options.durability), DURABILITIES)}"
-        )
+    check_durability(options.durability)
     for name in ("read_only", "create"):
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")
@@ -156,7 +153,8 @@ def check_durability(durability: Any) -> None:
         ConfigurationError: It is none of them.
     """
     if durability not in DURABILITIES:
-        raise ConfigurationError(f"durability is one of {', '.join(DURABILITIES)}")
+        hint = nearest(str(durability), DURABILITIES)
+        raise ConfigurationError(f"durability is one of {', '.join(DURABILITIES)}{hint}")
 
 
 def _check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:

@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
-from nosqlpy._core.values.typed import codec_for
+from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.client import attribute_name, refuse_pickling
+from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aliases import Document, Durability
+from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aliases import Document, Durability, Filter
 from nosqlpy.naming import check_collection_name
 
 V = TypeVar("V")
@@ -151,9 +153,13 @@ class AsyncClient:
         """Drop a collection with its documents and indexes; return whether there was one."""
         return await self._backend.write(durability, definitions.drop_collection, name)
 
-    async def list_collection_names(self) -> list[str]:
-        """Return the names of all collections, sorted."""
-        return await self._backend.read(reads.collection_names)
+    async def list_collection_names(self, filter: Filter | None = None) -> list[str]:
+        """Return the names of all collections, or of those whose description matches, sorted."""
+        return await self._backend.read(reads.collection_names, FindOptions(filter).compile())
+
+    def list_collections(self, filter: Filter | None = None) -> AsyncCursor[Document]:
+        """Return a cursor over a description of each collection, by name; `filter` is on descriptions."""
+        return AsyncCursor(self._backend, "", FindOptions(filter), PLAIN, None, reads.execute_on_collections)
 
     # ── the whole database ───────────────────────────────────────────────────────
 

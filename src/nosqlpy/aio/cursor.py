@@ -41,7 +41,7 @@ class AsyncCursor(CursorBase[T]):
         self._check_open()
         steps = self._steps
         if steps is None:
-            execution = await self._backend.read(reads.execute, self._name, self._request)
+            execution = await self._backend.read(self._source, self._name, self._request)
             steps = self._start(execution)
         else:
             await self._backend.pause()
@@ -74,7 +74,7 @@ class AsyncCursor(CursorBase[T]):
 
     async def explain(self) -> Document:
         """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
-        return await self._backend.read(reads.explain, self._name, self._request.query)
+        return await self._backend.read(reads.explain, self._name, self._request, self._source)
 
     async def rewind(self) -> Self:
         """Start again from the first document, as things are then."""

@@ -37,7 +37,7 @@ class Cursor(CursorBase[T]):
         self._check_open()
         steps = self._steps
         if steps is None:
-            execution = self._backend.read(reads.execute, self._name, self._request)
+            execution = self._backend.read(self._source, self._name, self._request)
             steps = self._start(execution)
         try:
             return next(steps)
@@ -66,7 +66,7 @@ class Cursor(CursorBase[T]):
 
     def explain(self) -> Document:
         """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
-        return self._backend.read(reads.explain, self._name, self._request.query)
+        return self._backend.read(reads.explain, self._name, self._request, self._source)
 
     def rewind(self) -> Self:
         """Start again from the first document, as things are then."""

@@ -15,7 +15,7 @@ from nosqlpy._core.plan.planner import Plan, choose
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.projection import Projection, compile_projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
-from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.paths import Path, parse_path
@@ -171,6 +171,10 @@ class Execution(Generic[T]):
                 yield kept
 
 
+# where the documents of a cursor come from
+Source: TypeAlias = "Callable[[Engine, str, Request[Any]], Execution[Any]]"
+
+
 def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     """Return an execution over the documents of this moment."""
     query, decode = request.query, request.decode
@@ -201,9 +205,9 @@ def decoder(projection: Projection | None) -> Decode[Document]:
     return lambda data: apply(decode_document(data))
 
 
-def explain(engine: Engine, name: str, query: Query) -> Document:
+def explain(engine: Engine, name: str, request: Request[Any], source: Source) -> Document:
     """Return the chosen plan, without running it: stage, index, and how many documents are its candidates."""
-    plan = execute(engine, name, Request(query, bytes)).plan
+    plan = source(engine, name, request).plan
     winning: Document = {"stage": plan.stage}
     if plan.index is not None:
         winning["indexName"] = plan.index
@@ -301,9 +305,25 @@ def _elements(leaves: list[Any]) -> Iterator[Any]:
             yield leaf
 
 
-def collection_names(engine: Engine) -> list[str]:
-    """Return the names of all collections, sorted."""
-    return sorted(engine.collections)
+def collection_names(engine: Engine, query: Query) -> list[str]:
+    """Return the names of the collections whose description matches, sorted."""
+    execution = execute_on_collections(engine, "", Request(query, decode_document))
+    return [description["name"] for batch in execution.steps() for description in batch]
+
+
+def execute_on_collections(engine: Engine, _name: str, request: Request[T]) -> Execution[T]:
+    """Return an execution over the descriptions of all collections, by name."""
+    return _execute_on([{"name": name, "type": "collection"} for name in sorted(engine.collections)], request)
+
+
+def execute_on_indexes(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
+    """Return an execution over the descriptions of a collection's indexes."""
+    return _execute_on(index_documents(engine, name), request)
+
+
+def _execute_on(documents: list[Document], request: Request[T]) -> Execution[T]:
+    blobs = [encode_document(document) for document in documents]
+    return Execution(request.query, Plan("COLLSCAN", None, (), len(blobs)), blobs, request.decode)
 
 
 def index_documents(engine: Engine, name: str) -> list[Document]:

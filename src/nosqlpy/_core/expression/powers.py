@@ -93,7 +93,7 @@ def square_root(value: Any) -> Any:
     return _double(math.sqrt, value)
 
 
-def _check_root(negative: bool) -> None:  # noqa: FBT001 - it is the condition itself
+def _check_root(negative: bool) -> None:
     if negative:
         raise failure("$sqrt's argument must be greater than or equal to 0", 28714)
 

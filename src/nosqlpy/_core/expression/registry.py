@@ -20,13 +20,7 @@ Compile: TypeAlias = Callable[[Any, Scope], Expression]
 _OPERATORS: Final[dict[str, Compile]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
-    """
-    $acos $acosh $asin $asinh $atan $atan2 $atanh $binarySize $bitAnd $bitNot $bitOr $bitXor $bottom $bottomN $cos
-    $cosh $createObjectId $createUUID $currentDate $degreesToRadians $deserializeEJSON $encStrContains $encStrEndsWith
-    $encStrNormalizedEq $encStrStartsWith $function $hash $hexHash $meta $radiansToDegrees $rand $serializeEJSON
-    $sigmoid $similarityCosine $similarityDotProduct $similarityEuclidean $sin $sinh $subtype $tan $tanh $toArray
-    $toHashedIndexKey $toObject $top $topN $tsIncrement $tsSecond
-    """.split()
+    ["$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$binarySize", "$bitAnd", "$bitNot", "$bitOr", "$bitXor", "$bottom", "$bottomN", "$cos", "$cosh", "$createObjectId", "$createUUID", "$currentDate", "$degreesToRadians", "$deserializeEJSON", "$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith", "$function", "$hash", "$hexHash", "$meta", "$radiansToDegrees", "$rand", "$serializeEJSON", "$sigmoid", "$similarityCosine", "$similarityDotProduct", "$similarityEuclidean", "$sin", "$sinh", "$subtype", "$tan", "$tanh", "$toArray", "$toHashedIndexKey", "$toObject", "$top", "$topN", "$tsIncrement", "$tsSecond"]
 )
 
 

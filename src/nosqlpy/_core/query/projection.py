@@ -163,7 +163,8 @@ def _with_elements(apply: Rule, elements: dict[str, Rule], paths: frozenset[str]
 
 
 def _names(specification: Sequence[str]) -> Sequence[str]:
-    if isinstance(specification, str) or not all(isinstance(name, str) for name in specification):
+    listed = isinstance(specification, Sequence) and not isinstance(specification, str)
+    if not listed or not all(isinstance(name, str) for name in specification):
         message = "a projection is a list of field names, or a document of field names with 1 or 0"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     return specification

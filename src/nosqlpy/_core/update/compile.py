@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from nosqlpy._core.update import arithmetic as _arithmetic
 from nosqlpy._core.update import arrays as _arrays
 from nosqlpy._core.update import fields as _fields
-from nosqlpy._core.update.arrayfilters import NO_FILTERS, ArrayFilters, check_identifiers, compile_array_filters
+from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
 from nosqlpy._core.update.conflicts import check_conflicts
 from nosqlpy._core.update.paths import Order, UpdatePath
 from nosqlpy._core.update.positional import Expansion
@@ -57,12 +57,11 @@ class OperatorUpdater:
 
     needs_position: bool
 
-    def __init__(self, steps: Sequence[Step | PositionalStep], filters: ArrayFilters) -> None:
-        static = [step for step in steps if isinstance(step, Step)]
-        self._on_insert = [step.run for step in static]
-        self._on_update = [step.run for step in static if step.on_update]
-        self._expansion = None if len(static) == len(steps) else Expansion(steps, filters)
-        self.needs_position = self._expansion is not None and self._expansion.needs_position
+    def __init__(self, steps: Sequence[Step | PositionalStep], expansion: Expansion | None) -> None:
+        self._on_insert = [step.run for step in steps if type(step) is Step]
+        self._on_update = [step.run for step in steps if type(step) is Step and step.on_update]
+        self._expansion = expansion
+        self.needs_position = expansion is not None and expansion.needs_position
         self._touches_id = False
         self._dollar: UpdatePath | None = None
         for step in steps:
@@ -161,12 +160,13 @@ def compile_update(
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
         steps += [compile_step(name, path, operand, clock) for path, operand in fields.items()]
-    if array_filters is not None or any(isinstance(step, PositionalStep) for step in steps):
-        check_identifiers([step.path for step in steps], filters)
+    positional = [step.path for step in steps if type(step) is PositionalStep]
+    if positional or array_filters is not None:
+        check_identifiers(positional, filters)
     if len(steps) > 1:
         check_conflicts([claim for step in steps for claim in step.claims])
         steps.sort(key=_order)
-    return OperatorUpdater(steps, filters)
+    return OperatorUpdater(steps, Expansion(steps, filters) if positional else None)
 
 
 def compile_replacement(document: Mapping[str, Any]) -> Updater:

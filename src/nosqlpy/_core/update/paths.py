@@ -33,21 +33,17 @@ class UpdatePath(msgspec.Struct, frozen=True):
     """A parsed path of an update: its parts, and for each the position that it is in an array, if it is a number.
 
     Paths sort by `order` as MongoDB applies them, which is the order in which it adds new fields.
-    `matched` is the index of the part ``$``; `identifiers` has those of the parts ``$[id]`` and
-    ``$[]`` (an empty one) by their index.
+    Of a `positional` path it takes a document to know where it leads: `matched` is the index of its
+    part ``$``; `identifiers` has those of the parts ``$[id]`` and ``$[]`` (an empty one) by their index.
     """
 
     text: str
     parts: tuple[str, ...]
     positions: tuple[int | None, ...]
     order: Order
+    positional: bool
     matched: int | None
     identifiers: dict[int, str]
-
-    @property
-    def positional(self) -> bool:
-        """Whether it takes a document to know where the path leads."""
-        return self.matched is not None or bool(self.identifiers)
 
 
 class Modifier(msgspec.Struct, frozen=True):
@@ -85,7 +81,8 @@ def parse_update_path(text: Any, operator: str) -> UpdatePath:
     if parts.count("$") > 1:
         raise QueryError(f"{operator}: the path {text!r} has more than one positional $")
     positions = tuple(int(part) if part.isascii() and part.isdigit() else None for part in parts)
-    return UpdatePath(text, parts, positions, tuple(map(part_order, parts)), matched, identifiers)
+    positional = matched is not None or bool(identifiers)
+    return UpdatePath(text, parts, positions, tuple(map(part_order, parts)), positional, matched, identifiers)
 
 
 def is_array_part(part: str) -> bool:

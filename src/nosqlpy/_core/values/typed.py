@@ -151,6 +151,13 @@ def _pydantic_codec(kind: Any) -> TypeCodec[Any]:
 
 
 def _misfit(kind: Any, error: Exception) -> ValidationError:
-    # the reason says which field, and of pydantic's also its value, which a message must not show
-    reason = str(error) if isinstance(error, msgspec.ValidationError) else f"{error.__class__.__name__} of pydantic"
-    return ValidationError(f"a stored document is no {kind.__name__}: {reason}", details={"type": kind.__name__})
+    name = kind.__name__
+    return ValidationError(f"a stored document is no {name}: {_reason(error)}", details={"type": name})
+
+
+def _reason(error: Any) -> str:
+    """Return what is wrong and with which field. Pydantic's own message would show the value."""
+    if not hasattr(error, "errors"):
+        return str(error)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in found)

@@ -8,8 +8,6 @@ import sys
 import threading
 from typing import Any
 
-import msgspec
-
 from nosqlpy import Client
 from nosqlpy.cli.demo.report import Ledger, Report, timed
 from nosqlpy.cli.demo.writer import COLLECTION, COUNTER
@@ -19,23 +17,16 @@ WRITES_MIN, WRITES_MAX = 200, 2000
 PATIENCE_S = 10.0
 
 
-class Crash(msgspec.Struct, frozen=True):
-    """A killed writer: the number of the last write that it knew to be safe."""
-
-    acknowledged: int
-    stderr: str
-
-
 def crash_and_recover(path: str, report: Report, ledger: Ledger) -> None:
     """Kill a writer with SIGKILL and reopen what it leaves."""
-    crash = kill_writer(path, ledger)
+    acknowledged = kill_writer(path, ledger)
     db, seconds = timed(Client(path, create=False).open)
     with db:
-        _inspect(db, crash, seconds, report)
+        _inspect(db, acknowledged, seconds, report)
 
 
-def kill_writer(path: str, ledger: Ledger) -> Crash:
-    """Start a writer, kill it in the middle of its work, and return what it got acknowledged.
+def kill_writer(path: str, ledger: Ledger) -> int:
+    """Start a writer, kill it in the middle of its work, and return the last write that it knew to be safe.
 
     Raises:
         StorageError: It ended by itself.
@@ -53,7 +44,7 @@ def kill_writer(path: str, ledger: Ledger) -> Crash:
         stderr = child.stderr.read().decode(errors="replace") if child.stderr else ""
     if not acknowledged:
         raise StorageError(f"the process that writes got nothing done: {stderr.strip().rpartition(chr(10))[2]}")
-    return Crash(acknowledged, stderr)
+    return acknowledged
 
 
 def _listen(child: subprocess.Popen[bytes], wanted: int, ledger: Ledger) -> int:
@@ -69,15 +60,15 @@ def _listen(child: subprocess.Popen[bytes], wanted: int, ledger: Ledger) -> int:
     return number
 
 
-def _inspect(db: Client, crash: Crash, seconds: float, report: Report) -> None:
+def _inspect(db: Client, acknowledged: int, seconds: float, report: Report) -> None:
     writes = db[COLLECTION]
     counter: Any = writes.get(COUNTER) or {"written": 0}
     written, counted = writes.count({"_id": {"$ne": COUNTER}}), counter["written"]
-    lost = crash.acknowledged - writes.count({"_id": {"$gte": 1, "$lte": crash.acknowledged}})
+    lost = acknowledged - writes.count({"_id": {"$gte": 1, "$lte": acknowledged}})
     torn = db.stats()["recovery"]["torn_bytes"]
-    text = f"after {crash.acknowledged:,} acknowledged writes: {lost} lost, {torn} torn bytes cut off; reopened"
-    report.step("SIGKILL", text, seconds, acknowledged=crash.acknowledged, lost=lost, torn_bytes=torn)
+    text = f"after {acknowledged:,} acknowledged writes: {lost} lost, {torn} torn bytes cut off; reopened"
+    report.step("SIGKILL", text, seconds, acknowledged=acknowledged, lost=lost, torn_bytes=torn)
     report.check(lost == 0, "every acknowledged write is there")
-    report.check(written - crash.acknowledged in (0, 1), "at most one write more, the one under way, is there")
-    report.check(counted >= crash.acknowledged, "every acknowledged update is there")
+    report.check(written - acknowledged in (0, 1), "at most one write more, the one under way, is there")
+    report.check(counted >= acknowledged, "every acknowledged update is there")
     report.check(written - counted in (0, 1), "writes are there in the order in which they were made, without a hole")

@@ -1,0 +1,138 @@
+"""Operators that take many values, or the elements of one array: $sum $avg $min $max $mergeObjects $stdDevPop ….
+
+Manual: reference/operator/aggregation/sum, avg, min, max, mergeObjects,
+stdDevPop, stdDevSamp. A single operand that is an array stands for its elements;
+what an operator cannot use, it leaves out.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any, TypeAlias
+
+from nosqlpy._core.expression.comparison import sort_key
+from nosqlpy._core.expression.failures import failure
+from nosqlpy._core.expression.node import Evaluate, Variables
+from nosqlpy._core.expression.operators import of_operands
+from nosqlpy._core.values.numbers import DECIMAL128, LONGS, NUMERIC, as_decimal, like
+from nosqlpy._core.values.paths import plain
+from nosqlpy._core.values.types import DECIMAL, LONG, MISSING, TYPES, type_name
+
+Accumulate: TypeAlias = Callable[[Iterable[Any]], Any]
+
+
+def accumulating(name: str) -> Callable[[Accumulate], Accumulate]:
+    """Register the decorated function of many values as an operator."""
+
+    def register(function: Accumulate) -> Accumulate:
+        @of_operands(name)
+        def combine(operands: Sequence[Evaluate]) -> Evaluate:
+            if len(operands) == 1:
+                (only,) = operands
+
+                def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
+                    value = only(document, variables)
+                    return function(value if type(value) is list else (value,))
+
+                return evaluate
+            return lambda document, variables: function([operand(document, variables) for operand in operands])
+
+        return function
+
+    return register
+
+
+def _numbers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if TYPES[type(value)] in NUMERIC]
+
+
+@accumulating("$sum")
+def total(values: Iterable[Any]) -> Any:
+    """Return the sum of the numbers among the values; 0 if there is none."""
+    numbers = _numbers(values)
+    decimals = [number for number in numbers if TYPES[type(number)] == DECIMAL]
+    if decimals:
+        return like(_decimal_sum(numbers), decimals[0])
+    if any(type(number) is float for number in numbers):
+        return _double_sum(numbers)
+    result = sum(map(int, numbers))
+    if result not in LONGS:
+        return float(result)
+    longs = [number for number in numbers if TYPES[type(number)] == LONG]
+    return like(result, longs[0]) if longs else result
+
+
+def _decimal_sum(numbers: list[Any]) -> Any:
+    """Return the sum as Decimal, of doubles by their 15 digits."""
+    return reduce(DECIMAL128.add, map(as_decimal, numbers))
+
+
+def _double_sum(numbers: list[Any]) -> float:
+    """Return the exact sum, rounded once."""
+    try:
+        return float(sum(map(Fraction, numbers)))
+    except (ValueError, OverflowError):  # NaN or infinity among them, or past the largest double
+        return sum(map(float, numbers))
+
+
+@accumulating("$avg")
+def average(values: Iterable[Any]) -> Any:
+    """Return the mean of the numbers among the values: a double, or a Decimal if one is; null if there is none."""
+    numbers = _numbers(values)
+    if not numbers:
+        return None
+    decimals = [number for number in numbers if TYPES[type(number)] == DECIMAL]
+    if decimals:
+        return like(DECIMAL128.divide(_decimal_sum(numbers), as_decimal(len(numbers))), decimals[0])
+    return _double_sum(numbers) / len(numbers)
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None and value is not MISSING]
+
+
+@accumulating("$min")
+def smallest(values: Iterable[Any]) -> Any:
+    """Return the value that sorts first, other than null; null if there is none."""
+    return min(_present(values), key=sort_key, default=None)
+
+
+@accumulating("$max")
+def largest(values: Iterable[Any]) -> Any:
+    """Return the value that sorts last; null if there is none."""
+    return max(_present(values), key=sort_key, default=None)
+
+
+@accumulating("$mergeObjects")
+def merged(values: Iterable[Any]) -> dict[str, Any]:
+    """Return the fields of all documents; a later one's replace those of an earlier one."""
+    result: dict[str, Any] = {}
+    for value in _present(values):
+        document, kind = plain(value)
+        if kind is not dict:
+            raise failure(f"$mergeObjects requires object inputs, not {type_name(value)}", 40400)
+        result.update(document)
+    return result
+
+
+@accumulating("$stdDevPop")
+def population_deviation(values: Iterable[Any]) -> float | None:
+    """Return the standard deviation of the numbers among the values, taken for all there are."""
+    return _deviation(values, statistics.pstdev, 1)
+
+
+@accumulating("$stdDevSamp")
+def sample_deviation(values: Iterable[Any]) -> float | None:
+    """Return the standard deviation of the numbers among the values, taken for a sample."""
+    return _deviation(values, statistics.stdev, 2)
+
+
+def _deviation(values: Iterable[Any], deviation: Callable[[list[float]], float], least: int) -> float | None:
+    numbers = [float(as_decimal(number)) if TYPES[type(number)] == DECIMAL else float(number) for number in _numbers(values)]
+    if len(numbers) < least:
+        return None
+    return deviation(numbers) if all(map(math.isfinite, numbers)) else math.nan

@@ -1,0 +1,106 @@
+"""Parts of arrays in order: $sortArray, $firstN, $lastN, $minN, $maxN.
+
+Manual: reference/operator/aggregation/sortArray, firstN, lastN, minN, maxN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from nosqlpy._core.expression.failures import BAD_VALUE, failure, malformed
+from nosqlpy._core.expression.node import Expression, combined
+from nosqlpy._core.expression.operators import Codes, Fields, calling, of_fields
+from nosqlpy._core.expression.parse import compile_operand
+from nosqlpy._core.expression.registry import syntax
+from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.numbers import NUMERIC, integer
+from nosqlpy._core.values.order import number_content, order_key
+from nosqlpy._core.values.paths import array_position, parse_path, plain
+from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
+
+_SORT: Final = Fields(("input", "sortBy"), {}, Codes(2942500, 2942501, (2942502, 2942503)))
+
+
+@syntax("$sortArray")
+def compile_sort_array(operand: Any, scope: Scope) -> Expression:
+    """Return the elements in order: of themselves (1 or -1), or of fields by path."""
+    given = _SORT.read("$sortArray", operand)
+    source = compile_operand(given["input"], scope.deeper())
+    arrange = _arrangement(given["sortBy"])
+
+    def arranged(array: Any) -> Any:
+        if array is None or array is MISSING:
+            return None
+        if type(array) is not list:
+            message = f"the input argument to $sortArray must be an array, but was of type: {type_name(array)}"
+            raise failure(message, 2942504)
+        return arrange(array)
+
+    return combined(calling(arranged, [source.evaluate]), [source])
+
+
+def _arrangement(order: Any) -> Callable[[list[Any]], list[Any]]:
+    if TYPES[type(order)] != OBJECT:
+        descending = _descends(order)
+        return lambda array: sorted(array, key=order_key, reverse=descending)
+    keys = [(parse_path(path).parts, _descends(direction)) for path, direction in as_mapping(order).items()]
+    if not keys:
+        raise malformed("the sort pattern of $sortArray cannot be empty", BAD_VALUE)
+
+    def arrange(array: list[Any]) -> list[Any]:
+        for parts, descending in reversed(keys):
+            array = sorted(array, key=_key_at(parts), reverse=descending)
+        return array
+
+    return arrange
+
+
+def _descends(direction: Any) -> bool:
+    number = number_content(direction) if TYPES[type(direction)] in NUMERIC else 0
+    if number not in (1, -1):
+        raise malformed("the direction of $sortArray must be either 1 or -1", BAD_VALUE)
+    return bool(number == -1)
+
+
+def _key_at(parts: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Return the key of what a path of names and positions leads to in an element, null if nowhere."""
+
+    def key(element: Any) -> Any:
+        value, kind = plain(element)
+        if kind is not dict:
+            return order_key(None)
+        for part in parts:
+            if kind is dict:
+                value, kind = plain(value.get(part, MISSING))
+                continue
+            position = array_position(part) if kind is list else None
+            if position is None or position >= len(value):
+                return order_key(None)
+            value, kind = plain(value[position])
+        return order_key(value)
+
+    return key
+
+
+def _some_of(name: str, choose: Callable[[list[Any], int], list[Any]]) -> None:
+    @of_fields(name, ("n", "input"), {}, Codes(5787801, 5787901, (5787906, 5787907)))
+    def chosen(count: Any, array: Any) -> list[Any]:
+        number = integer(count) if TYPES[type(count)] in NUMERIC else None
+        if number is None:
+            raise failure(f"value for 'n' of {name} must be of integral type, not {type_name(count)}", 5787902)
+        if number <= 0:
+            raise failure(f"'n' of {name} must be greater than 0", 5787908)
+        if type(array) is not list:
+            raise failure(f"input of {name} must be an array, not {type_name(array)}", 5788200)
+        return choose(array, number)
+
+
+def _extremes(array: list[Any], count: int, *, largest: bool) -> list[Any]:
+    return sorted([item for item in array if item is not None], key=order_key, reverse=largest)[:count]
+
+
+_some_of("$firstN", lambda array, count: array[:count])
+_some_of("$lastN", lambda array, count: array[-count:])
+_some_of("$minN", lambda array, count: _extremes(array, count, largest=False))
+_some_of("$maxN", lambda array, count: _extremes(array, count, largest=True))

@@ -1,0 +1,155 @@
+"""What a collection of the async face finds; see the blocking face for what each method promises."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, overload
+
+from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.cursor import FindOptions, one, require_filter
+from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aliases import Document, Filter, IndexKeys, Projection, SortSpec
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class AsyncReading(Generic[T]):
+    """The methods of a collection that read."""
+
+    _backend: AsyncLocalBackend
+    _name: str
+    _codec: TypeCodec[T]
+    _intake: Intake[T]
+
+    async def get(self, id: Any, /) -> T | None:
+        """Return the document with this ``_id``, or None."""
+        return await self._backend.point(reads.get, self._name, id, self._codec.decode)
+
+    async def exists(self, filter: Filter | None = None, /) -> bool:
+        """Return whether a document matches `filter`; without one, whether there is a document at all."""
+        return await self._backend.read_steps(reads.exists, self._name, FindOptions(filter).compile())
+
+    async def count(self, filter: Filter | None = None, /) -> int:
+        """Return how many documents match `filter`, or how many there are."""
+        return await self._backend.read_steps(reads.count, self._name, FindOptions(filter).compile())
+
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: None = None,
+        *,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> AsyncCursor[T]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None,
+        projection: Projection,
+        *,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> AsyncCursor[Document]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        *,
+        projection: Projection,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> AsyncCursor[Document]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: Projection | None = None,
+        *,
+        type: type[V],
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> AsyncCursor[V]: ...
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: Projection | None = None,
+        *,
+        type: Any = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> AsyncCursor[Any]:
+        """Return a cursor over the documents that match, all of them without a filter.
+
+        `projection` names the fields to return, as a list or a mapping; with it, and
+        without `type`, documents are plain dicts.
+
+        Raises:
+            QueryError: An argument cannot be understood.
+        """
+        options = FindOptions(filter, projection, sort, skip, limit, hint)
+        return AsyncCursor(self._backend, self._name, options, self._codec, type)
+
+    @overload
+    async def find_one(
+        self,
+        filter: Filter | Any = None,
+        projection: None = None,
+        *,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+    ) -> T | None: ...
+    @overload
+    async def find_one(
+        self, filter: Filter | Any, projection: Projection, *, sort: SortSpec | None = None, skip: int = 0
+    ) -> Document | None: ...
+    @overload
+    async def find_one(
+        self, filter: Filter | Any = None, *, projection: Projection, sort: SortSpec | None = None, skip: int = 0
+    ) -> Document | None: ...
+    async def find_one(
+        self,
+        filter: Filter | Any = None,
+        projection: Projection | None = None,
+        *,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+    ) -> Any:
+        """Return the first document that matches, or None.
+
+        A `filter` that is no mapping is an ``_id``, as in pymongo.
+        """
+        return await self._backend.read_steps(
+            reads.find_first, self._name, one(filter, projection, sort, skip, self._codec)
+        )
+
+    async def count_documents(
+        self, filter: Filter, *, skip: int = 0, limit: int = 0, hint: str | IndexKeys | None = None
+    ) -> int:
+        """Return how many documents match, after the first `skip` and up to `limit` of them."""
+        options = FindOptions(require_filter(filter), None, None, skip, limit, hint)
+        return await self._backend.read_steps(reads.count, self._name, options.compile())
+
+    async def estimated_document_count(self) -> int:
+        """Return how many documents there are; here it is exact."""
+        return await self._backend.read_steps(reads.count, self._name, FindOptions().compile())
+
+    async def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
+        """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
+        return await self._backend.read_steps(reads.distinct, self._name, key, FindOptions(filter).compile())

@@ -1,0 +1,216 @@
+"""What a collection of the async face changes; see the blocking face for what each method promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from nosqlpy._core.engine import writes
+from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.update.compile import compile_replacement, compile_update
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.cursor import match, one, require_filter
+from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy.aliases import Durability, Filter, Projection, SortSpec, Update
+from nosqlpy.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+
+T = TypeVar("T")
+
+
+class AsyncWriting(Generic[T]):
+    """The methods of a collection that write."""
+
+    _backend: AsyncLocalBackend
+    _name: str
+    _codec: TypeCodec[T]
+    _intake: Intake[T]
+
+    async def insert(self, document: T, /, *, durability: Durability | None = None) -> Any:
+        """Insert `document` and return its ``_id``, a new one if it has none.
+
+        The document itself is not changed.
+
+        Raises:
+            DuplicateKeyError: The ``_id`` is taken.
+            DocumentError: It holds a value that cannot be stored; the message has its path.
+        """
+        return await self._backend.write(durability, writes.insert_one, self._name, self._intake.one(document))
+
+    async def save(self, document: T, /, *, durability: Durability | None = None) -> Any:
+        """Insert `document`, or put it in the place of the one with its ``_id``; return that.
+
+        Raises:
+            DocumentError: It holds a value that cannot be stored; the message has its path.
+        """
+        return await self._backend.write(durability, writes.save, self._name, self._intake.one(document))
+
+    async def delete(self, id: Any, /, *, durability: Durability | None = None) -> bool:
+        """Delete the document with this ``_id``; return whether there was one."""
+        return await self._backend.write(durability, writes.delete_by_id, self._name, id)
+
+    async def insert_one(self, document: T, *, durability: Durability | None = None) -> InsertOneResult:
+        """Insert `document` and return a result with its ``_id``.
+
+        Raises:
+            DuplicateKeyError: The ``_id`` is taken.
+            DocumentError: It holds a value that cannot be stored; the message has its path.
+        """
+        return await self._backend.write(durability, writes.insert_one_result, self._name, self._intake.one(document))
+
+    async def insert_many(
+        self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
+    ) -> InsertManyResult:
+        """Insert all `documents` and return a result with their ids.
+
+        All are checked first: one that cannot be stored keeps all out. They go in a
+        thousand at a time, each thousand as one atomic write.
+
+        Raises:
+            DocumentError: A document holds a value that cannot be stored; nothing was inserted.
+            BulkWriteError: An ``_id`` is taken. `ordered`: those before it are in; otherwise all but those refused.
+        """
+        return await self._backend.write_steps(
+            durability,
+            writes.insert_many,
+            self._name,
+            await self._backend.prepare(self._intake.many(documents)),
+            ordered=ordered,
+        )
+
+    async def update_one(
+        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+    ) -> UpdateResult:
+        """Update the first document that matches; with `upsert` insert one if there is none.
+
+        Raises:
+            QueryError: The filter or the update cannot be understood.
+            WriteError: The update cannot be made on the document.
+        """
+        return await self._backend.write_bulk(
+            durability,
+            writes.update,
+            self._name,
+            match(filter),
+            compile_update(update),
+            self._intake.spare_id(upsert),
+            upsert=upsert,
+            many=False,
+        )
+
+    async def update_many(
+        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+    ) -> UpdateResult:
+        """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
+
+        Raises:
+            QueryError: The filter or the update cannot be understood.
+            WriteError: The update cannot be made on a document; none is changed.
+        """
+        return await self._backend.write_bulk(
+            durability,
+            writes.update,
+            self._name,
+            match(filter),
+            compile_update(update),
+            self._intake.spare_id(upsert),
+            upsert=upsert,
+            many=True,
+        )
+
+    async def replace_one(
+        self, filter: Filter, replacement: T, upsert: bool = False, *, durability: Durability | None = None
+    ) -> UpdateResult:
+        """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
+
+        Raises:
+            WriteError: `replacement` has another ``_id``.
+            DocumentError: It holds a value that cannot be stored; the message has its path.
+        """
+        return await self._backend.write_bulk(
+            durability,
+            writes.update,
+            self._name,
+            match(filter),
+            compile_replacement(self._codec.encode(replacement)),
+            self._intake.spare_id(upsert),
+            upsert=upsert,
+            many=False,
+        )
+
+    async def delete_one(self, filter: Filter, *, durability: Durability | None = None) -> DeleteResult:
+        """Delete the first document that matches."""
+        return await self._backend.write_bulk(durability, writes.delete, self._name, match(filter), many=False)
+
+    async def delete_many(self, filter: Filter, *, durability: Durability | None = None) -> DeleteResult:
+        """Delete all documents that match, as one atomic write; ``{}`` matches all."""
+        return await self._backend.write_bulk(durability, writes.delete, self._name, match(filter), many=True)
+
+    async def find_one_and_update(
+        self,
+        filter: Filter,
+        update: Update,
+        *,
+        projection: Projection | None = None,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        durability: Durability | None = None,
+    ) -> Any:
+        """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
+
+        Raises:
+            WriteError: The update cannot be made on the document.
+        """
+        return await self._backend.write_bulk(
+            durability,
+            writes.find_one_and_update,
+            self._name,
+            one(require_filter(filter), projection, sort, 0, self._codec),
+            compile_update(update),
+            self._intake.spare_id(upsert),
+            upsert=upsert,
+            after=return_document,
+        )
+
+    async def find_one_and_replace(
+        self,
+        filter: Filter,
+        replacement: T,
+        *,
+        projection: Projection | None = None,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        durability: Durability | None = None,
+    ) -> Any:
+        """Replace the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
+
+        Raises:
+            WriteError: `replacement` has another ``_id``.
+        """
+        return await self._backend.write_bulk(
+            durability,
+            writes.find_one_and_update,
+            self._name,
+            one(require_filter(filter), projection, sort, 0, self._codec),
+            compile_replacement(self._codec.encode(replacement)),
+            self._intake.spare_id(upsert),
+            upsert=upsert,
+            after=return_document,
+        )
+
+    async def find_one_and_delete(
+        self,
+        filter: Filter,
+        *,
+        projection: Projection | None = None,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
+    ) -> Any:
+        """Delete the first document that matches and return it."""
+        return await self._backend.write_bulk(
+            durability,
+            writes.find_one_and_delete,
+            self._name,
+            one(require_filter(filter), projection, sort, 0, self._codec),
+        )

@@ -1,0 +1,153 @@
+"""What a collection of the blocking face finds."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, overload
+
+from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.cursor import FindOptions, one, require_filter
+from nosqlpy._io.local import LocalBackend
+from nosqlpy.aliases import Document, Filter, IndexKeys, Projection, SortSpec
+from nosqlpy.blocking.cursor import Cursor
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class Reading(Generic[T]):
+    """The methods of a collection that read."""
+
+    _backend: LocalBackend
+    _name: str
+    _codec: TypeCodec[T]
+    _intake: Intake[T]
+
+    def get(self, id: Any, /) -> T | None:
+        """Return the document with this ``_id``, or None."""
+        return self._backend.point(reads.get, self._name, id, self._codec.decode)
+
+    def exists(self, filter: Filter | None = None, /) -> bool:
+        """Return whether a document matches `filter`; without one, whether there is a document at all."""
+        return self._backend.read_steps(reads.exists, self._name, FindOptions(filter).compile())
+
+    def count(self, filter: Filter | None = None, /) -> int:
+        """Return how many documents match `filter`, or how many there are."""
+        return self._backend.read_steps(reads.count, self._name, FindOptions(filter).compile())
+
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: None = None,
+        *,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> Cursor[T]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None,
+        projection: Projection,
+        *,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> Cursor[Document]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        *,
+        projection: Projection,
+        type: None = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> Cursor[Document]: ...
+    @overload
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: Projection | None = None,
+        *,
+        type: type[V],
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> Cursor[V]: ...
+    def find(
+        self,
+        filter: Filter | None = None,
+        projection: Projection | None = None,
+        *,
+        type: Any = None,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+    ) -> Cursor[Any]:
+        """Return a cursor over the documents that match, all of them without a filter.
+
+        `projection` names the fields to return, as a list or a mapping; with it, and
+        without `type`, documents are plain dicts.
+
+        Raises:
+            QueryError: An argument cannot be understood.
+        """
+        options = FindOptions(filter, projection, sort, skip, limit, hint)
+        return Cursor(self._backend, self._name, options, self._codec, type)
+
+    @overload
+    def find_one(
+        self,
+        filter: Filter | Any = None,
+        projection: None = None,
+        *,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+    ) -> T | None: ...
+    @overload
+    def find_one(
+        self, filter: Filter | Any, projection: Projection, *, sort: SortSpec | None = None, skip: int = 0
+    ) -> Document | None: ...
+    @overload
+    def find_one(
+        self, filter: Filter | Any = None, *, projection: Projection, sort: SortSpec | None = None, skip: int = 0
+    ) -> Document | None: ...
+    def find_one(
+        self,
+        filter: Filter | Any = None,
+        projection: Projection | None = None,
+        *,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+    ) -> Any:
+        """Return the first document that matches, or None.
+
+        A `filter` that is no mapping is an ``_id``, as in pymongo.
+        """
+        return self._backend.read_steps(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
+
+    def count_documents(
+        self, filter: Filter, *, skip: int = 0, limit: int = 0, hint: str | IndexKeys | None = None
+    ) -> int:
+        """Return how many documents match, after the first `skip` and up to `limit` of them."""
+        options = FindOptions(require_filter(filter), None, None, skip, limit, hint)
+        return self._backend.read_steps(reads.count, self._name, options.compile())
+
+    def estimated_document_count(self) -> int:
+        """Return how many documents there are; here it is exact."""
+        return self._backend.read_steps(reads.count, self._name, FindOptions().compile())
+
+    def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
+        """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
+        return self._backend.read_steps(reads.distinct, self._name, key, FindOptions(filter).compile())
