@@ -8,6 +8,7 @@
 `Client` blocks, `AsyncClient` is for asyncio and trio; both run the same engine.
 """
 
+from nosqlpy._core.query.filter import literal
 from nosqlpy._io.ids import new_id
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
@@ -48,11 +49,19 @@ from nosqlpy.results import (
     ASCENDING,
     DESCENDING,
     BulkWriteResult,
+    DeleteMany,
+    DeleteOne,
     DeleteResult,
+    IndexModel,
     InsertManyResult,
+    InsertOne,
     InsertOneResult,
+    ReplaceOne,
     ReturnDocument,
+    UpdateMany,
+    UpdateOne,
     UpdateResult,
+    WriteModel,
 )
 
 __version__ = "0.2.0"
@@ -74,6 +83,8 @@ __all__ = [
     "CorruptionError",
     "Cursor",
     "Database",
+    "DeleteMany",
+    "DeleteOne",
     "DeleteResult",
     "Document",
     "DocumentError",
@@ -84,7 +95,9 @@ __all__ = [
     "Filter",
     "FormatVersionError",
     "IndexKeys",
+    "IndexModel",
     "InsertManyResult",
+    "InsertOne",
     "InsertOneResult",
     "InvalidName",
     "InvalidOperation",
@@ -96,16 +109,21 @@ __all__ = [
     "Projection",
     "QueryError",
     "ReadOnlyError",
+    "ReplaceOne",
     "ReturnDocument",
     "SeedCollection",
     "SortSpec",
     "StorageError",
     "TransactionError",
     "Update",
+    "UpdateMany",
+    "UpdateOne",
     "UpdateResult",
     "ValidationError",
     "WriteConflict",
     "WriteError",
+    "WriteModel",
     "__version__",
+    "literal",
     "new_id",
 ]

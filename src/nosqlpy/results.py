@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from nosqlpy.aliases import Filter, IndexKeys, SortSpec, Update
+
+T = TypeVar("T")
 
 ASCENDING: Final = 1
 DESCENDING: Final = -1
@@ -61,3 +66,70 @@ class BulkWriteResult:
     upserted_count: int = 0
     upserted_ids: dict[int, Any] = field(default_factory=dict)
     acknowledged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InsertOne(Generic[T]):
+    """A request of ``bulk_write``: insert `document`."""
+
+    document: T
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOne:
+    """A request of ``bulk_write``: update the first document that matches, as ``update_one`` does."""
+
+    filter: Filter
+    update: Update
+    upsert: bool | None = None
+    array_filters: Sequence[Filter] | None = None
+    sort: SortSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMany:
+    """A request of ``bulk_write``: update all documents that match."""
+
+    filter: Filter
+    update: Update
+    upsert: bool | None = None
+    array_filters: Sequence[Filter] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceOne(Generic[T]):
+    """A request of ``bulk_write``: put `replacement` in the place of the first document that matches."""
+
+    filter: Filter
+    replacement: T
+    upsert: bool | None = None
+    sort: SortSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOne:
+    """A request of ``bulk_write``: delete the first document that matches."""
+
+    filter: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMany:
+    """A request of ``bulk_write``: delete all documents that match."""
+
+    filter: Filter
+
+
+WriteModel: TypeAlias = InsertOne[T] | UpdateOne | UpdateMany | ReplaceOne[T] | DeleteOne | DeleteMany
+
+
+@dataclass(frozen=True, slots=True)
+class IndexModel:
+    """An index for ``create_indexes``: its keys, and the options of ``create_index``."""
+
+    keys: IndexKeys
+    name: str | None = None
+    unique: bool = False
+    sparse: bool = False
+    partial_filter_expression: Filter | None = None
+    expire_after_seconds: float | None = None

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from corpus.values import exact, read_file
-
 from nosqlpy import NosqlpyError, NotSupportedError, ReturnDocument
 
 HERE = Path(__file__).parent

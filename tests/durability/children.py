@@ -84,7 +84,7 @@ def end_without_aclose(path: str, how: str, durability: Any) -> None:
         for number in range(100):
             await client["a"].insert_one({"_id": number})
         if how == "unawaited":
-            client.aclose()  # type: ignore[unused-awaitable]
+            client.aclose()
         elif how == "interrupt":
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(5)
@@ -153,11 +153,11 @@ def collect_while_opening(path: str) -> None:
         gc.collect()
         return database
 
-    registry.Database = open_and_collect  # type: ignore[assignment, misc]
+    registry.Database = open_and_collect
     other = Client(path + "/two")
     other["a"].insert_one({"_id": 2})
     other.close()
-    registry.Database = opened  # type: ignore[misc]
+    registry.Database = opened
     with Client(path + "/one") as again:
         say(f"collected, reopened with {again['a'].count()}")
 

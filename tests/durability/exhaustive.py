@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from durability.model import History, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database
-
 from nosqlpy.errors import CorruptionError, StorageError
 
 DAMAGES = 16
@@ -99,7 +98,7 @@ def open_session(disk: SimulatedDisk, history: History) -> Session:
 
 
 def crash(point: Point, damage: int) -> None:
-    """Stop the machine at this point, in one of many ways, and open what is left; damage 0 is the end of the process."""
+    """Stop the machine at this point, in one of many ways, and open what is left; damage 0 is a kill."""
     disk, history = point.disk.clone(damage), copy.deepcopy(point.history)
     if damage:
         disk.power_loss()
@@ -133,7 +132,7 @@ def crash_inside(at: int, damage: int) -> None:
 
 
 def disturb(at: int, code: int, *, forever: bool, end: Callable[[SimulatedDisk, History], None]) -> bool:
-    """Run the workload with a fault at operation `at`, then crash by `end` and open; return whether the fault struck."""
+    """Run the workload with a fault at operation `at`, then crash by `end`, and open; return whether it struck."""
     disk, history = SimulatedDisk(at), History()
     fault = Fault(at, code, forever=forever)
     disk.faults = [fault]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from durability.workload import Mismatch
-
 from nosqlpy._core.engine import compaction, effects, publish, recovery
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.state import Engine
@@ -210,7 +209,7 @@ def _without(procedure: Any, skipped: Any) -> Iterator[Any]:
         try:
             effect = resume(value)
         except StopIteration as stop:
-            return stop.value  # type: ignore[return-value]
+            return stop.value
         resume, value = procedure.send, None
         if skipped(effect):
             continue

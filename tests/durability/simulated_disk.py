@@ -381,7 +381,7 @@ class SimulatedStorage:
         self.disk.pending_names.append(link)
 
     def _drop_pages(self, inode: Inode) -> None:
-        """Do what Linux does when it cannot write pages: some got through, all count as clean, the cache has them still."""
+        """Do as Linux when it cannot write pages: some got through, all count as clean, the cache still has them."""
         cache = inode.cache
         self.disk._lose(inode)
         inode.cache = cache

@@ -10,7 +10,6 @@ from random import Random
 from durability.model import History, State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database, random_step
-
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, FormatVersionError, StorageError
 
@@ -144,7 +143,9 @@ class Simulation:
         self._crash()
         again = self._open_undisturbed()
         if state_of_engine(again.engine) != state:
-            raise Mismatch(f"a second recovery found {describe(state_of_engine(again.engine))} instead of {describe(state)}")
+            raise Mismatch(
+                f"a second recovery found {describe(state_of_engine(again.engine))} instead of {describe(state)}"
+            )
         if again.report.torn_bytes:
             raise Mismatch("a second recovery found a torn tail")
         self._live_on(again)

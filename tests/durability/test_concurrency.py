@@ -10,8 +10,8 @@ from typing import Any
 
 import anyio
 import pytest
-from durability.interrupts import in_time
 
+from durability.interrupts import in_time
 from nosqlpy import AsyncClient, Client
 from nosqlpy._io.database import Database
 from nosqlpy.errors import StorageError
@@ -28,7 +28,7 @@ class SlowSyncs:
         self.most_at_once = 0
         self._sync = database.storage.sync
         self.error: OSError | None = None
-        database.storage.sync = self.sync  # type: ignore[method-assign]
+        database.storage.sync = self.sync
 
     def sync(self, name: str) -> None:
         self.count += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+
 from durability.exhaustive import DAMAGES, Point, crash, crash_inside, crash_points, disturb, kill, lose_power
 from durability.scale import SCALE
 
@@ -39,7 +40,7 @@ def test_a_crash_inside_any_operation_leaves_a_legal_state(points: list[Point]) 
 @pytest.mark.parametrize("end", [kill, lose_power])
 def test_an_operation_that_fails_leaves_a_legal_state(code: int, forever: bool, end: object) -> None:
     at = 1
-    while disturb(at, code, forever=forever, end=end):  # type: ignore[arg-type]
+    while disturb(at, code, forever=forever, end=end):
         at += 1
 
     assert at > 100

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from durability.interrupts import Interrupter, in_time, interrupt
 from durability.model import State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import SimulatedDisk
 from durability.workload import client_of, open_database
-
 from nosqlpy import Client
 from nosqlpy._io.database import Database
 from nosqlpy.errors import StorageError

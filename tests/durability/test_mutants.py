@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from durability.mutants import MUTANTS, infected, is_caught
 from durability.simulation import run_seed
 

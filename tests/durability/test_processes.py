@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-import nosqlpy
 import pytest
-from durability.scale import KILLS
 
+import nosqlpy
+from durability.scale import KILLS
 from nosqlpy import Client
 from nosqlpy.errors import LockedError
 

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 
 import pytest
+
 from durability.scale import SEEDS
 from durability.simulation import run_seed
 
@@ -25,7 +26,7 @@ def test_every_recovered_state_is_legal(chunk: int) -> None:
     print(dict(counts))
 
     assert counts["recovered"] > SEEDS // CHUNKS
-    assert counts["stopped"] and counts["torn"] and counts["flips refused"]
+    assert min(counts["stopped"], counts["torn"], counts["flips refused"]) > 0
 
 
 def test_a_seed_replays_exactly() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from durability.model import History, Model, Shelf, describe, model_of_state, state_of_engine, state_of_model
 from durability.simulated_disk import SimulatedDisk, SimulatedStorage
-
 from nosqlpy import Client
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options
@@ -35,7 +34,7 @@ def open_database(
     database = Database(
         SimulatedStorage(disk), Options(path=PLACE, segment_size=segment_size, durability=durability, **options)
     )
-    database._syncer = QuietSyncer()  # type: ignore[assignment]
+    database._syncer = QuietSyncer()
     return database
 
 
@@ -260,7 +259,7 @@ class Session:
             self.refused += 1
             return False
         finally:
-            if not self.database.storage.disk.stopped:  # type: ignore[attr-defined]
+            if not self.database.storage.disk.stopped:
                 self.compare()
         return True
 
@@ -312,5 +311,3 @@ def random_id(random: Random) -> Any:
 def random_document(random: Random) -> dict[str, Any]:
     size = random.choice((0, 0, 5, 40, 40, 300, 1500))
     return {"_id": random_id(random), "g": random.randint(0, 3), "n": random.randint(0, 9), "pad": "x" * size}
-
-

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import CollectionExists, CollectionNotFound, InvalidName
+from nosqlpy import (
+    AsyncClient,
+    Client,
+    CollectionExists,
+    CollectionNotFound,
+    InvalidName,
+    NotSupportedError,
+    QueryError,
+)
 
 
 async def names(db: Any) -> list[str]:
@@ -36,6 +44,41 @@ async def test_collection_names_are_sorted(db: Any) -> None:
         await db[name].insert({})
 
     assert await names(db) == ["a", "b", "c"]
+
+
+async def test_collection_names_can_be_filtered(db: Any) -> None:
+    for name in ("b", "a", "ab"):
+        await db[name].insert({})
+
+    assert await db.list_collection_names({"name": {"$regex": "^a"}}) == ["a", "ab"]
+    assert await db.list_collection_names(filter={"name": "none"}) == []
+
+
+async def test_list_collections_is_a_cursor_over_their_descriptions(db: Any) -> None:
+    for name in ("b", "a"):
+        await db[name].insert({})
+    found = [description async for description in db.list_collections()]
+
+    assert [description["name"] for description in found] == ["a", "b"]
+    assert [description["type"] for description in found] == ["collection"] * 2
+    assert (await db.list_collections().sort("-name").first())["name"] == "b"
+    assert await db.list_collections({"name": "a"}) == found[:1]
+
+
+async def test_a_list_takes_no_hint(db: Any, users: Any) -> None:
+    await users.insert({})
+    for cursor in (db.list_collections(), users.list_indexes()):
+        with pytest.raises((QueryError, NotSupportedError), match="hint"):
+            await cursor.hint("x").to_list()
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_cannot_be_iterated(kind: Any) -> None:
+    client = kind(":memory:")
+    with pytest.raises(TypeError, match=r"iterable|list_collection_names"):
+        iter(client)
+    with pytest.raises(TypeError, match=r"iterable|list_collection_names"):
+        _ = "users" in client
 
 
 async def test_a_collection_is_reached_by_attribute_item_or_method(db: Any) -> None:

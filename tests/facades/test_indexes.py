@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import NotSupportedError, OperationFailure, QueryError
+from nosqlpy import IndexModel, NotSupportedError, OperationFailure, QueryError
 
 DOCUMENTS = [
     {"_id": 1, "a": 1, "in": {"x": 1}},
@@ -309,3 +309,40 @@ async def test_natural_order_is_kept_with_an_index(users: Any) -> None:
     await users.update_many({"_id": 1}, {"$set": {"n": 0}})
 
     assert await users.find({"n": 0}, ["_id"], sort="_id", limit=3) == [{"_id": 0}, {"_id": 1}, {"_id": 2}]
+
+
+async def test_create_indexes_makes_several_at_once(users: Any) -> None:
+    await users.insert({"a": 1})
+    names = await users.create_indexes([IndexModel("a"), IndexModel([("b", -1)], name="mine"), IndexModel("a")])
+
+    assert names == ["a_1", "mine", "a_1"]
+    assert list(await users.index_information()) == ["_id_", "a_1", "mine"]
+    assert await users.create_indexes([]) == []
+
+
+async def test_create_indexes_makes_all_or_none(users: Any) -> None:
+    with pytest.raises(OperationFailure) as caught:
+        await users.create_indexes([IndexModel("a"), IndexModel("b", name="a_1")])
+
+    assert caught.value.code == 86
+    assert await users.index_information() == {}
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (IndexModel("a", unique=True), NotSupportedError, "'unique'"),
+        (IndexModel("a", sparse=True), NotSupportedError, "'sparse'"),
+        (IndexModel("a", expire_after_seconds=0), NotSupportedError, "'expire_after_seconds'"),
+        (IndexModel("a", partial_filter_expression={}), NotSupportedError, "'partial_filter_expression'"),
+        ("a", QueryError, "IndexModel.*str"),
+    ],
+    ids=repr,
+)
+async def test_an_index_model_that_cannot_be_made_is_refused(
+    users: Any, index: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        await users.create_indexes([IndexModel("ok"), index])
+
+    assert await users.index_information() == {}

@@ -52,7 +52,7 @@ async def main():
     await users.compact()
 
 asyncio.run(main())
-"""  # noqa: W291, W293 - verbatim
+"""  # noqa: W293 - verbatim
 
 PEOPLE = [
     {"_id": "a", "name": "Ann", "age": 17, "country": "US"},
@@ -330,6 +330,17 @@ async def test_a_database_is_an_async_client_whose_attributes_are_its_collection
 
     assert (first, second) == ("a", "b")
     assert repr(db["users"]).startswith("Database(")
+
+
+async def test_a_typed_collection_of_the_seed_returns_plain_values(directory: Path) -> None:
+    async with Database(directory) as db:
+        users = db["users"].with_type(dict)
+        found = await users.insert_one({"_id": "a"})
+        renamed = await users.rename("people")
+        deleted = await renamed.delete_one({"_id": "a"})
+
+    assert (type(found), found) == (str, "a")
+    assert (type(deleted), deleted) == (int, 1)
 
 
 # ── Query language ──────────────────────────────────────────────────────────────

@@ -341,7 +341,7 @@ async def test_fields_may_be_of_bson_types(db: Any, kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [int, str, list, 5, "User", object])
 async def test_a_type_that_documents_cannot_have_is_refused(db: Any, kind: Any) -> None:
-    with pytest.raises(ConfigurationError, match="Struct.*dataclass.*TypedDict.*pydantic"):
+    with pytest.raises(ConfigurationError, match=r"Struct.*dataclass.*TypedDict.*pydantic"):
         db.collection("users", type=kind)
 
 

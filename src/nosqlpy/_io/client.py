@@ -43,6 +43,14 @@ def refuse_item(name: str, item: Any) -> NoReturn:
     Raises:
         TypeError: Always; it says what to do.
     """
-    raise TypeError(
-        f"a collection has no items: use get({item!r}), or client[{f'{name}.{item}'!r}] for another collection"
-    )
+    other = f"{name}.{item}"
+    raise TypeError(f"a collection has no items: use get({item!r}), or client[{other!r}] for another collection")
+
+
+def refuse_iteration(client: Any) -> NoReturn:
+    """Refuse ``for name in client``, for which Python would otherwise look for ``client[0]``.
+
+    Raises:
+        TypeError: Always; it says what to do.
+    """
+    raise TypeError(f"a {type(client).__name__} is not iterable; use list_collection_names()")

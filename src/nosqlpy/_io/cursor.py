@@ -139,13 +139,13 @@ class CursorBase(Generic[T]):
         self._closed = closed
 
 
-def match(filter: Filter) -> Query:
-    """Return the compiled filter of a write.
+def match(filter: Filter, sort: SortSpec | None = None) -> Query:
+    """Return the compiled filter of a write, and the order that says which match is the first.
 
     Raises:
-        QueryError: It is no mapping, or cannot be understood.
+        QueryError: The filter is no mapping, or one of them cannot be understood.
     """
-    return compile_query(require_filter(filter))
+    return compile_query(require_filter(filter), sort=sort)
 
 
 def require_filter(filter: Any) -> Filter:

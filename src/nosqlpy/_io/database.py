@@ -51,6 +51,8 @@ class Database:
         # its lock is entered as such: a condition's own `with` can be interrupted before it has begun
         self._sync_lock = threading.Lock()
         self._synced = threading.Condition(self._sync_lock)
+        # held around every sync of the log: of two at once the system tells only one that it failed
+        self._disk_sync = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
         self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
         self._compacting = threading.Lock()
@@ -152,7 +154,8 @@ class Database:
     def _roll_back(self, start: int, error: OSError) -> None:
         """Undo a refused append; raise what the caller is told."""
         try:
-            self._appender.roll_back(self.engine.tail.name, start)
+            with self._disk_sync:
+                self._appender.roll_back(self.engine.tail.name, start)
         except OSError as second:
             self._fail(second)
         raise storage_error(error, "the write was refused") from error
@@ -163,7 +166,8 @@ class Database:
         if change is None:
             return
         try:
-            appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
+            with self._disk_sync:
+                appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
         except OSError as error:
             self._fail(error)
             raise storage_error(error, "an interrupted write cannot be undone") from error
@@ -192,7 +196,10 @@ class Database:
     def _run(self, doing: str, procedure: Procedure[R]) -> R:
         """Carry out a procedure that changes which files make up the database. The caller holds the lock."""
         try:
-            return drive(procedure, self.storage)
+            with self._disk_sync:
+                if self._group.failure is not None:
+                    self.engine.check_writable()
+                return drive(procedure, self.storage)
         except OSError as error:
             raise storage_error(error, doing) from error
         except StorageError as error:
@@ -258,17 +265,21 @@ class Database:
                 self._settle()
                 self._flush_locked()
                 tail, end = self.engine.tail, self.engine.tail.end
-            try:
-                self.storage.sync(tail.name)
-            except OSError as error:
-                # a segment that was sealed meanwhile was synced for that, and may be gone by now
-                if self.engine.tail is tail:
-                    self._fail(error)
-                    raise storage_error(error, "the log cannot be synced") from error
-            tail.synced_upto = end.size
-            self._group.done(end.lsn)
+            with self._disk_sync:
+                self._group.verdict(end.lsn)
+                if self.engine.tail is tail:  # else it was sealed meanwhile, and synced for that
+                    self._sync_file(tail.name)
+                    tail.synced_upto = end.size
+                self._group.done(end.lsn)
         finally:
             self.end_sync(owner)
+
+    def _sync_file(self, name: str) -> None:
+        try:
+            self.storage.sync(name)
+        except OSError as error:
+            self._fail(error)
+            raise storage_error(error, "the log cannot be synced") from error
 
     def end_sync(self, owner: object, *, unclaimed: bool = False) -> None:
         """Let those who wait for the sync of `owner` look again; with `unclaimed` only if it has not begun."""

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from nosqlpy._core.engine.intake import IdNeeded
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
@@ -114,8 +115,13 @@ class LocalBackend(Backend):
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
         wanted = self.writable(durability)
         database = self.database()
-        with database.lock:
-            result, lsn = database.commit(wanted, plan, *args, **kwargs)
+        while True:
+            try:
+                with database.lock:
+                    result, lsn = database.commit(wanted, plan, *args, **kwargs)
+                break
+            except IdNeeded as needed:
+                needed.make()
         if lsn is not None:
             database.wait_durable(lsn)
         return result
@@ -158,11 +164,15 @@ class LocalBackend(Backend):
 
 
 class Outcome(Generic[R]):
-    """Iterates over steps and keeps their result: StopIteration cannot leave a coroutine or a worker thread."""
+    """Iterates over steps and keeps their result: StopIteration cannot leave a coroutine or a worker thread.
+
+    After a step that is None the next one is long.
+    """
 
     def __init__(self, steps: Generator[Any, None, R]) -> None:
         self._steps = steps
         self.ended = False
+        self.long_next = False
         self.result: R
 
     def __iter__(self) -> Self:
@@ -170,8 +180,10 @@ class Outcome(Generic[R]):
 
     def __next__(self) -> Any:
         try:
-            return next(self._steps)
+            step = next(self._steps)
         except StopIteration as stop:
             self.ended = True
             self.result = stop.value
             return None
+        self.long_next = step is None
+        return step

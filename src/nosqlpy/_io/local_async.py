@@ -21,6 +21,7 @@ import anyio.to_thread
 
 from nosqlpy._core.engine import writes
 from nosqlpy._core.engine.groupcommit import Verdict
+from nosqlpy._core.engine.intake import IdNeeded
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
@@ -154,10 +155,14 @@ class AsyncLocalBackend(Backend):
         return await self._commit(database, commit, inline=few)
 
     async def _commit(self, database: Database, commit: Callable[[], tuple[R, int | None]], *, inline: bool) -> R:
-        if inline:
-            result, lsn = await self._locked(database, commit)
-        else:
-            result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
+        try:
+            if inline:
+                result, lsn = await self._locked(database, commit)
+            else:
+                result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
+        except IdNeeded as needed:
+            needed.make()
+            return await self._commit(database, commit, inline=inline)
         if lsn is not None:
             await self._wait_durable(database, lsn)
         return result
@@ -179,7 +184,11 @@ class AsyncLocalBackend(Backend):
         lsn = None
         try:
             while not steps.ended:
-                lsn = await self._locked(database, partial(database.step, wanted, steps)) or lsn
+                step = partial(database.step, wanted, steps)
+                if steps.long_next:
+                    lsn = await anyio.to_thread.run_sync(_with_lock, database, step) or lsn
+                else:
+                    lsn = await self._locked(database, step) or lsn
                 await self.pause()
         finally:
             if lsn is not None:

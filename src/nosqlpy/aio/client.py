@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.values.typed import PLAIN, codec_for
-from nosqlpy._io.client import attribute_name, refuse_pickling
+from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
@@ -133,6 +133,12 @@ class AsyncClient:
 
     def __getitem__(self, name: str) -> AsyncCollection[Document]:
         return self.collection(name)
+
+    def __iter__(self) -> NoReturn:
+        refuse_iteration(self)
+
+    def __contains__(self, name: object) -> NoReturn:
+        refuse_iteration(self)
 
     def __getattr__(self, name: str) -> AsyncCollection[Document]:
         return self.collection(attribute_name(self, name))

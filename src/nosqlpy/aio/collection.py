@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from nosqlpy._core.engine import definitions, reads
@@ -15,10 +15,12 @@ from nosqlpy._io.client import refuse_item, refuse_truth
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.cursor import AsyncCursor
 from nosqlpy.aio.reading import AsyncReading
 from nosqlpy.aio.writing import AsyncWriting
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection
+from nosqlpy.results import IndexModel
 
 if TYPE_CHECKING:
     from nosqlpy.aio.client import AsyncClient
@@ -59,7 +61,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
         """
         return AsyncCollection(self._client, self._backend, self._name, codec_for(type))
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it refuses
         refuse_truth()
 
     def __getitem__(self, name: str) -> NoReturn:
@@ -79,6 +81,17 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
         """
         return await self._backend.write_all(
             durability, definitions.create_index, self._name, define_index(keys, name, options)
+        )
+
+    async def create_indexes(self, indexes: Iterable[IndexModel], *, durability: Durability | None = None) -> list[str]:
+        """Create several indexes, all or none of them, as `create_index` does one; return their names.
+
+        Raises:
+            NotSupportedError: An option, or a kind of index, that only MongoDB has.
+            OperationFailure: Another index has a name, or the same keys.
+        """
+        return await self._backend.write_all(
+            durability, definitions.create_indexes, self._name, index_definitions(indexes)
         )
 
     async def drop_index(self, index_or_name: str | IndexKeys, *, durability: Durability | None = None) -> None:

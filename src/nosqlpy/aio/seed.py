@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from nosqlpy._core.values.typed import codec_for
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aliases import Durability, Filter, Update
+from nosqlpy.aliases import Durability, Filter, SortSpec, Update
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import UpdateResult
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class SeedCollection(AsyncCollection[T]):
@@ -29,22 +30,47 @@ class SeedCollection(AsyncCollection[T]):
         return (await super().insert_many(documents, ordered=ordered, durability=durability)).inserted_ids
 
     async def update_one(  # type: ignore[override]
-        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        update: Update,
+        upsert: bool = False,
+        *,
+        array_filters: Sequence[Filter] | None = None,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
     ) -> int:
         """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
-        return updated(await super().update_one(filter, update, upsert, durability=durability))
+        return updated(
+            await super().update_one(
+                filter, update, upsert, array_filters=array_filters, sort=sort, durability=durability
+            )
+        )
 
     async def update_many(  # type: ignore[override]
-        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        update: Update,
+        upsert: bool = False,
+        *,
+        array_filters: Sequence[Filter] | None = None,
+        durability: Durability | None = None,
     ) -> int:
         """Update all documents that match; return how many were updated or upserted."""
-        return updated(await super().update_many(filter, update, upsert, durability=durability))
+        return updated(
+            await super().update_many(filter, update, upsert, array_filters=array_filters, durability=durability)
+        )
 
     async def replace_one(  # type: ignore[override]
-        self, filter: Filter, replacement: T, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        replacement: T,
+        upsert: bool = False,
+        *,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
     ) -> bool:
         """Replace the first document that matches; return whether one was replaced or upserted."""
-        return bool(updated(await super().replace_one(filter, replacement, upsert, durability=durability)))
+        return bool(updated(await super().replace_one(filter, replacement, upsert, sort=sort, durability=durability)))
 
     async def delete_one(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
         """Delete the first document that matches; return how many were deleted: 0 or 1."""
@@ -53,6 +79,10 @@ class SeedCollection(AsyncCollection[T]):
     async def delete_many(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
         """Delete all documents that match; return how many were deleted."""
         return (await super().delete_many(filter, durability=durability)).deleted_count
+
+    def with_type(self, type: type[V], /) -> SeedCollection[V]:
+        """Return the same collection, whose documents are of `type`."""
+        return SeedCollection(self._client, self._backend, self._name, codec_for(type))
 
 
 def updated(result: UpdateResult) -> int:

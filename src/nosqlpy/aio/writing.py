@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from nosqlpy._core.engine import writes
+from nosqlpy._core.engine import bulk, writes
 from nosqlpy._core.engine.intake import Intake
-from nosqlpy._core.update.compile import compile_replacement, compile_update
+from nosqlpy._core.update.compile import compile_replacement
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.cursor import match, one, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy._io.requests import bulk_requests, updater
 from nosqlpy.aliases import Durability, Filter, Projection, SortSpec, Update
-from nosqlpy.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+from nosqlpy.results import (
+    BulkWriteResult,
+    DeleteResult,
+    InsertManyResult,
+    InsertOneResult,
+    UpdateResult,
+    WriteModel,
+)
 
 T = TypeVar("T")
 
@@ -78,9 +86,18 @@ class AsyncWriting(Generic[T]):
         )
 
     async def update_one(
-        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        update: Update,
+        upsert: bool = False,
+        *,
+        array_filters: Sequence[Filter] | None = None,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
+
+        `sort` says which match is the first; `array_filters` which elements of an array ``$[name]`` means.
 
         Raises:
             QueryError: The filter or the update cannot be understood.
@@ -90,17 +107,25 @@ class AsyncWriting(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(filter),
-            compile_update(update),
-            self._intake.spare_id(upsert),
+            match(filter, sort),
+            updater(update, array_filters),
+            self._intake.spare_id(),
             upsert=upsert,
             many=False,
         )
 
     async def update_many(
-        self, filter: Filter, update: Update, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        update: Update,
+        upsert: bool = False,
+        *,
+        array_filters: Sequence[Filter] | None = None,
+        durability: Durability | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
+
+        `array_filters` says which elements of an array ``$[name]`` means.
 
         Raises:
             QueryError: The filter or the update cannot be understood.
@@ -111,14 +136,20 @@ class AsyncWriting(Generic[T]):
             writes.update,
             self._name,
             match(filter),
-            compile_update(update),
-            self._intake.spare_id(upsert),
+            updater(update, array_filters),
+            self._intake.spare_id(),
             upsert=upsert,
             many=True,
         )
 
     async def replace_one(
-        self, filter: Filter, replacement: T, upsert: bool = False, *, durability: Durability | None = None
+        self,
+        filter: Filter,
+        replacement: T,
+        upsert: bool = False,
+        *,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
     ) -> UpdateResult:
         """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
 
@@ -130,9 +161,9 @@ class AsyncWriting(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(filter),
+            match(filter, sort),
             compile_replacement(self._codec.encode(replacement)),
-            self._intake.spare_id(upsert),
+            self._intake.spare_id(),
             upsert=upsert,
             many=False,
         )
@@ -145,6 +176,28 @@ class AsyncWriting(Generic[T]):
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
         return await self._backend.write_bulk(durability, writes.delete, self._name, match(filter), many=True)
 
+    async def bulk_write(
+        self, requests: Iterable[WriteModel[T]], *, ordered: bool = True, durability: Durability | None = None
+    ) -> BulkWriteResult:
+        """Carry out all `requests`, each as one atomic write, and return a result with their counts.
+
+        A request is an `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne` or
+        `DeleteMany`, ours or pymongo's. All are looked at first: a document that cannot be
+        stored, or what is no request, keeps all from being done.
+
+        Raises:
+            DocumentError: A document holds a value that cannot be stored; nothing was done.
+            BulkWriteError: Requests were refused. `ordered`: those before the first such one are done; otherwise
+                all others. `details` is pymongo's.
+        """
+        return await self._backend.write_steps(
+            durability,
+            bulk.bulk_write,
+            self._name,
+            await self._backend.prepare(bulk_requests(requests, self._intake)),
+            ordered=ordered,
+        )
+
     async def find_one_and_update(
         self,
         filter: Filter,
@@ -154,6 +207,7 @@ class AsyncWriting(Generic[T]):
         sort: SortSpec | None = None,
         upsert: bool = False,
         return_document: bool = False,
+        array_filters: Sequence[Filter] | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -166,8 +220,8 @@ class AsyncWriting(Generic[T]):
             writes.find_one_and_update,
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
-            compile_update(update),
-            self._intake.spare_id(upsert),
+            updater(update, array_filters),
+            self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
         )
@@ -194,7 +248,7 @@ class AsyncWriting(Generic[T]):
             self._name,
             one(require_filter(filter), projection, sort, 0, self._codec),
             compile_replacement(self._codec.encode(replacement)),
-            self._intake.spare_id(upsert),
+            self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
         )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.values.typed import PLAIN, codec_for
-from nosqlpy._io.client import attribute_name, refuse_pickling
+from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import LocalBackend
@@ -126,6 +126,12 @@ class Client:
 
     def __getitem__(self, name: str) -> Collection[Document]:
         return self.collection(name)
+
+    def __iter__(self) -> NoReturn:
+        refuse_iteration(self)
+
+    def __contains__(self, name: object) -> NoReturn:
+        refuse_iteration(self)
 
     def __getattr__(self, name: str) -> Collection[Document]:
         return self.collection(attribute_name(self, name))

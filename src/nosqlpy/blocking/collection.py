@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from nosqlpy._core.engine import definitions, reads
@@ -14,10 +15,12 @@ from nosqlpy._io.client import refuse_item, refuse_truth
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import LocalBackend
+from nosqlpy._io.requests import index_definitions
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection
 from nosqlpy.blocking.cursor import Cursor
 from nosqlpy.blocking.reading import Reading
 from nosqlpy.blocking.writing import Writing
+from nosqlpy.results import IndexModel
 
 if TYPE_CHECKING:
     from nosqlpy.blocking.client import Client
@@ -58,7 +61,7 @@ class Collection(Reading[T], Writing[T]):
         """
         return Collection(self._client, self._backend, self._name, codec_for(type))
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it refuses
         refuse_truth()
 
     def __getitem__(self, name: str) -> NoReturn:
@@ -79,6 +82,15 @@ class Collection(Reading[T], Writing[T]):
         return self._backend.write_all(
             durability, definitions.create_index, self._name, define_index(keys, name, options)
         )
+
+    def create_indexes(self, indexes: Iterable[IndexModel], *, durability: Durability | None = None) -> list[str]:
+        """Create several indexes, all or none of them, as `create_index` does one; return their names.
+
+        Raises:
+            NotSupportedError: An option, or a kind of index, that only MongoDB has.
+            OperationFailure: Another index has a name, or the same keys.
+        """
+        return self._backend.write_all(durability, definitions.create_indexes, self._name, index_definitions(indexes))
 
     def drop_index(self, index_or_name: str | IndexKeys, *, durability: Durability | None = None) -> None:
         """Drop an index, given its name, its field or its keys.

@@ -72,6 +72,8 @@ def test_elem_match_gives_the_position_of_its_element(filter, document, expected
         ({"$or": [{"a": 1}, {"b": 1}]}, {"a": [1]}),
         ({"$or": [{"a": {"$gt": 0}}, {"a": 5}]}, {"a": [1]}),
         ({"$or": [{"a": 1, "b": 1}, {"a": 2}]}, {"a": [2]}),
+        ({"$or": [{"a": 2}, {"$expr": {"$eq": [1, 1]}}]}, {"a": [2]}),
+        ({"$expr": {"$eq": [1, 1]}}, {"a": [2]}),
         ({"$nor": [{"a": 5}]}, {"a": [1]}),
         ({"a": {"$all": []}, "$comment": ""}, {"a": [1]}),
     ],

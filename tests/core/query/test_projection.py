@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from nosqlpy._core.query.projection import compile_projection
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 
 DOCUMENT = {
     "_id": 1,
@@ -75,6 +75,79 @@ def test_a_projection_returns_what_mongodb_does(specification, expected):
     assert document == DOCUMENT
 
 
+STORED = {"_id": 1, "a": 2, "b": 3, "s": "x", "d": {"e": 5, "f": 6}, "l": [{"e": 1}, 7, {"e": 2, "f": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("specification", "expected"),
+    [
+        ({"total": {"$add": ["$a", "$b"]}}, {"_id": 1, "total": 5}),
+        ({"x": "$a", "_id": 0}, {"x": 2}),
+        ({"x": "$none", "_id": 0}, {}),
+        ({"a": 1, "x": "$b"}, {"_id": 1, "a": 2, "x": 3}),
+        ({"x": "$b", "a": 1}, {"_id": 1, "a": 2, "x": 3}),
+        ({"b": {"$add": ["$b", 1]}, "a": 1}, {"_id": 1, "a": 2, "b": 4}),
+        ({"y": "$b", "x": "$a"}, {"_id": 1, "y": 3, "x": 2}),
+        ({"_id": "$s", "a": 1}, {"a": 2, "_id": "x"}),
+        ({"z": {"$literal": 1}}, {"_id": 1, "z": 1}),
+        ({"z": {"$literal": {"$add": 1}}, "_id": 0}, {"z": {"$add": 1}}),
+        ({"z": "abc", "_id": 0}, {"z": "abc"}),
+        ({"z": "", "_id": 0}, {"z": ""}),
+        ({"z": None, "_id": 0}, {"z": None}),
+        ({"z": [1, "$a", "$none"], "_id": 0}, {"z": [1, 2, None]}),
+        ({"z": {"y": "$a", "x": "text"}, "_id": 0}, {"z": {"y": 2, "x": "text"}}),
+        ({"z.y": "$a", "_id": 0}, {"z": {"y": 2}}),
+        ({"d": {"e": 1, "g": "$a"}, "_id": 0}, {"d": {"e": 5, "g": 2}}),
+        ({"d.g": "$a", "_id": 0}, {"d": {"g": 2}}),
+        ({"d.e": "$a", "d.f": 1, "_id": 0}, {"d": {"f": 6, "e": 2}}),
+        ({"a.g": "$b", "_id": 0}, {"a": {"g": 3}}),
+        ({"l.g": "$b", "_id": 0}, {"l": [{"g": 3}, {"g": 3}, {"g": 3}]}),
+        ({"l.g": "$b", "l.e": 1, "_id": 0}, {"l": [{"e": 1, "g": 3}, {"g": 3}, {"e": 2, "g": 3}]}),
+        ({"x": "$l.e", "_id": 0}, {"x": [1, 2]}),
+        ({"x": {"$slice": ["$l", 1]}, "_id": 0}, {"x": [{"e": 1}]}),
+        ({"x": {"$slice": ["$l", 1, 1]}, "_id": 0}, {"x": [7]}),
+        ({"l": {"$slice": [1, 1]}, "_id": 1}, {"_id": 1, "l": [7]}),
+        ({"l": {"$elemMatch": {"e": 2}}, "x": "$a", "_id": 0}, {"l": [{"e": 2, "f": 3}], "x": 2}),
+        ({"x": "$a", "l": {"$elemMatch": {"e": 2}}, "_id": 0}, {"x": 2, "l": [{"e": 2, "f": 3}]}),
+        ({"x": "$$ROOT.a", "_id": 0}, {"x": 2}),
+        ({"x": {"$cond": [{"$gt": ["$a", 5]}, 1, "$$REMOVE"]}, "_id": 0}, {}),
+        ({"x": {"$getField": "s"}, "_id": 0}, {"x": "x"}),
+    ],
+    ids=str,
+)
+def test_a_projection_computes_fields(specification, expected):
+    document = copy.deepcopy(STORED)
+    result = compile_projection(specification).apply(document)
+
+    assert result == expected
+    assert list(result) == list(expected)
+    assert document == STORED
+
+
+def test_computed_fields_use_the_variables_of_the_command():
+    projection = compile_projection({"x": {"$add": ["$a", "$$step"]}, "now": "$$NOW"}, {"step": 40, "NOW": "then"})
+
+    assert projection.apply(STORED) == {"_id": 1, "x": 42, "now": "then"}
+
+
+def test_a_computed_value_belongs_to_the_result():
+    projection = compile_projection({"x": "$d", "y": {"$literal": [1]}, "d": 1})
+    first, second = projection.apply(STORED), projection.apply(STORED)
+    first["x"]["e"] = "changed"
+    first["y"].append(2)
+
+    assert second == {"_id": 1, "d": {"e": 5, "f": 6}, "x": {"e": 5, "f": 6}, "y": [1]}
+
+
+@pytest.mark.parametrize("operand", [["x", 1], [1, "x"], [1, 0]])
+def test_a_slice_that_is_none_of_the_projection_is_an_expression(operand):
+    projection = compile_projection({"l": {"$slice": operand}})
+    with pytest.raises(OperationFailure) as caught:
+        projection.apply(STORED)
+
+    assert caught.value.code == 28724
+
+
 def test_the_field_of_elem_match_follows_the_others():
     result = compile_projection({"orders": {"$elemMatch": {"n": 1}}, "scores": 1}).apply(DOCUMENT)
 
@@ -97,11 +170,23 @@ def test_the_field_of_elem_match_follows_the_others():
         ({"": 1}, 15998),
         ({"$a": 1}, 16410),
         ({"a": {"$slice": 1, "b": 1}}, 16410),
-        ({"a": {"$slice": [1]}}, 31272),
-        ({"a": {"$slice": ["x", 1]}}, 31257),
-        ({"a": {"$slice": [1, "x"]}}, 31258),
-        ({"a": {"$slice": [1, 0]}}, 31259),
-        ({"a": {"$slice": "x"}}, 31273),
+        ({"a": {"$slice": [1]}}, 28667),
+        ({"a": {"$slice": "x"}}, 28667),
+        ({"a": {"$slice": [1, 2, 3, 4]}}, 28667),
+        ({"a": {"$foo": 1}}, 31325),
+        ({"a": {"b": {"$foo": 1}}}, 31325),
+        ({"a": {"$add": [1, {"$foo": 1}]}}, 168),
+        ({"a": {"$abs": [1, 2]}}, 16020),
+        ({"a": "$"}, 16872),
+        ({"a": "$$x"}, 17276),
+        ({"b": 0, "a": {"$add": [1, 2]}}, 31252),
+        ({"b": 0, "a": "$c"}, 31310),
+        ({"b": 0, "a": "text"}, 31310),
+        ({"a": {"$add": [1, 2]}, "b": 0}, 31254),
+        ({"a": "$c", "b": 0}, 31254),
+        ({"a": "$c", "a.b": 1}, 31249),
+        ({"a.b": 1, "a": "$c"}, 31250),
+        ({"a.b": "$x", "a": {"b": "$y"}}, 31250),
         ({"a": {"$elemMatch": 1}}, 31274),
         ({"a.b": {"$elemMatch": {"x": 1}}}, 31275),
         ("name", 14),
@@ -120,12 +205,10 @@ def test_a_malformed_projection_is_refused_with_the_code_of_mongodb(specificatio
     "specification",
     [
         {"a.$": 1},
-        {"a": "$b"},
-        {"a": "x"},
-        {"a": None},
-        {"a": [1]},
-        {"a": {"$add": [1, 2]}},
         {"a": {"$meta": "textScore"}},
+        {"a": {"$rand": {}}},
+        {"a": {"b": {"$add": [1, {"$sin": 1}]}}},
+        {"a": "$$NOW"},
         {"b": 0, "a": {"$elemMatch": {"x": 1}}},
     ],
 )
@@ -143,6 +226,10 @@ def test_what_is_not_supported_is_refused_by_name(specification):
         ({"a": 0}, None),
         ({}, None),
         ({"a": {"$slice": 1}}, None),
+        ({"x": {"$add": ["$a.b", "$c"]}, "d": 1}, {"_id", "a", "c", "d"}),
+        ({"x": "literal", "_id": 0}, set()),
+        ({"x": "$$ROOT"}, None),
+        ({"x": {"y": "$a"}, "_id": 0}, {"a", "x"}),
     ],
 )
 def test_a_projection_tells_which_fields_it_needs(specification, paths):

@@ -90,6 +90,12 @@ MALFORMED = [
     ({"a": {"$gt": object()}}, 2, "neither be stored"),
     ({"a": [{1}]}, 2, "neither be stored"),
     ({"a": {"$in": [1, {2}]}}, 2, "neither be stored"),
+    ({"a": {"$expr": 1}}, 2, r"\$expr under 'a': it stands beside field names"),
+    ({"a": {"$elemMatch": {"$expr": 1}}}, 224, r"\$expr can only be applied to the top-level document"),
+    ({"a": {"$elemMatch": {"$or": [{"b": 1}, {"$expr": 1}]}}}, 224, r"\$expr can only be"),
+    ({"$expr": {"$gtt": [1, 2]}}, 168, r"'\$gtt'; did you mean '\$gt'"),
+    ({"$expr": {"$gt": [1]}}, 16020, "exactly 2"),
+    ({"$expr": "$$x"}, 17276, "undefined variable: x"),
     (".".join("a" * 300), 15, "parts"),
     ([("a", 1)], 14, "a filter is a document, not list"),
     (None, 14, "a filter is a document, not NoneType"),
@@ -105,7 +111,8 @@ def test_a_malformed_filter_is_refused_with_mongodbs_code(filter, code, message)
 
 
 UNSUPPORTED = [
-    ({"$expr": {"$gt": ["$a", "$b"]}}, r"\$expr \(at the top level"),
+    ({"$expr": {"$rand": {}}}, r"expression operator \$rand"),
+    ({"$expr": {"$lt": ["$a", "$$NOW"]}}, r"variable \$\$NOW"),
     ({"$where": "1"}, r"\$where"),
     ({"$text": {"$search": "x"}}, r"\$text"),
     ({"$jsonSchema": {}}, r"\$jsonSchema"),
@@ -115,7 +122,6 @@ UNSUPPORTED = [
     ({"place": {"$geoWithin": {}}}, r"\$geoWithin"),
     ({"place": {"$not": {"$geoIntersects": {}}}}, r"\$geoIntersects"),
     ({"a": {"$elemMatch": {"$where": "1"}}}, r"\$where"),
-    ({"a": {"$expr": 1}}, r"\$expr"),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
@@ -81,14 +83,40 @@ def create_index(engine: Engine, name: str, definition: IndexDefinition) -> Chan
     Raises:
         OperationFailure: An index of the same name has other keys (86), or one with the same keys another name (85).
     """
+    operations, names = _new_indexes(engine, name, [definition])
+    return engine.change(operations, names[0])
+
+
+def create_indexes(engine: Engine, name: str, definitions: Sequence[IndexDefinition]) -> Change[list[str]]:
+    """Plan several indexes as `create_index` does one, all or none of them; the result is their names."""
+    operations, names = _new_indexes(engine, name, definitions)
+    return engine.change(operations, names)
+
+
+def _new_indexes(
+    engine: Engine, name: str, definitions: Sequence[IndexDefinition]
+) -> tuple[list[Operation], list[str]]:
+    """Return the operations that make sure that the indexes are there, and their names."""
     operations, number = ensure_collection(engine, name)
-    if not operations:
-        for held in engine.collections[name].definitions():
-            if held.keys == definition.keys and held.name in (definition.name, ID_INDEX):
-                return engine.change([], held.name)
-            _check_conflict(held, definition)
-    payload = {"name": definition.name, "keys": definition.keys}
-    return engine.change([*operations, Define(number, "index", payload)], definition.name)
+    held = [] if operations else engine.collections[name].definitions()
+    names: list[str] = []
+    for definition in definitions:
+        found = _held(held, definition)
+        if found is None:
+            payload = {"name": definition.name, "keys": definition.keys}
+            operations.append(Define(number, "index", payload))
+            held = [*held, definition]
+        names.append((found or definition).name)
+    return operations, names
+
+
+def _held(held: Sequence[IndexDefinition], wanted: IndexDefinition) -> IndexDefinition | None:
+    """Return the index that is there already; refuse one that stands in the way of `wanted`."""
+    for index in held:
+        if index.keys == wanted.keys and index.name in (wanted.name, ID_INDEX):
+            return index
+        _check_conflict(index, wanted)
+    return None
 
 
 def _check_conflict(held: IndexDefinition, wanted: IndexDefinition) -> None:

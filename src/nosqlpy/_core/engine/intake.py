@@ -38,6 +38,38 @@ class NewDocuments(msgspec.Struct, gc=False):
     blobs: list[bytes]
 
 
+class IdNeeded(Exception):
+    """A write needs a new id: `make` one without the lock, and plan the write again."""
+
+    def __init__(self, make: Callable[[], None]) -> None:
+        super().__init__()
+        self.make = make
+
+
+class SpareId:
+    """An id for what an upsert may insert."""
+
+    __slots__ = ("_ids", "_make_id")
+
+    def __init__(self, make_id: Callable[[], Any]) -> None:
+        self._make_id = make_id
+        self._ids: list[Any] = []
+
+    def make(self) -> None:
+        """Make the id."""
+        self._ids.append(self._make_id())
+
+    def take(self) -> Any:
+        """Return the id.
+
+        Raises:
+            IdNeeded: It is not made yet.
+        """
+        if not self._ids:
+            raise IdNeeded(self.make)
+        return self._ids[-1]
+
+
 class Intake(Generic[T]):
     """Encodes the documents of one collection: `to_mapping` makes a mapping of one, `make_id` new ids."""
 
@@ -77,9 +109,12 @@ class Intake(Generic[T]):
         new.keys = equality_keys(new.ids)
         return new
 
-    def spare_id(self, wanted: bool) -> Any:
-        """Return an id for what an upsert may insert, if that is `wanted`; it may turn out not to be needed."""
-        return self.make_id() if wanted else None
+    def spare_id(self, *, made: bool = False) -> SpareId:
+        """Return an id for what an upsert may insert, made only when it turns out to be needed, or now."""
+        spare = SpareId(self.make_id)
+        if made:
+            spare.make()
+        return spare
 
 
 def encode_new(document: Mapping[str, Any], size_max: int) -> NewDocument:

@@ -13,7 +13,8 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.catalogue import default_name, index_keys
 from nosqlpy._core.plan.planner import Plan, choose
 from nosqlpy._core.query.filter import Predicate, compile_filter
-from nosqlpy._core.query.projection import Projection, compile_projection
+from nosqlpy._core.query.matched import compile_find_projection
+from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.keys import equality_key
@@ -65,9 +66,10 @@ def compile_query(
         QueryError: An argument cannot be understood.
         NotSupportedError: It uses something that only MongoDB supports.
     """
+    predicate = compile_filter({} if filter is None else _mapping(filter))
     return Query(
-        compile_filter({} if filter is None else _mapping(filter)),
-        None if projection is None else compile_projection(projection),
+        predicate,
+        None if projection is None else compile_find_projection(projection, predicate),
         None if sort is None else compile_sort(sort),
         _natural("skip", skip),
         abs(_whole("limit", limit)),
@@ -322,6 +324,8 @@ def execute_on_indexes(engine: Engine, name: str, request: Request[T]) -> Execut
 
 
 def _execute_on(documents: list[Document], request: Request[T]) -> Execution[T]:
+    if request.query.hint is not None:
+        raise QueryError("a list of collections or indexes takes no hint")
     blobs = [encode_document(document) for document in documents]
     return Execution(request.query, Plan("COLLSCAN", None, (), len(blobs)), blobs, request.decode)
 

@@ -9,19 +9,20 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
-from nosqlpy._core.engine.intake import CHUNK, NewDocument, NewDocuments, encode_new
+from nosqlpy._core.engine.intake import CHUNK, NewDocument, NewDocuments, SpareId, encode_new
 from nosqlpy._core.engine.reads import Query, Request
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.filter import Predicate
+from nosqlpy._core.query.matched import PositionalProjection
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.update.upsert import seed_document
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.aliases import Document
-from nosqlpy.errors import BulkWriteError, DuplicateKeyError, WriteError
-from nosqlpy.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, QueryError, WriteError
+from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 T = TypeVar("T")
 # documents that are tested at once
@@ -91,22 +92,29 @@ def insert_many(
     if errors:
         raise BulkWriteError(
             f"{len(errors)} of {len(new.ids)} documents could not be inserted: {errors[0]['errmsg']}",
-            details=_bulk_details(errors, inserted),
+            details=bulk_details(errors, BulkWriteResult(inserted)),
         )
     return InsertManyResult(new.ids)
 
 
-def _bulk_details(errors: list[Document], inserted: int) -> Document:
+def bulk_details(errors: list[Document], result: BulkWriteResult) -> Document:
+    """Return the details of a `BulkWriteError`, as pymongo's: what was refused, and the `result` of all else."""
     return {
         "writeErrors": errors,
         "writeConcernErrors": [],
-        "nInserted": inserted,
-        "nUpserted": 0,
-        "nMatched": 0,
-        "nModified": 0,
-        "nRemoved": 0,
-        "upserted": [],
+        "nInserted": result.inserted_count,
+        "nUpserted": result.upserted_count,
+        "nMatched": result.matched_count,
+        "nModified": result.modified_count,
+        "nRemoved": result.deleted_count,
+        "upserted": [{"index": index, "_id": id} for index, id in result.upserted_ids.items()],
     }
+
+
+def write_error(index: int, error: OperationFailure, operation: Mapping[str, Any]) -> Document:
+    """Return the entry of ``writeErrors`` for what was refused at `index` of a batch."""
+    keys = {name: error.details[name] for name in ("keyPattern", "keyValue") if name in error.details}
+    return {"index": index, "code": error.code, "errmsg": str(error), **keys, "op": operation}
 
 
 def _insert_chunk(
@@ -137,8 +145,7 @@ def _without_duplicates(
         key = new.keys[place]
         if key in slots or key in seen:
             error = _duplicate(name, new.ids[place])
-            document = decode_document(new.blobs[place])
-            errors.append({"index": place, "code": error.code, "errmsg": str(error), **error.details, "op": document})
+            errors.append(write_error(place, error, decode_document(new.blobs[place])))
             if ordered:
                 break
         else:
@@ -202,7 +209,7 @@ class Updated(msgspec.Struct, frozen=True):
 
 
 def update(
-    engine: Engine, name: str, query: Query, updater: Updater, spare_id: Any, *, upsert: bool, many: bool
+    engine: Engine, name: str, query: Query, updater: Updater, spare_id: SpareId, *, upsert: bool, many: bool
 ) -> Change[UpdateResult]:
     """Plan an update of the first match or of all, as one atomic change; of none with `upsert`: an insertion.
 
@@ -214,17 +221,17 @@ def update(
     if not matches:
         return _upsert(engine, name, query, updater, spare_id) if upsert else engine.change([], UpdateResult(0, 0))
     assert collection is not None, "documents were found in it"
-    done = _update_all(engine, matches, updater)
+    done = _update_all(engine, matches, query.predicate, updater)
     operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
     return engine.change(operations, UpdateResult(done.matched, len(done.keys)))
 
 
-def _update_all(engine: Engine, matches: Sequence[Match], updater: Updater) -> Updated:
+def _update_all(engine: Engine, matches: Sequence[Match], predicate: Predicate, updater: Updater) -> Updated:
     keys: list[Hashable] = []
     ids: list[Any] = []
     after: list[bytes] = []
     for match in matches:
-        document = _updated(match, updater)
+        document = _updated(match, predicate, updater)
         data = encode_document(document, size_max=engine.document_size_max)
         if data != match.data:
             keys.append(match.key)
@@ -233,21 +240,22 @@ def _update_all(engine: Engine, matches: Sequence[Match], updater: Updater) -> U
     return Updated(len(matches), keys, ids, after)
 
 
-def _updated(match: Match, updater: Updater) -> Document:
-    document = updater.apply(decode_document(match.data))
+def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
+    document = decode_document(match.data)
+    document = updater.apply(document, predicate.position(document) if updater.needs_position else None)
     if equality_key(document.get("_id")) != match.key:
         raise WriteError("the _id of a document cannot be changed", code=66, code_name="ImmutableField")
     return document
 
 
-def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id: Any) -> Change[UpdateResult]:
+def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id: SpareId) -> Change[UpdateResult]:
     inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id))
     return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
 
 
-def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: Any) -> NewDocument:
+def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: SpareId) -> NewDocument:
     document = updater.insert(seed_document(query.predicate.seeds))
-    return encode_new(with_id(document, lambda: spare_id), engine.document_size_max)
+    return encode_new(with_id(document, spare_id.take), engine.document_size_max)
 
 
 def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[DeleteResult]:
@@ -277,13 +285,15 @@ def find_one_and_update(
     name: str,
     request: Request[T],
     updater: Updater,
-    spare_id: Any,
+    spare_id: SpareId,
     *,
     upsert: bool,
     after: bool,
 ) -> Change[T | None]:
     """Plan an update of the first match; the result is that document, before or `after` the change."""
     query, decode = request.query, request.decode
+    if after and isinstance(query.projection, PositionalProjection):
+        raise QueryError("a positional projection needs the document as it was found, not as it is after the update")
     collection = engine.collections.get(name)
     matches = _matches(collection, query, 1)
     if not matches:
@@ -292,7 +302,7 @@ def find_one_and_update(
         new = _upserted(engine, query, updater, spare_id)
         return _with_result(insert_one(engine, name, new), lambda _: decode(new.data) if after else None)
     assert collection is not None, "a document was found in it"
-    done = _update_all(engine, matches, updater)
+    done = _update_all(engine, matches, query.predicate, updater)
     operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
     shown = done.after[0] if after and done.after else matches[0].data
     return engine.change(operations, decode(shown))

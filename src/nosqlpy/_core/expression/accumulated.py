@@ -132,7 +132,11 @@ def sample_deviation(values: Iterable[Any]) -> float | None:
 
 
 def _deviation(values: Iterable[Any], deviation: Callable[[list[float]], float], least: int) -> float | None:
-    numbers = [float(as_decimal(number)) if TYPES[type(number)] == DECIMAL else float(number) for number in _numbers(values)]
+    numbers = [_double(number) for number in _numbers(values)]
     if len(numbers) < least:
         return None
     return deviation(numbers) if all(map(math.isfinite, numbers)) else math.nan
+
+
+def _double(number: Any) -> float:
+    return float(as_decimal(number)) if TYPES[type(number)] == DECIMAL else float(number)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from nosqlpy._core.expression.comparison import are_equal
 from nosqlpy._core.expression.failures import MEMORY_LIMIT, failure, malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combined
-from nosqlpy._core.expression.operators import Codes, Fields, of_operands, of_values
+from nosqlpy._core.expression.operators import ABSENT, Codes, Fields, of_operands, of_values
 from nosqlpy._core.expression.parse import compile_operand
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
@@ -63,14 +63,14 @@ def _small(what: str, value: Any, type_code: int, range_code: int) -> int:
 
 
 @of_values("$slice", 2, 3)
-def sliced(array: Any, start: Any, count: Any = 0) -> Any:
+def sliced(array: Any, start: Any, count: Any = ABSENT) -> Any:
     """Return elements: `start` of them from the begin, or the end if negative; or `count` from the position `start`."""
     if array is None or array is MISSING or start is None or start is MISSING or count is None or count is MISSING:
         return None
     if type(array) is not list:
         raise failure(f"first argument to $slice must be an array, but is of type: {type_name(array)}", 28724)
     position = _small("second argument to $slice", start, 28725, 28726)
-    if count == 0 and type(count) is int:
+    if count is ABSENT:
         return array[:position] if position >= 0 else array[position:]
     size = _small("third argument to $slice", count, 28727, 28728)
     if size <= 0:
@@ -130,14 +130,14 @@ def _among(value_of: Evaluate, array: list[Any]) -> Evaluate:
 
 
 @of_values("$indexOfArray", 2, 4)
-def index_of(array: Any, wanted: Any, start: Any = 0, end: Any = None) -> int | None:
+def index_of(array: Any, wanted: Any, start: Any = 0, end: Any = ABSENT) -> int | None:
     """Return the position of the first element equal to a value, from `start` on and before `end`; -1 if nowhere."""
     if array is None or array is MISSING:
         return None
     if type(array) is not list:
         raise failure(f"$indexOfArray requires an array as a first argument, found: {type_name(array)}", 40090)
     first_position = _position("starting index", start)
-    last_position = len(array) if end is None else min(len(array), _position("ending index", end))
+    last_position = len(array) if end is ABSENT else min(len(array), _position("ending index", end))
     for position in range(first_position, last_position):
         if are_equal(array[position], wanted):
             return position

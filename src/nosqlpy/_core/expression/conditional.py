@@ -16,6 +16,7 @@ from nosqlpy._core.expression.operators import Codes, Fields, of_operands
 from nosqlpy._core.expression.parse import compile_operand, compile_operands
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import ARRAY, MISSING, OBJECT, TYPES, as_mapping, type_name
 
@@ -107,7 +108,7 @@ def first_not_null(operands: Sequence[Evaluate]) -> Evaluate:
 def compile_literal(operand: Any, _scope: Scope) -> Expression:
     """Return the operand as it is written."""
     check_depth(operand)
-    return constant(operand)
+    return constant(copy_value(operand) if TYPES[type(operand)] in (ARRAY, OBJECT) else operand)
 
 
 syntax("$const")(compile_literal)

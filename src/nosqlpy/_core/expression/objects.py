@@ -51,7 +51,9 @@ def array_to_object(array: Any) -> dict[str, Any] | None:
 
 def _pair(item: Any) -> tuple[str, Any]:
     if type(item) is not list:
-        raise failure(f"$arrayToObject requires all elements to be arrays like the first, found: {type_name(item)}", 40396)
+        raise failure(
+            f"$arrayToObject requires all elements to be arrays like the first, found: {type_name(item)}", 40396
+        )
     if len(item) != 2:
         raise failure(f"$arrayToObject requires an array of size 2 arrays, found array of size: {len(item)}", 40397)
     return _name(item[0], 40395, 4940400), item[1]

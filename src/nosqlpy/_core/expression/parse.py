@@ -44,7 +44,7 @@ def compile_operands(operand: Any, scope: Scope) -> list[Expression]:
 
 
 def _compile_document(document: Mapping[str, Any], scope: Scope) -> Expression:
-    first = next(iter(document), "")
+    first: Any = next(iter(document), "")
     if isinstance(first, str) and first.startswith("$"):
         if len(document) > 1:
             raise malformed(f"an object representing an expression must have exactly one field: {first}", 15983)
@@ -59,9 +59,7 @@ def _compile_document(document: Mapping[str, Any], scope: Scope) -> Expression:
 
 def _document_of(fields: Sequence[tuple[str, Evaluate]]) -> Evaluate:
     def evaluate(document: Mapping[str, Any], variables: Variables) -> dict[str, Any]:
-        return {
-            name: value for name, field in fields if (value := field(document, variables)) is not MISSING
-        }
+        return {name: value for name, field in fields if (value := field(document, variables)) is not MISSING}
 
     return evaluate
 

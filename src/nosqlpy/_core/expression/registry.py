@@ -20,7 +20,15 @@ Compile: TypeAlias = Callable[[Any, Scope], Expression]
 _OPERATORS: Final[dict[str, Compile]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
-    ["$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$binarySize", "$bitAnd", "$bitNot", "$bitOr", "$bitXor", "$bottom", "$bottomN", "$cos", "$cosh", "$createObjectId", "$createUUID", "$currentDate", "$degreesToRadians", "$deserializeEJSON", "$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith", "$function", "$hash", "$hexHash", "$meta", "$radiansToDegrees", "$rand", "$serializeEJSON", "$sigmoid", "$similarityCosine", "$similarityDotProduct", "$similarityEuclidean", "$sin", "$sinh", "$subtype", "$tan", "$tanh", "$toArray", "$toHashedIndexKey", "$toObject", "$top", "$topN", "$tsIncrement", "$tsSecond"]
+    (
+        *("$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$cos", "$cosh", "$sin", "$sinh", "$tan"),
+        *("$tanh", "$degreesToRadians", "$radiansToDegrees", "$sigmoid", "$bitAnd", "$bitNot", "$bitOr", "$bitXor"),
+        *("$binarySize", "$subtype", "$bottom", "$bottomN", "$top", "$topN", "$tsIncrement", "$tsSecond"),
+        *("$createObjectId", "$createUUID", "$currentDate", "$rand", "$meta", "$function", "$toHashedIndexKey"),
+        *("$hash", "$hexHash", "$serializeEJSON", "$deserializeEJSON", "$toArray", "$toObject"),
+        *("$similarityCosine", "$similarityDotProduct", "$similarityEuclidean"),
+        *("$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith"),
+    )
 )
 
 

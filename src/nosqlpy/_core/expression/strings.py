@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nosqlpy._core.expression.failures import failure
 from nosqlpy._core.expression.node import Evaluate, Variables
-from nosqlpy._core.expression.operators import Codes, of_fields, of_operands, of_values
+from nosqlpy._core.expression.operators import ABSENT, Codes, of_fields, of_operands, of_values
 from nosqlpy._core.expression.texts import text_of
 from nosqlpy._core.values.numbers import INTS, NUMERIC, integer, truncate
 from nosqlpy._core.values.types import MISSING, TYPES, type_name
@@ -70,7 +70,7 @@ def uppered(value: Any) -> str:
 def compared_caseless(left: Any, right: Any) -> int:
     """Return -1, 0 or 1 as a text sorts before, with or after another without regard to case."""
     first, second = uppered(left), uppered(right)
-    return (first > second) - (first < second)
+    return 0 if first == second else 1 if first > second else -1
 
 
 @of_values("$strLenCP", 1)
@@ -142,13 +142,13 @@ def _splits_character(data: bytes, index: int) -> bool:
 
 
 @of_values("$indexOfCP", 2, 4)
-def index_of(text: Any, token: Any, start: Any = 0, end: Any = None) -> int | None:
+def index_of(text: Any, token: Any, start: Any = 0, end: Any = ABSENT) -> int | None:
     """Return the position at which a token begins in a text, from `start` on and before `end`; -1 if nowhere."""
     if text is None or text is MISSING:
         return None
     _check_texts("$indexOfCP", text, token, (40093, 40094))
     first = _position("$indexOfCP", "starting index", start)
-    last = len(text) if end is None else min(len(text), _position("$indexOfCP", "ending index", end))
+    last = len(text) if end is ABSENT else min(len(text), _position("$indexOfCP", "ending index", end))
     if not text and not token and not first:
         return 0
     found = text.find(token, first)
@@ -156,14 +156,14 @@ def index_of(text: Any, token: Any, start: Any = 0, end: Any = None) -> int | No
 
 
 @of_values("$indexOfBytes", 2, 4)
-def byte_index_of(text: Any, token: Any, start: Any = 0, end: Any = None) -> int | None:
+def byte_index_of(text: Any, token: Any, start: Any = 0, end: Any = ABSENT) -> int | None:
     """Return the same as $indexOfCP in bytes of UTF-8; the token has to end before `end` as well."""
     if text is None or text is MISSING:
         return None
     _check_texts("$indexOfBytes", text, token, (40091, 40092))
     data = text.encode()
     first = _position("$indexOfBytes", "starting index", start)
-    last = len(data) if end is None else min(len(data), _position("$indexOfBytes", "ending index", end))
+    last = len(data) if end is ABSENT else min(len(data), _position("$indexOfBytes", "ending index", end))
     return -1 if first > len(data) or last < first else data.find(token.encode(), first, last)
 
 
@@ -194,9 +194,8 @@ def _trimming(name: str, *, left: bool, right: bool) -> None:
             return None
         if type(characters) is not str:
             raise failure(f"{name} requires 'chars' to be a string, not {type_name(characters)}", 50700)
-        if left:
-            text = text.lstrip(characters) if characters else text
-        return text.rstrip(characters) if right and characters else text
+        start = text.lstrip(characters) if left and characters else text
+        return start.rstrip(characters) if right and characters else start
 
 
 _trimming("$trim", left=True, right=True)

@@ -41,7 +41,7 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
     """Yield path, operator ("" for a plain value) and operand of each condition that every match must meet."""
     index = 0
     for node in template.nodes:
-        if isinstance(node, LogicalNode):
+        if not isinstance(node, FieldNode):
             index += operand_count(node)
             continue
         operand = operands[index]
@@ -55,7 +55,7 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
 
 def operand_count(node: Node) -> int:
     """Return how many operands belong to a node."""
-    if isinstance(node, FieldNode):
+    if not isinstance(node, LogicalNode):
         return 1
     return sum(operand_count(inner) for child in node.children for inner in child)
 

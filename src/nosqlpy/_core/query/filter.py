@@ -17,11 +17,11 @@ from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
 from nosqlpy._core.query.position import Finder, position_finder
-from nosqlpy._core.query.tree import Mask, MaskMaker, Template, template_of
+from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
-__all__ = ["Predicate", "compile_filter"]
+__all__ = ["Predicate", "compile_filter", "literal"]
 
 EXACT = frozenset((str, int, bool))
 OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
@@ -93,8 +93,18 @@ class Predicate:
         return self._masks
 
 
-def compile_filter(filter: Mapping[str, Any]) -> Predicate:
+def literal(value: Any) -> dict[str, Any]:
+    """Return the condition that a field equals `value`, whatever that is: ``{"password": literal(user_input)}``.
+
+    A document such as ``{"$ne": ""}`` is then a value like any other, and no operator.
+    """
+    return {"$eq": value}
+
+
+def compile_filter(filter: Mapping[str, Any], variables: Mapping[str, Any] = NO_VARIABLES) -> Predicate:
     """Return the predicate of a filter; compiled shapes are cached.
+
+    `variables` are what ``$expr`` may use, by name: those of ``let``, and NOW for ``$$NOW``.
 
     Raises:
         QueryError: The filter is malformed, as MongoDB's codes say how.
@@ -104,5 +114,5 @@ def compile_filter(filter: Mapping[str, Any]) -> Predicate:
         if TYPES[type(filter)] != OBJECT:
             message = f"a filter is a document, not {type(filter).__name__}"
             raise QueryError(message, code=14, code_name="TypeMismatch")
-        return Predicate(*template_of(as_mapping(filter)))
-    return Predicate(*template_of(filter))
+        return Predicate(*template_of(as_mapping(filter), 1, variables))
+    return Predicate(*template_of(filter, 1, variables))

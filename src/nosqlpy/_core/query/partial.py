@@ -140,6 +140,27 @@ class Layout:
         return _column(getters, parts, detour)
 
 
+class WholeLayout(Layout):
+    """The rows of a query that reads whole documents, which they are."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def row(self, document: Mapping[str, Any]) -> Row:
+        """Return the document."""
+        return document
+
+    def rows(self, blobs: Sequence[bytes]) -> list[Row]:
+        """Return the decoded documents."""
+        return list(map(decode_document, blobs))
+
+    def column(self, path: str, detour: Detour) -> Column:
+        """Return the column of `path`, all of it by the detour."""
+        return _map(detour(parse_path(path, empty_parts=True).parts, 0))
+
+
 @lru_cache(maxsize=512)
 def layout_of(paths: frozenset[str]) -> Layout:
     """Return the layout that reads `paths`; layouts are cached."""

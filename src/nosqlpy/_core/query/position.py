@@ -107,12 +107,13 @@ def _equality(path: str, operand: Any) -> Conjunct:
 
 def _alternatives(node: LogicalNode, operands: Sequence[Any]) -> Iterator[Conjunct]:
     """Yield what the server makes of an $or of equalities on one path: an $in; of any other, nothing."""
-    fields = [child[0] for child in node.children if len(child) == 1]
-    paths = {field.path for field in fields if isinstance(field, FieldNode) and field.operators is None}
-    if node.negated or len(paths) != 1 or len(fields) != len(node.children):
+    nodes = [child[0] if len(child) == 1 else None for child in node.children]
+    paths = {each.path if isinstance(each, FieldNode) and each.operators is None else None for each in nodes}
+    path = paths.pop()
+    if node.negated or paths or path is None:
         return
     tests = [value_test(compile_value(operand)) for operand in operands]
-    yield Conjunct("$in", paths.pop(), Test(lambda value: any(test(value) for test in tests)))
+    yield Conjunct("$in", path, Test(lambda value: any(test(value) for test in tests)))
 
 
 def _matched(condition: Condition, parts: tuple[str, ...], document: Mapping[str, Any]) -> int | None:

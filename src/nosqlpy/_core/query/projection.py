@@ -1,64 +1,57 @@
-"""Projections: which fields of a document a read returns.
+"""Projections: which fields of a document a read returns, and which it computes.
 
-Manual: tutorial/project-fields-from-query-results. A projection includes or
-excludes fields, and never both but for ``_id``. The rules and codes are those
-of the server's projection_parser.cpp.
+Manual: reference/method/db.collection.find#projection. A projection includes or
+excludes fields, and never both but for ``_id``; one that computes fields
+includes. The rules and codes are those of the server's projection_parser.cpp.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, cast
 
 import msgspec
 
+from nosqlpy._core.expression.compile import Expression, compile_expression
+from nosqlpy._core.expression.registry import is_operator, operator_names
 from nosqlpy._core.query.filter import compile_filter
-from nosqlpy._core.values.numbers import truncate
+from nosqlpy._core.query.projected import Compute, Leaf, Rule, Tree, exclusion, inclusion
+from nosqlpy._core.query.tree import NO_VARIABLES
+from nosqlpy._core.values.codec import copy_value
+from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import number_content
-from nosqlpy._core.values.types import BOOL, DECIMAL, DOUBLE, INT, LONG, MISSING, OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import BOOL, MISSING, OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.naming import nearest
 
-Rule: TypeAlias = Callable[[Any], Any]
-"""What becomes of a field's value; MISSING takes the field out."""
-
-_NUMERIC: Final = frozenset((INT, LONG, DOUBLE, DECIMAL))
+_CONTAINERS: Final = frozenset((dict, list))
 
 
 class Projection(msgspec.Struct, frozen=True):
     """What a read returns of a document; made by `compile_projection`. May be shared by threads.
 
-    `paths` has the top-level fields that are included, or is None where all
-    are but those excluded. `apply` returns a new document that shares the
-    values of its argument.
+    `paths` has the top-level fields that are read, or is None where all are.
+    `apply` returns a new document that shares the included values of its
+    argument; computed ones are its own. It raises OperationFailure where an
+    expression cannot be computed.
     """
 
     apply: Callable[[dict[str, Any]], dict[str, Any]]
     paths: frozenset[str] | None
 
 
-class Tree(msgspec.Struct):
-    """The fields that a projection names under one field, each with what becomes of it."""
-
-    fields: dict[str, Tree | Leaf] = {}
-
-
-class Leaf(msgspec.Struct, frozen=True):
-    """What becomes of a field: it is included, excluded, or its value changed by a rule."""
-
-    includes: bool
-    rule: Rule | None = None
-
-
 class _Parser:
     """Reads one specification into a tree, and finds out whether it includes or excludes."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self.variables = variables
         self.root = Tree()
         self.inclusive: bool | None = None
         self.slices = False
-        self.elements: dict[str, Rule] = {}
+        self.elements: list[str] = []
+        self.reads: set[str] | None = set()  # top-level fields that expressions read, None for all
 
     def parse(self, specification: Mapping[str, Any], parent: Tree, prefix: str) -> None:
         for name, value in specification.items():
@@ -66,14 +59,12 @@ class _Parser:
             parts = _parts(name, path)
             if TYPES[type(value)] == OBJECT:
                 self._parse_document(as_mapping(value), parent, parts, path)
-            elif TYPES[type(value)] == BOOL or TYPES[type(value)] in _NUMERIC:
+            elif TYPES[type(value)] == BOOL or TYPES[type(value)] in NUMERIC:
                 includes = value if type(value) is bool else number_content(value) != 0
                 self._decide(path, includes=includes)
                 _add(parent, parts, Leaf(includes), path)
             else:
-                raise NotSupportedError(
-                    f"the projection of {path!r} is a literal or expression, which is not supported"
-                )
+                self._compute(value, parent, parts, path, code=31310)
 
     def _decide(self, path: str, *, includes: bool) -> None:
         if path == "_id":
@@ -94,36 +85,77 @@ class _Parser:
             _add(parent, parts, child, path)
             self.parse(value, child, f"{path}.")
         elif operator == "$slice":
-            self.slices = True
-            _add(parent, parts, Leaf(includes=True, rule=_slice(value[operator], path)), path)
+            self._parse_slice(value, parent, parts, path)
         elif operator == "$elemMatch":
-            if "." in path:
-                message = f"$elemMatch cannot project the nested field {path!r}"
-                raise QueryError(message, code=31275, code_name="Location31275")
-            self.elements[path] = _first_match(value[operator], path)
-            _add(parent, parts, Leaf(includes=False), path)
+            self._parse_element_match(value[operator], parent, parts, path)
+        elif is_operator(operator):
+            self._compute(value, parent, parts, path, code=31252)
         else:
-            raise NotSupportedError(f"{operator} in the projection of {path!r} is not supported")
+            raise QueryError(
+                f"unknown expression {operator} in the projection of {path!r}{nearest(operator, operator_names())}",
+                code=31325,
+                code_name="Location31325",
+            )
+
+    def _parse_slice(self, value: Mapping[str, Any], parent: Tree, parts: list[str], path: str) -> None:
+        """Read a $slice of the projection, or else one that is an expression."""
+        try:
+            rule = _slice(value["$slice"], path)
+        except QueryError:
+            self._compute(value, parent, parts, path, code=31252)
+            return
+        self.slices = True
+        _add(parent, parts, Leaf(includes=True, rule=rule), path)
+
+    def _parse_element_match(self, operand: Any, parent: Tree, parts: list[str], path: str) -> None:
+        if "." in path:
+            message = f"$elemMatch cannot project the nested field {path!r}"
+            raise QueryError(message, code=31275, code_name="Location31275")
+        self.elements.append(path)
+        first = _first_match(operand, path)
+        _add(parent, parts, Leaf(includes=False, compute=lambda document: first(document.get(path))), path)
+        if self.reads is not None:
+            self.reads.add(path)
+
+    def _compute(self, value: Any, parent: Tree, parts: list[str], path: str, *, code: int) -> None:
+        """Add a field that an expression computes."""
+        if self.inclusive is False:
+            message = f"cannot use an expression for {path!r} in a projection that excludes fields"
+            raise QueryError(message, code=code, code_name=f"Location{code}")
+        self.inclusive = True
+        try:
+            expression = compile_expression(value, variables=frozenset(self.variables))
+        except NotSupportedError as error:
+            raise NotSupportedError(f"{error} (in the projection of {path!r})") from None
+        _add(parent, parts, Leaf(includes=False, compute=_computing(expression, self.variables)), path)
+        if expression.paths is None or self.reads is None:
+            self.reads = None
+        else:
+            self.reads.update(read.partition(".")[0] for read in expression.paths)
 
 
-def compile_projection(specification: ProjectionSpec) -> Projection:
-    """Return the projection of a list of names, or of a document of names with 1 or 0.
+def compile_projection(specification: ProjectionSpec, variables: Mapping[str, Any] = NO_VARIABLES) -> Projection:
+    """Return the projection of a list of names, or of a document of names with 1, 0 or an expression.
+
+    `variables` are what expressions may use, by name: those of ``let``, and NOW for ``$$NOW``.
 
     Raises:
         QueryError: It is malformed, or includes some fields and excludes others.
-        NotSupportedError: It has an expression, a literal or a positional ``$``.
+        NotSupportedError: It has an operator or a positional ``$`` that nosqlpy lacks.
     """
     if not isinstance(specification, Mapping):
         specification = dict.fromkeys(_names(specification), 1)
     items = tuple(specification.items())
+    if variables:
+        return _compile(items, variables)
     try:
         return _compiled(items)
     except TypeError:  # a nested document cannot be hashed
         return _compile(items)
 
 
-def _compile(items: tuple[tuple[str, Any], ...]) -> Projection:
-    parser = _Parser()
+def _compile(items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = NO_VARIABLES) -> Projection:
+    parser = _Parser(variables)
     parser.parse(dict(items), parser.root, "")
     fields = parser.root.fields
     identity = fields.get("_id")
@@ -135,39 +167,35 @@ def _compile(items: tuple[tuple[str, Any], ...]) -> Projection:
         names = ", ".join(map(repr, parser.elements))
         raise NotSupportedError(f"$elemMatch (of {names}) in a projection that excludes fields is not supported")
     if not inclusive:
-        return Projection(_exclusion(parser.root), None)
+        return Projection(exclusion(parser.root), None)
     fields.setdefault("_id", Leaf(includes=True))
-    if isinstance(identity, Leaf) and not identity.includes:
+    if isinstance(identity, Leaf) and not identity.includes and identity.compute is None:
         del fields["_id"]
-    return _with_elements(_inclusion(parser.root), parser.elements, frozenset(fields))
+    kept = (name for name, node in fields.items() if isinstance(node, Tree) or node.includes)
+    return Projection(inclusion(parser.root), None if parser.reads is None else frozenset((*parser.reads, *kept)))
 
 
 # Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.
 _compiled = lru_cache(maxsize=512)(_compile)
 
 
-def _with_elements(apply: Rule, elements: dict[str, Rule], paths: frozenset[str]) -> Projection:
-    """Return the projection that also has the fields of $elemMatch, which follow all others."""
-    if not elements:
-        return Projection(apply, paths)
+def _computing(expression: Expression, variables: Mapping[str, Any]) -> Compute:
+    """Return what computes a field of which the result is the only owner."""
+    evaluate = expression.evaluate
 
-    def apply_both(document: dict[str, Any]) -> dict[str, Any]:
-        result: dict[str, Any] = apply(document)
-        for name, rule in elements.items():
-            value = rule(document.get(name))
-            if value is not MISSING:
-                result[name] = value
-        return result
+    def compute(document: Mapping[str, Any]) -> Any:
+        value = evaluate(document, variables)
+        return copy_value(value) if type(value) in _CONTAINERS else value
 
-    return Projection(apply_both, paths)
+    return compute
 
 
-def _names(specification: Sequence[str]) -> Sequence[str]:
+def _names(specification: Any) -> Sequence[str]:
     listed = isinstance(specification, Sequence) and not isinstance(specification, str)
     if not listed or not all(isinstance(name, str) for name in specification):
         message = "a projection is a list of field names, or a document of field names with 1 or 0"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    return specification
+    return cast("Sequence[str]", specification)
 
 
 def _parts(name: Any, path: str) -> list[str]:
@@ -201,65 +229,6 @@ def _add(parent: Tree, parts: list[str], node: Tree | Leaf, path: str) -> None:
     parent.fields[parts[-1]] = node
 
 
-def _inclusion(tree: Tree) -> Rule:
-    """Return what keeps the fields of `tree` in a document, in the document's order."""
-    nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=True)) is not None}
-    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Tree) or node.includes)
-
-    def include(document: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in document.items() if name in names}
-
-    def include_nested(document: dict[str, Any]) -> dict[str, Any]:
-        return _ruled(include(document), nested)
-
-    return include_nested if nested else include
-
-
-def _exclusion(tree: Tree) -> Rule:
-    """Return what takes the fields of `tree` out of a document."""
-    nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=False)) is not None}
-    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Leaf) and not node.includes)
-
-    def exclude(document: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in document.items() if name not in names}
-
-    def exclude_nested(document: dict[str, Any]) -> dict[str, Any]:
-        return _ruled(exclude(document), nested)
-
-    return exclude_nested if nested else exclude
-
-
-def _rule(node: Tree | Leaf, *, inclusive: bool) -> Rule | None:
-    if isinstance(node, Leaf):
-        return node.rule
-    return _through_arrays(_inclusion(node) if inclusive else _exclusion(node), keeps_scalars=not inclusive)
-
-
-def _ruled(document: dict[str, Any], rules: dict[str, Rule]) -> dict[str, Any]:
-    """Return `document`, which is the caller's, with the rules applied in place."""
-    for name, rule in rules.items():
-        if name in document:
-            value = rule(document[name])
-            if value is MISSING:
-                del document[name]
-            else:
-                document[name] = value
-    return document
-
-
-def _through_arrays(rule: Rule, *, keeps_scalars: bool) -> Rule:
-    """Return `rule` for a document or for every document in an array, however nested."""
-
-    def walk(value: Any) -> Any:
-        if type(value) is dict:
-            return rule(value)
-        if type(value) is list:
-            return [kept for element in value if (kept := walk(element)) is not MISSING]
-        return value if keeps_scalars else MISSING
-
-    return walk
-
-
 def _slice(operand: Any, path: str) -> Rule:
     """Return what $slice leaves of an array: a number from the start or end, or [skip, limit]."""
     where = f"$slice in the projection of {path!r}"
@@ -284,7 +253,7 @@ def _slice(operand: Any, path: str) -> Rule:
 
 
 def _whole(value: Any, where: str, code: int) -> int:
-    number = truncate(value) if TYPES[type(value)] in _NUMERIC else None
+    number = truncate(value) if TYPES[type(value)] in NUMERIC else None
     if number is None:
         raise QueryError(f"{where} takes a number or [skip, limit]", code=code, code_name=f"Location{code}")
     return number

@@ -47,10 +47,10 @@ class Operator(msgspec.Struct, frozen=True):
 
 _OPERATORS: Final[dict[str, Operator]] = {}
 
-TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment"))
+TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr"))
 
 _NOT_SUPPORTED_AT_TOP: Final = frozenset(
-    ("$expr", "$jsonSchema", "$text", "$where", "$rand", "$sampleRate", "$alwaysTrue", "$alwaysFalse")
+    ("$jsonSchema", "$text", "$where", "$rand", "$sampleRate", "$alwaysTrue", "$alwaysFalse")
 )
 _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
     (
@@ -120,7 +120,7 @@ def is_operator(name: Any) -> bool:
 
 
 def refuse_top_level(name: str) -> NoReturn:
-    """Raise the error for `name`, which stands beside field names and is none of $and, $or, $nor and $comment."""
+    """Raise the error for `name`, which stands beside field names and is not in `TOP_LEVEL`."""
     if name in _NOT_SUPPORTED:
         raise NotSupportedError(f"query operator {name} (at the top level of a filter) is not supported")
     hint = "; it stands under a field name" if name in _OPERATORS else nearest(name, TOP_LEVEL)

@@ -4,7 +4,7 @@ The *shape* of a filter is its paths and operators without their operands. A
 `Template` is compiled from a shape; binding operands to it gives conditions,
 and those, with the template's layout, *masks*: functions that say which of a
 list of rows match. $and, $or, $nor and $comment, which stand beside field
-names, are part of the shape.
+names, are part of the shape; so are the paths that an $expr reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.comparison import compile_value
 from nosqlpy._core.query.condition import All, Condition, Not, Test, Whole
-from nosqlpy._core.query.partial import Layout, Row, layout_of, matched_leaves, matched_values
+from nosqlpy._core.query.expr import Computation, compile_computation, truth_mask
+from nosqlpy._core.query.partial import Layout, Row, WholeLayout, layout_of, matched_leaves, matched_values
 from nosqlpy._core.query.registry import (
     Operator,
     Scope,
@@ -37,7 +38,9 @@ MaskMaker: TypeAlias = Callable[[Layout], Mask]
 """Makes the mask of a bound node, when it is first needed: point queries never do."""
 
 Shape: TypeAlias = tuple[Any, ...]
-"""Per entry: a path (plain value), ``(path, operators)``, or ``($and | $or | $nor, shapes)``."""
+"""Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)`` or ``($expr, paths)``."""
+
+NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
 OPERANDS_MAX: Final = 500
 """A shape with more operands is compiled but not cached: few repeat, and they are large."""
@@ -94,21 +97,35 @@ class LogicalNode:
         return [make]
 
 
-Node: TypeAlias = FieldNode | LogicalNode
+class ExpressionNode:
+    """``$expr``; its operand is compiled already."""
+
+    __slots__ = ()
+
+    def bind(self, operands: Iterator[Any], _depth: int) -> list[MaskMaker]:
+        """Return the one mask-to-be of this node."""
+        computation: Computation = next(operands)
+        return [lambda layout: truth_mask(computation, layout)]
+
+
+Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode
+
+_WHOLE: Final = WholeLayout()
 
 
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "nodes", "paths", "plain")
+    __slots__ = ("_layout", "computes", "nodes", "paths", "plain")
 
     def __init__(self, shape: Shape) -> None:
-        paths: set[str] = set()
+        paths: set[str | None] = set()  # None for the whole document
         self.nodes = _nodes(shape, paths)
-        self.paths = frozenset(paths)
+        self.paths = frozenset(path for path in paths if path is not None)
+        self.computes = any(isinstance(node, ExpressionNode) for node in _leaves(self.nodes))
         # the path, if all that the filter says is ``{path: value}``
         self.plain = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
-        self._layout: Layout | None = None
+        self._layout: Layout | None = _WHOLE if None in paths else None
 
     @property
     def layout(self) -> Layout:
@@ -126,7 +143,18 @@ class Template:
 _cached_template = lru_cache(maxsize=512)(Template)
 
 
-def template_of(filter: Mapping[str, Any], depth: int = 1) -> tuple[Template, list[Any]]:
+def _leaves(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        if isinstance(node, LogicalNode):
+            for child in node.children:
+                yield from _leaves(child)
+        else:
+            yield node
+
+
+def template_of(
+    filter: Mapping[str, Any], depth: int = 1, variables: Mapping[str, Any] = NO_VARIABLES
+) -> tuple[Template, list[Any]]:
     """Return the template of a filter's shape, and its operands in the order of the shape.
 
     Raises:
@@ -134,13 +162,16 @@ def template_of(filter: Mapping[str, Any], depth: int = 1) -> tuple[Template, li
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
     operands: list[Any] = []
-    shape = _outline(filter, operands, depth)
+    shape = _outline(filter, operands, depth, variables)
     return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape), operands
 
 
 def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[Mapping[str, Any]]], list[bool]]:
     """Return the function that says which of some decoded (sub)documents match `filter`."""
     template, operands = template_of(filter, depth)
+    if template.computes:
+        message = "$expr can only be applied to the top-level document"
+        raise QueryError(message, code=224, code_name="QueryFeatureNotAllowed")
     makers = template.bind(operands, depth)
     mask: Mask | None = None
 
@@ -154,7 +185,7 @@ def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[
     return flags
 
 
-def _outline(filter: Any, operands: list[Any], depth: int) -> Shape:
+def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
     """Return the shape of `filter`, and append its operands."""
     check_level(depth)
     shape: list[Any] = []
@@ -162,8 +193,12 @@ def _outline(filter: Any, operands: list[Any], depth: int) -> Shape:
         if not isinstance(name, str):
             raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
         if name[:1] == "$" and name not in DBREF_FIELDS:
-            if name != "$comment":
-                shape.append((name, _branches(name, value, operands, depth)))
+            if name == "$expr":
+                computation = compile_computation(value, variables)
+                operands.append(computation)
+                shape.append((name, computation.expression.paths))
+            elif name != "$comment":
+                shape.append((name, _branches(name, value, operands, depth, variables)))
         elif type(value) not in sieves.PLAIN and is_operators(value):
             shape.append((name, tuple(value)))
             operands.append(value)
@@ -173,7 +208,7 @@ def _outline(filter: Any, operands: list[Any], depth: int) -> Shape:
     return tuple(shape)
 
 
-def _branches(name: str, value: Any, operands: list[Any], depth: int) -> Shape:
+def _branches(name: str, value: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
     if name not in ("$and", "$or", "$nor"):
         refuse_top_level(name)
     if TYPES[type(value)] != ARRAY or not value:
@@ -181,10 +216,10 @@ def _branches(name: str, value: Any, operands: list[Any], depth: int) -> Shape:
     for item in value:
         if TYPES[type(item)] != OBJECT:
             raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
-    return tuple([_outline(as_mapping(item), operands, depth + 1) for item in value])
+    return tuple([_outline(as_mapping(item), operands, depth + 1, variables) for item in value])
 
 
-def _nodes(shape: Shape, paths: set[str]) -> list[Node]:
+def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
     nodes: list[Node] = []
     for entry in shape:
         name: str = entry if isinstance(entry, str) else entry[0]
@@ -194,6 +229,10 @@ def _nodes(shape: Shape, paths: set[str]) -> list[Node]:
                 nodes.extend(node for child in rest for node in _nodes(child, paths))
             else:
                 nodes.append(LogicalNode([_nodes(child, paths) for child in rest], negated=name == "$nor"))
+            continue
+        if name == "$expr":
+            paths.update((None,) if rest is None else rest)
+            nodes.append(ExpressionNode())
             continue
         parse_path(name, empty_parts=True)
         paths.add(name)

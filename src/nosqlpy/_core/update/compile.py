@@ -7,6 +7,7 @@ steps then run in the order in which MongoDB applies them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 # Importing these registers their operators.
@@ -17,7 +18,7 @@ from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, com
 from nosqlpy._core.update.conflicts import check_conflicts
 from nosqlpy._core.update.paths import Order, UpdatePath
 from nosqlpy._core.update.positional import Expansion
-from nosqlpy._core.update.registry import Clock, PositionalStep, Run, Step, check_operator, compile_step
+from nosqlpy._core.update.registry import PositionalStep, Run, Step, check_operator, compile_step
 from nosqlpy._core.values.codec import copy_value, encode_value
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.types import MISSING
@@ -138,9 +139,9 @@ class Replacer:
 
 
 def compile_update(
-    update: Update, *, clock: Clock | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
+    update: Update, *, now: datetime | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
 ) -> Updater:
-    """Return the updater of a document of operators; `clock` is asked, once, for what $currentDate sets.
+    """Return the updater of a document of operators; `now` is what $currentDate sets.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
@@ -148,18 +149,14 @@ def compile_update(
         DocumentError: An operand cannot be stored.
     """
     filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
-    if type(update) is not dict:
-        update = _as_operators(update)
-    if not str(next(iter(update), "")).startswith("$"):
-        message = "an update needs operators such as $set; to replace whole documents use replace_one"
-        raise QueryError(message, code=9, code_name="FailedToParse")
+    update = require_operators(update)
     steps: list[Step | PositionalStep] = []
     for name, fields in update.items():
         check_operator(name)
         if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        steps += [compile_step(name, path, operand, clock) for path, operand in fields.items()]
+        steps += [compile_step(name, path, operand, now) for path, operand in fields.items()]
     positional = [step.path for step in steps if type(step) is PositionalStep]
     if positional or array_filters is not None:
         check_identifiers(positional, filters)
@@ -187,11 +184,20 @@ def compile_replacement(document: Mapping[str, Any]) -> Updater:
     return Replacer(replacement)
 
 
-def _as_operators(update: Any) -> Mapping[str, Any]:
+def require_operators(update: Any) -> Mapping[str, Any]:
+    """Return `update`, which must be a document that begins with an operator.
+
+    Raises:
+        QueryError: It is none, as pymongo refuses before it sends anything.
+        NotSupportedError: It is a pipeline.
+    """
     if isinstance(update, list | tuple):
         raise NotSupportedError("an update by a pipeline (a list of stages) is not supported")
     if not isinstance(update, Mapping):
         message = f"an update is a document of operators, not {type(update).__name__}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+    if not str(next(iter(update), "")).startswith("$"):
+        message = "an update needs operators such as $set; to replace whole documents use replace_one"
         raise QueryError(message, code=9, code_name="FailedToParse")
     return update
 

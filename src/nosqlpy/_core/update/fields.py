@@ -63,11 +63,10 @@ def _keep(operand: Any, keeps: Callable[[int], bool]) -> Modifier:
 @operator("$currentDate")
 def compile_current_date(operand: Any, place: Place) -> Modifier:
     """Set the field to the time of the update: a date, or a bson Timestamp."""
-    assert place.clock is not None, "whoever compiles $currentDate passes a clock"
-    now = place.clock()
+    assert place.now is not None, "whoever compiles $currentDate passes the time"
     if _wants_timestamp(operand, place):
-        return _replace_by(bson_class("timestamp", "Timestamp")(int(now.timestamp()), 1))
-    return _replace_by(copy_value(now))
+        return _replace_by(bson_class("timestamp", "Timestamp")(int(place.now.timestamp()), 1))
+    return _replace_by(copy_value(place.now))
 
 
 def _wants_timestamp(operand: Any, place: Place) -> bool:

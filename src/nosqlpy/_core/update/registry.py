@@ -20,16 +20,15 @@ from nosqlpy._core.update.paths import Modifier, UpdatePath, parse_update_path, 
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
-Clock: TypeAlias = Callable[[], datetime]
 Run: TypeAlias = Callable[[dict[str, Any]], None]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an operand stands: the operator, the path, and what tells the time, if the caller gave it."""
+    """Where an operand stands, and when: the operator, the path, and the time if the caller gave one."""
 
     operator: str
     path: UpdatePath
-    clock: Clock | None
+    now: datetime | None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -97,13 +96,13 @@ def step_operator(name: str) -> Callable[[StepCompile], StepCompile]:
     return register
 
 
-def compile_step(name: str, path: str, operand: Any, clock: Clock | None) -> Step | PositionalStep:
+def compile_step(name: str, path: str, operand: Any, now: datetime | None) -> Step | PositionalStep:
     """Return the step of the operator `name` on `path`.
 
     Raises:
         QueryError: The operand or the path does not fit the operator.
     """
-    return _OPERATORS[name](operand, Place(name, parse_update_path(path, name), clock))
+    return _OPERATORS[name](operand, Place(name, parse_update_path(path, name), now))
 
 
 def check_operator(name: Any) -> None:

@@ -14,9 +14,7 @@ NUMERIC: Final = frozenset((INT, LONG, DOUBLE, DECIMAL))
 LONGS: Final = range(-(2**63), 2**63)
 INTS: Final = range(-(2**31), 2**31)
 
-DECIMAL128: Final = decimal.Context(
-    prec=34, Emin=-6143, Emax=6144, clamp=1, rounding=decimal.ROUND_HALF_EVEN, traps=[]
-)
+DECIMAL128: Final = decimal.Context(prec=34, Emin=-6143, Emax=6144, clamp=1, rounding=decimal.ROUND_HALF_EVEN, traps=[])
 """Calculates as Decimal128 does: 34 digits, and no exception."""
 
 

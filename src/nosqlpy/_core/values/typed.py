@@ -156,8 +156,8 @@ def _misfit(kind: Any, error: Exception) -> ValidationError:
 
 
 def _reason(error: Any) -> str:
-    """Return what is wrong and with which field. Pydantic's own message would show the value."""
+    """Return what is wrong and with which field. Pydantic's own messages may show the value."""
     if not hasattr(error, "errors"):
         return str(error)
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in found)
+    return "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['type']}" for entry in found)

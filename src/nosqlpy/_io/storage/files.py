@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from nosqlpy._io.storage.lock import DirectoryLock
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# not waiting concerns pipes only, which are refused: opening one would wait for somebody at its other end
+_NAMES = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
+_FLAGS = reduce(or_, (getattr(os, name, 0) for name in _NAMES))
 
 
 class FileStorage:

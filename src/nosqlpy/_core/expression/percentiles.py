@@ -1,0 +1,68 @@
+"""$median and $percentile.
+
+Manual: reference/operator/aggregation/median, percentile. The answer is one of
+the numbers, as for few numbers on a server, whose method approximates for many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nosqlpy._core.expression.failures import BAD_VALUE, malformed
+from nosqlpy._core.expression.node import Expression, combined
+from nosqlpy._core.expression.operators import Codes, Fields, calling
+from nosqlpy._core.expression.parse import compile_operand
+from nosqlpy._core.expression.registry import syntax
+from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.numbers import NUMERIC, as_decimal
+from nosqlpy._core.values.types import DECIMAL, TYPES, type_name
+
+_MEDIAN: Final = Fields(("input", "method"), {}, Codes(7436100, 40415, 40414))
+_PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7429703, 40415, 40414))
+_METHODS: Final = frozenset(("approximate",))
+
+
+@syntax("$median")
+def compile_median(operand: Any, scope: Scope) -> Expression:
+    """Return the number in the middle of those among the values; null if there is none."""
+    given = _MEDIAN.read("$median", operand)
+    _check_method("$median", given["method"])
+    source = compile_operand(given["input"], scope.deeper())
+    return combined(calling(lambda values: _ranked(values, (0.5,))[0], [source.evaluate]), [source])
+
+
+@syntax("$percentile")
+def compile_percentile(operand: Any, scope: Scope) -> Expression:
+    """Return the numbers below which the given shares of those among the values lie."""
+    given = _PERCENTILE.read("$percentile", operand)
+    _check_method("$percentile", given["method"])
+    inner = scope.deeper()
+    shares = compile_operand(given["p"], inner)
+    if not shares.constant or type(shares.value) is not list or not shares.value:
+        raise malformed("the 'p' of $percentile must be a constant array that is not empty", 7750300)
+    for share in shares.value:
+        if TYPES[type(share)] not in NUMERIC or not 0 <= float(as_decimal(share)) <= 1:
+            raise malformed("the 'p' of $percentile must have numbers from 0 to 1", 7750303)
+    wanted = [float(as_decimal(share)) for share in shares.value]
+    source = compile_operand(given["input"], inner)
+    return combined(calling(lambda values: _ranked(values, wanted), [source.evaluate]), [source])
+
+
+def _check_method(name: str, method: Any) -> None:
+    if method not in _METHODS:
+        kind = type_name(method)
+        raise malformed(f"the 'method' of {name} must be 'approximate', not another {kind}", BAD_VALUE)
+
+
+def _ranked(values: Any, shares: Sequence[float]) -> list[Any]:
+    items = values if type(values) is list else [values]
+    numbers = sorted(
+        float(as_decimal(item)) if TYPES[type(item)] == DECIMAL else float(item)
+        for item in items
+        if TYPES[type(item)] in NUMERIC
+    )
+    if not numbers:
+        return [None] * len(shares)
+    return [numbers[max(math.ceil(len(numbers) * share) - 1, 0)] for share in shares]

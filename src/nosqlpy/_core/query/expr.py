@@ -1,0 +1,88 @@
+"""$expr: a condition on the document as a whole, computed by an expression.
+
+Manual: reference/operator/query/expr. Its paths are read as expressions read
+them (an array is mapped, and no condition holds on one of its elements), from
+the same rows as all other conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.expression.boolean import is_true
+from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.expression.fieldpaths import gather, reach
+from nosqlpy._core.expression.node import Expression
+from nosqlpy._core.query.partial import Column, Layout, Row
+from nosqlpy._core.values.paths import plain
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.errors import NotSupportedError
+
+
+class Computation(msgspec.Struct, frozen=True):
+    """The operand of an ``$expr``, compiled, with the values of its variables."""
+
+    expression: Expression
+    variables: Mapping[str, Any]
+
+
+class _Reached(msgspec.Struct, frozen=True):
+    """An entry of a column that has its final value, though the path had further to go."""
+
+    value: Any
+
+
+def compile_computation(operand: Any, variables: Mapping[str, Any]) -> Computation:
+    """Return the compiled operand of an ``$expr``.
+
+    Raises:
+        QueryError: It means nothing.
+        NotSupportedError: It uses something that nosqlpy lacks.
+    """
+    try:
+        expression = compile_expression(operand, variables=frozenset(variables), flat=True)
+    except NotSupportedError as error:
+        raise NotSupportedError(f"{error} (in $expr)") from None
+    return Computation(expression, variables)
+
+
+def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[Row]], list[bool]]:
+    """Return the function that says for which of some rows the expression is true."""
+    expression, variables = computation.expression, computation.variables
+    evaluate = expression.evaluate
+    if expression.constant:
+        truth = is_true(expression.value)
+        return lambda rows: [truth] * len(rows)
+    if expression.paths is None:
+        return lambda rows: [is_true(evaluate(row, variables)) for row in rows]
+    names = sorted(expression.paths)
+    columns = [layout.column(name, computed_values) for name in names]
+
+    def mask(rows: Sequence[Row]) -> list[bool]:
+        entries = zip(*[_values(column, rows) for column in columns], strict=True)
+        return [is_true(evaluate(dict(zip(names, entry, strict=True)), variables)) for entry in entries]
+
+    return mask
+
+
+def _values(column: Column, rows: Iterable[Row]) -> Iterator[Any]:
+    return (entry.value if type(entry) is _Reached else entry for entry in column(rows))
+
+
+def computed_values(parts: tuple[str, ...], index: int) -> Callable[[Any], Any]:
+    """Return the detour of expressions: what ``parts[index:]`` reach, mapped over arrays."""
+
+    def follow(entry: Any) -> Any:
+        value, kind = plain(entry)
+        if kind is dict:
+            return _Reached(reach(value, parts, index))
+        return _Reached(gather(value, parts, index)) if kind is list else _at_end(entry)
+
+    return follow
+
+
+def _at_end(entry: Any) -> Any:
+    return entry if type(entry) is _Reached else MISSING

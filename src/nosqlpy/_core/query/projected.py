@@ -1,0 +1,156 @@
+"""What a projection does to a document: its fields as a tree, and the functions made of that.
+
+Included fields keep the order of the document; computed ones follow in the
+order of the projection, but for those in a document that is there already
+(the server's projection_node.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from nosqlpy._core.values.types import MISSING
+
+Rule: TypeAlias = Callable[[Any], Any]
+"""What becomes of a field's value; MISSING takes the field out."""
+
+Compute: TypeAlias = Callable[[Mapping[str, Any]], Any]
+"""The value of a computed field, from the document as it is stored."""
+
+_Add: TypeAlias = Callable[[dict[str, Any], Mapping[str, Any]], None]
+"""Puts computed fields into a projected document; the stored one is the second argument."""
+
+
+class Tree(msgspec.Struct):
+    """The fields that a projection names under one field, each with what becomes of it."""
+
+    fields: dict[str, Tree | Leaf] = {}
+
+    def computes(self) -> bool:
+        """Return whether a field below is computed."""
+        return any(
+            node.compute is not None if isinstance(node, Leaf) else node.computes() for node in self.fields.values()
+        )
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """What becomes of a field: it is included, excluded, its value changed by a rule, or computed anew."""
+
+    includes: bool
+    rule: Rule | None = None
+    compute: Compute | None = None
+
+
+def inclusion(tree: Tree) -> Rule:
+    """Return what makes the projected document of a stored one: the fields of `tree`, and those computed."""
+    include = _included(tree)
+    if not tree.computes():
+        return include
+    add = _added(tree)
+
+    def apply(document: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = include(document)
+        add(result, document)
+        return result
+
+    return apply
+
+
+def _included(tree: Tree) -> Rule:
+    """Return what keeps the fields of `tree` in a document, in its order; what computes below stays whole."""
+    nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=True)) is not None}
+    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Tree) or node.includes)
+
+    def include(document: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in document.items() if name in names}
+
+    def include_nested(document: dict[str, Any]) -> dict[str, Any]:
+        return _ruled(include(document), nested)
+
+    return include_nested if nested else include
+
+
+def exclusion(tree: Tree) -> Rule:
+    """Return what takes the fields of `tree` out of a document."""
+    nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=False)) is not None}
+    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Leaf) and not node.includes)
+
+    def exclude(document: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in document.items() if name not in names}
+
+    def exclude_nested(document: dict[str, Any]) -> dict[str, Any]:
+        return _ruled(exclude(document), nested)
+
+    return exclude_nested if nested else exclude
+
+
+def _added(tree: Tree) -> _Add:
+    """Return what puts the computed fields of `tree` into a document, in the tree's order."""
+    steps: list[tuple[str, Callable[[Any, Mapping[str, Any]], Any]]] = []
+    for name, node in tree.fields.items():
+        if isinstance(node, Tree) and node.computes():
+            steps.append((name, _computed_below(node)))
+        elif isinstance(node, Leaf) and node.compute is not None:
+            steps.append((name, _computed(node.compute)))
+
+    def add(result: dict[str, Any], root: Mapping[str, Any]) -> None:
+        for name, step in steps:
+            value = step(result.get(name, MISSING), root)
+            if value is not MISSING:
+                result[name] = value
+
+    return add
+
+
+def _computed(compute: Compute) -> Callable[[Any, Mapping[str, Any]], Any]:
+    return lambda _value, root: compute(root)
+
+
+def _computed_below(tree: Tree) -> Callable[[Any, Mapping[str, Any]], Any]:
+    """Return what projects a value that holds computed fields; what is neither document nor array gives way to them."""
+    include, add = _included(tree), _added(tree)
+
+    def compute(value: Any, root: Mapping[str, Any]) -> Any:
+        if type(value) is list:
+            return [compute(item, root) for item in value]
+        result: dict[str, Any] = include(value) if type(value) is dict else {}
+        add(result, root)
+        return result
+
+    return compute
+
+
+def _rule(node: Tree | Leaf, *, inclusive: bool) -> Rule | None:
+    if isinstance(node, Leaf):
+        return node.rule
+    if not inclusive:
+        return _through_arrays(exclusion(node), keeps_scalars=True)
+    return None if node.computes() else _through_arrays(_included(node), keeps_scalars=False)
+
+
+def _ruled(document: dict[str, Any], rules: dict[str, Rule]) -> dict[str, Any]:
+    """Return `document`, which is the caller's, with the rules applied in place."""
+    for name, rule in rules.items():
+        if name in document:
+            value = rule(document[name])
+            if value is MISSING:
+                del document[name]
+            else:
+                document[name] = value
+    return document
+
+
+def _through_arrays(rule: Rule, *, keeps_scalars: bool) -> Rule:
+    """Return `rule` for a document or for every document in an array, however nested."""
+
+    def walk(value: Any) -> Any:
+        if type(value) is dict:
+            return rule(value)
+        if type(value) is list:
+            return [kept for element in value if (kept := walk(element)) is not MISSING]
+        return value if keeps_scalars else MISSING
+
+    return walk

@@ -1,0 +1,140 @@
+"""Requests to write: from a user's arguments, and pymongo's models, to what the engine plans."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating
+from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.index.catalogue import IndexDefinition, define_index
+from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
+from nosqlpy._io.cursor import match, require_filter
+from nosqlpy.aliases import Document, Filter, Update
+from nosqlpy.errors import InvalidOperation, NosqlpyError, NotSupportedError, QueryError
+from nosqlpy.results import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+
+T = TypeVar("T")
+
+# requests that are prepared at once: some milliseconds of work
+CHUNK = 500
+MODELS = (InsertOne, UpdateOne, UpdateMany, ReplaceOne, DeleteOne, DeleteMany)
+# what an update is called with, by its name in the command
+_OPTIONS = {"upsert": "upsert", "arrayFilters": "array_filters", "sort": "sort"}
+# where pymongo's models keep what ours call so; the rest has an underscore before it
+_PYMONGO_ATTRIBUTES = {"document": "_doc", "update": "_doc", "replacement": "_doc"}
+
+
+def updater(update: Update, array_filters: Sequence[Filter] | None) -> Updater:
+    """Return the compiled update; $currentDate sets the time of this call.
+
+    Raises:
+        QueryError: The update, or an array filter, cannot be understood.
+    """
+    return compile_update(update, now=datetime.now(UTC), array_filters=array_filters)
+
+
+def bulk_requests(requests: Iterable[Any], intake: Intake[T]) -> Generator[None, None, list[BulkRequest]]:
+    """Return the requests of a bulk write, compiled and encoded; yield now and then, so that others get their turn.
+
+    One whose filter or update only the engine can refuse is kept for its turn, as on a server.
+
+    Raises:
+        InvalidOperation: There are none.
+        QueryError: One is no request, or has an update without operators; `details` has its ``index``.
+        DocumentError: One has a document that cannot be stored; likewise.
+        NotSupportedError: One uses what MongoDB has and nosqlpy lacks; likewise.
+    """
+    if not isinstance(requests, Iterable):
+        message = f"a bulk write takes a list of requests, not {type(requests).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
+    prepared: list[BulkRequest] = []
+    for index, request in enumerate(requests):
+        if index % CHUNK == CHUNK - 1:
+            yield
+        try:
+            prepared.append(_prepared(_model(request), intake))
+        except NosqlpyError as error:
+            error.details = {**error.details, "index": index}
+            raise
+    if not prepared:
+        raise InvalidOperation("a bulk write needs at least one request")
+    return prepared
+
+
+def _prepared(model: Any, intake: Intake[T]) -> BulkRequest:
+    if isinstance(model, InsertOne):
+        return Insertion(intake.one(model.document))
+    require_filter(model.filter)
+    command = _command(model, intake)
+    try:
+        return _compiled(model, command, intake)
+    except QueryError as error:
+        return Refused(error, command)
+
+
+def _command(model: Any, intake: Intake[T]) -> Document:
+    """Return a request as pymongo sends it, and shows it in an error."""
+    if isinstance(model, DeleteOne | DeleteMany):
+        return {"q": model.filter, "limit": 0 if isinstance(model, DeleteMany) else 1}
+    command: Document = {"q": model.filter}
+    if isinstance(model, ReplaceOne):
+        command["u"] = intake.to_mapping(model.replacement)
+    else:
+        command |= {"u": require_operators(model.update), "multi": isinstance(model, UpdateMany)}
+    given = {name: getattr(model, attribute, None) for name, attribute in _OPTIONS.items()}
+    return {**command, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _compiled(model: Any, command: Document, intake: Intake[T]) -> BulkRequest:
+    if isinstance(model, DeleteOne | DeleteMany):
+        return Deletion(match(model.filter), isinstance(model, DeleteMany), command)
+    query = match(model.filter, getattr(model, "sort", None))
+    if isinstance(model, ReplaceOne):
+        change = compile_replacement(command["u"])
+    else:
+        change = updater(model.update, model.array_filters)
+    upsert = bool(model.upsert)
+    return Updating(query, change, intake.spare_id(made=upsert), upsert, isinstance(model, UpdateMany), command)
+
+
+def _model(request: Any) -> Any:
+    """Return a request as one of our models; pymongo's are known by their names, for it may not be installed."""
+    if isinstance(request, MODELS):
+        return request
+    names = {kind.__name__ for kind in type(request).__mro__ if kind.__module__ == "pymongo.operations"}
+    for model in MODELS:
+        if model.__name__ in names:
+            return _from_pymongo(request, model)
+    known = ", ".join(model.__name__ for model in MODELS)
+    message = f"a request of a bulk write is one of {known}, not {type(request).__name__}"
+    raise QueryError(message, code=14, code_name="TypeMismatch")
+
+
+def _from_pymongo(request: Any, model: type[Any]) -> Any:
+    for option in ("collation", "hint", "namespace"):
+        if getattr(request, f"_{option}", None) is not None:
+            raise NotSupportedError(f"{model.__name__} does not support the option {option!r} yet")
+    names = [field.name for field in fields(model)]
+    return model(**{name: getattr(request, _PYMONGO_ATTRIBUTES.get(name, f"_{name}"), None) for name in names})
+
+
+def index_definitions(indexes: Iterable[Any]) -> list[IndexDefinition]:
+    """Return the definitions of the indexes that `IndexModel` objects describe.
+
+    Raises:
+        QueryError: One is no such object, or its keys are malformed.
+        NotSupportedError: One is of a kind, or has an option, that only MongoDB supports.
+    """
+    return [_index_definition(index) for index in indexes]
+
+
+def _index_definition(index: Any) -> IndexDefinition:
+    if not isinstance(index, IndexModel):
+        message = f"create_indexes takes IndexModel objects, not {type(index).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
+    options = [field for field in fields(index) if field.name not in ("keys", "name")]
+    given = {field.name: value for field in options if (value := getattr(index, field.name)) != field.default}
+    return define_index(index.keys, index.name, given)

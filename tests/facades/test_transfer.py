@@ -1,0 +1,58 @@
+"""Importing and exporting JSON Lines; the details are tested in tests/io."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nosqlpy import QueryError, ReadOnlyError
+
+
+async def test_what_was_exported_can_be_imported_again(connect: Any, tmp_path: Path) -> None:
+    users = connect(":memory:")["users"]
+    await users.insert_many([{"_id": n, "text": "häuser", "in": {"list": [n, None]}} for n in range(1500)])
+    exported = await users.export_file(tmp_path / "users.jsonl")
+    other = connect(":memory:")["users"]
+    imported = await other.import_file(tmp_path / "users.jsonl")
+
+    assert (exported, imported) == (1500, 1500)
+    assert await other.find() == await users.find()
+
+
+async def test_an_export_has_what_the_filter_and_the_projection_leave(users: Any, tmp_path: Path) -> None:
+    await users.insert_many([{"_id": n, "n": n} for n in range(5)])
+    count = await users.export_file(tmp_path / "users.jsonl", filter={"n": {"$gt": 2}}, projection=["_id"])
+
+    assert count == 2
+    assert (tmp_path / "users.jsonl").read_text(encoding="utf-8") == '{"_id":3}\n{"_id":4}\n'
+
+
+async def test_an_import_may_replace_what_is_there(users: Any, tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text('{"_id": 1, "n": 2}\n', encoding="utf-8")
+    await users.insert_many([{"_id": 1, "n": 1}, {"_id": 2}])
+    await users.import_file(tmp_path / "users.jsonl", mode="upsert")
+    upserted = await users.find()
+    await users.import_file(tmp_path / "users.jsonl", mode="replace")
+
+    assert upserted == [{"_id": 1, "n": 2}, {"_id": 2}]
+    assert await users.find() == [{"_id": 1, "n": 2}]
+
+
+async def test_an_import_names_the_line_that_is_wrong(users: Any, tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text('{"_id": 1}\n{oops}\n', encoding="utf-8")
+    with pytest.raises(QueryError, match=r"users\.jsonl.*line 2") as caught:
+        await users.import_file(tmp_path / "users.jsonl")
+
+    assert caught.value.details["line"] == 2
+
+
+async def test_a_read_only_client_imports_nothing(connect: Any, directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text('{"_id": 1}\n', encoding="utf-8")
+    async with connect(directory) as writer:
+        await writer["users"].insert({})
+    with pytest.raises(ReadOnlyError):
+        await connect(directory, read_only=True)["users"].import_file(tmp_path / "users.jsonl")
+
+    assert await connect(directory, read_only=True)["users"].count() == 1
