@@ -74,25 +74,29 @@ def _restore(
 class ConfigurationError(NosqlpyError):
     """An option that no client has, or a value that the option cannot take."""
 
-    code, code_name = 72, "InvalidOptions"
+    code: int = 72
+    code_name: str = "InvalidOptions"
 
 
 class InvalidURL(ConfigurationError, ValueError):
     """A database URL that names no database."""
 
-    code, code_name = 9, "FailedToParse"
+    code: int = 9
+    code_name: str = "FailedToParse"
 
 
 class InvalidName(NosqlpyError, ValueError):
     """A collection name that cannot be stored."""
 
-    code, code_name = 73, "InvalidNamespace"
+    code: int = 73
+    code_name: str = "InvalidNamespace"
 
 
 class InvalidOperation(NosqlpyError):
     """A call that does not fit the state of its object."""
 
-    code, code_name = 20, "IllegalOperation"
+    code: int = 20
+    code_name: str = "IllegalOperation"
 
 
 class ClosedError(InvalidOperation):
@@ -102,67 +106,78 @@ class ClosedError(InvalidOperation):
 class NotSupportedError(NosqlpyError, NotImplementedError):
     """An operator or option that MongoDB has and nosqlpy does not support."""
 
-    code, code_name = 238, "NotImplemented"
+    code: int = 238
+    code_name: str = "NotImplemented"
 
 
 class StorageError(NosqlpyError):
     """The directory, its files or the disk cannot do what is needed."""
 
-    code, code_name = 39, "FileStreamFailed"
+    code: int = 39
+    code_name: str = "FileStreamFailed"
 
 
 class LockedError(StorageError):
     """Another process holds the database; `details` has its ``pid`` where it is known."""
 
-    code, code_name = 24, "LockTimeout"
+    code: int = 24
+    code_name: str = "LockTimeout"
 
 
 class CorruptionError(StorageError):
     """Bytes on disk are not what was written; `details` has ``file`` and ``offset``."""
 
-    code, code_name = 366, "DataCorruptionDetected"
+    code: int = 366
+    code_name: str = "DataCorruptionDetected"
 
 
 class ReadOnlyError(StorageError):
     """A write to a database that is open, or can be opened, for reading only."""
 
-    code, code_name = 20, "IllegalOperation"
+    code: int = 20
+    code_name: str = "IllegalOperation"
 
 
 class FormatVersionError(StorageError):
     """The files were written by a newer nosqlpy, or need a feature that this one lacks."""
 
-    code, code_name = 2, "BadValue"
+    code: int = 2
+    code_name: str = "BadValue"
 
 
 class OperationFailure(NosqlpyError):
     """What was asked cannot be done."""
 
-    code, code_name = 96, "OperationFailed"
+    code: int = 96
+    code_name: str = "OperationFailed"
 
 
 class QueryError(OperationFailure, ValueError):
     """A filter, update, projection or sort that cannot be understood."""
 
-    code, code_name = 2, "BadValue"
+    code: int = 2
+    code_name: str = "BadValue"
 
 
 class ExecutionTimeout(OperationFailure, TimeoutError):
     """The operation took longer than its time limit."""
 
-    code, code_name = 50, "MaxTimeMSExpired"
+    code: int = 50
+    code_name: str = "MaxTimeMSExpired"
 
 
 class CollectionNotFound(OperationFailure, LookupError):
     """No collection has this name."""
 
-    code, code_name = 26, "NamespaceNotFound"
+    code: int = 26
+    code_name: str = "NamespaceNotFound"
 
 
 class CollectionExists(OperationFailure):
     """A collection has this name already."""
 
-    code, code_name = 48, "NamespaceExists"
+    code: int = 48
+    code_name: str = "NamespaceExists"
 
 
 class WriteError(OperationFailure):
@@ -172,40 +187,47 @@ class WriteError(OperationFailure):
 class DuplicateKeyError(WriteError):
     """The ``_id``, or the key of a unique index, is taken."""
 
-    code, code_name = 11000, "DuplicateKey"
+    code: int = 11000
+    code_name: str = "DuplicateKey"
 
 
 class DocumentError(WriteError, ValueError):
     """A value that cannot be stored; the message has its path."""
 
-    code, code_name = 2, "BadValue"
+    code: int = 2
+    code_name: str = "BadValue"
 
 
 class DocumentTooLarge(DocumentError):
     """The encoded document is larger than the limit."""
 
-    code, code_name = 10334, "BSONObjectTooLarge"
+    code: int = 10334
+    code_name: str = "BSONObjectTooLarge"
 
 
 class ValidationError(WriteError, ValueError):
     """A document that does not fit its collection's validator or type."""
 
-    code, code_name = 121, "DocumentValidationFailure"
+    code: int = 121
+    code_name: str = "DocumentValidationFailure"
 
 
 class BulkWriteError(OperationFailure):
     """Some writes of a batch failed; `details` has pymongo's ``writeErrors`` and counts."""
 
-    code, code_name = 65, "MultipleErrorsOccurred"
+    code: int = 65
+    code_name: str = "MultipleErrorsOccurred"
 
 
 class TransactionError(OperationFailure):
     """A transaction was used in a way that it does not allow."""
 
-    code, code_name = 251, "NoSuchTransaction"
+    code: int = 251
+    code_name: str = "NoSuchTransaction"
 
 
 class WriteConflict(TransactionError):
     """Another writer changed what this transaction read; run it again."""
 
-    code, code_name = 112, "WriteConflict"
+    code: int = 112
+    code_name: str = "WriteConflict"

@@ -7,10 +7,12 @@ tests are in the hand-written cases. The answers are stored in the data: `genera
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cmp_to_key
+from math import fmod
 from typing import Any
 from uuid import UUID
 
@@ -167,6 +169,8 @@ VALUE_TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": lambda value, operand: _in_range(value, operand, lambda order: order <= 0),
     "$in": lambda value, operand: any(equals(value, item) for item in operand),
     "$exists": lambda value, _: value is not MISSING,
+    "$regex": lambda value, pattern: isinstance(value, str) and re.search(pattern, value) is not None,
+    "$mod": lambda value, pair: bracket(value) == "number" and fmod(int(value), pair[0]) == pair[1],
     "$type": lambda value, name: value is not MISSING and name in (type_name(value), bracket(value)),
 }
 NEGATED = {"$ne": "$eq", "$nin": "$in"}
@@ -184,6 +188,8 @@ def _matches_one(value: Any, name: str, operand: Any) -> bool:
         return not VALUE_TESTS[NEGATED[name]](value, operand)
     if name == "$size":
         return isinstance(value, list) and len(value) == operand
+    if name == "$exists" and not operand:
+        return value is MISSING
     if name == "$elemMatch":
         return isinstance(value, list) and any(_matches_element(item, operand) for item in value)
     if name == "$all":
@@ -243,7 +249,16 @@ def _through(array: list[Any], rest: list[str], expand: bool) -> Iterator[Any]:
 
 def matches(document: dict[str, Any], filter: dict[str, Any]) -> bool:
     """Return whether a document matches a filter of the operators that the model knows."""
-    return all(_matches_path(document, path, condition) for path, condition in filter.items())
+    return all(_matches_condition(document, path, condition) for path, condition in filter.items())
+
+
+LOGICAL: dict[str, Callable[[Any], bool]] = {"$and": all, "$or": any, "$nor": lambda flags: not any(flags)}
+
+
+def _matches_condition(document: dict[str, Any], path: str, condition: Any) -> bool:
+    if path in LOGICAL:
+        return LOGICAL[path](matches(document, part) for part in condition)
+    return _matches_path(document, path, condition)
 
 
 def _matches_path(document: dict[str, Any], path: str, condition: Any) -> bool:

@@ -1,6 +1,6 @@
 """Makes the database that every later version must open. Run it for a new version of the format, never for an old one.
 
-    python tests/durability/make_golden.py      writes tests/durability/golden/v1, which must not exist
+python tests/durability/make_golden.py      writes tests/durability/golden/v1, which must not exist
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def write(directory: Path, *, clean: bool = True) -> None:
     client = Client(directory, segment_size=400)
     client["values"].insert_one(VALUES)
     client["people"].create_index("age")
-    client["people"].insert_many([{"_id": number, "name": f"person {number}", "age": number % 7} for number in range(20)])
+    client["people"].insert_many(
+        [{"_id": number, "name": f"person {number}", "age": number % 7} for number in range(20)]
+    )
     client["people"].delete_many({"age": 6})
     client["dropped"].insert_one({"_id": 1})
     client["dropped"].drop()

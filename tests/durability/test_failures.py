@@ -224,12 +224,60 @@ def test_a_sync_under_way_while_its_segment_is_compacted_away_does_not_fail_the_
     client = client_of(database)
     client["a"].insert_one({"_id": 1})
     sync = database.storage.sync
-    database.storage.sync = lambda name: (setattr(database.storage, "sync", sync), database.compact(), sync(name))
+    compaction = threading.Thread(target=database.compact)
+
+    def sync_late(name: str) -> None:
+        database.storage.sync = sync
+        compaction.start()
+        compaction.join(0.3)
+        sync(name)
+
+    database.storage.sync = sync_late
     client.sync()
+    compaction.join(5)
     client["a"].insert_one({"_id": 2}, durability="durable")
     lose_everything_unsynced(disk)
 
     assert ids(disk) == [1, 2]
+
+
+class Watched:
+    """A lock that calls a function whenever it is about to be given up."""
+
+    def __init__(self, lock: Any, leave: Any) -> None:
+        self._lock, self._leave = lock, leave
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+        self._lock.release()
+
+
+@pytest.mark.parametrize("where", ["rotation", "roll-back", "closing", "sync"])
+def test_a_failed_sync_is_known_before_another_one_can_begin(where: str) -> None:
+    """A thread that waits for its turn to sync would be told that all is well."""
+    disk = SimulatedDisk()
+    database = open_database(disk, segment_size=400)
+    client = client_of(database)
+    client["a"].insert_one({"_id": 1})
+    known = []
+    database._disk_sync = Watched(database._disk_sync, lambda: known.append(database._group.failure is not None))
+    disk.faults = [
+        Fault(1, errno.EIO, verb="sync"),
+        *([Fault(1, errno.EIO, verb="append")] if where == "roll-back" else []),
+    ]
+    with suppress(StorageError):
+        match where:
+            case "rotation" | "roll-back":
+                client["a"].insert_one({"_id": 2, "pad": "x" * 600})
+            case "closing":
+                database.close()
+            case "sync":
+                client.sync()
+
+    assert known == [True]
 
 
 def test_a_sync_that_fails_while_a_rotation_syncs_the_same_file_is_not_taken_for_done() -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from durability.make_golden import GOLDEN, expected, write
 from nosqlpy import Client
 

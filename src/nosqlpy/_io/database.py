@@ -39,8 +39,10 @@ class Database:
     def __init__(self, storage: Storage, options: Options) -> None:
         self.storage = storage
         self.options = options
-        self.lock = threading.Lock()
-        self.closed = False
+        self.lock: threading.Lock = threading.Lock()
+        self.closed: bool = False
+        self.engine: Engine
+        self.report: RecoveryReport
         self.engine, self.report = self._recover()
         self.engine.document_size_max = options.max_document_size
         self._segment_size = options.segment_size
@@ -153,11 +155,11 @@ class Database:
 
     def _roll_back(self, start: int, error: OSError) -> None:
         """Undo a refused append; raise what the caller is told."""
-        try:
-            with self._disk_sync:
+        with self._disk_sync:
+            try:
                 self._appender.roll_back(self.engine.tail.name, start)
-        except OSError as second:
-            self._fail(second)
+            except OSError as second:
+                self._fail(second)
         raise storage_error(error, "the write was refused") from error
 
     def _settle(self) -> None:
@@ -165,12 +167,12 @@ class Database:
         change = self._pending
         if change is None:
             return
-        try:
-            with self._disk_sync:
+        with self._disk_sync:
+            try:
                 appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
-        except OSError as error:
-            self._fail(error)
-            raise storage_error(error, "an interrupted write cannot be undone") from error
+            except OSError as error:
+                self._fail(error)
+                raise storage_error(error, "an interrupted write cannot be undone") from error
         if appended:
             self.engine.apply(change)
             self._logged(change, buffered=True)
@@ -195,21 +197,18 @@ class Database:
 
     def _run(self, doing: str, procedure: Procedure[R]) -> R:
         """Carry out a procedure that changes which files make up the database. The caller holds the lock."""
-        try:
-            with self._disk_sync:
-                if self._group.failure is not None:
-                    self.engine.check_writable()
+        with self._disk_sync:  # also while a failure is noted: nobody may sync before that
+            if self._group.failure is not None:
+                self.engine.check_writable()
+            try:
                 return drive(procedure, self.storage)
-        except OSError as error:
-            raise storage_error(error, doing) from error
-        except StorageError as error:
-            if isinstance(error, InDoubtError):
-                self._fail(error)
-            raise
-        except BaseException as error:
-            # interrupted between a step and the note of it: only the files know
-            self._fail(error)
-            raise
+            except OSError as error:
+                raise storage_error(error, doing) from error
+            except BaseException as error:
+                # in doubt, or interrupted between a step and the note of it: only the files know
+                if isinstance(error, InDoubtError) or not isinstance(error, StorageError):
+                    self._fail(error)
+                raise
 
     def _fail(self, error: BaseException) -> None:
         """Refuse every write and every sync from now on: what is on the disk is in doubt.
@@ -395,6 +394,7 @@ class Database:
         self._flush_locked()
         if self._marked_open and not self.engine.read_only:
             self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
+            self._group.done(self.engine.tail.end.lsn)
 
     def abandon(self) -> None:
         """In a forked process: refuse every use, and leave the parent's files alone."""

@@ -126,7 +126,8 @@ class LocalBackend(Backend):
             database.wait_durable(lsn)
         return result
 
-    write_bulk = write_all = write
+    write_bulk = write
+    write_all = write
 
     def write_steps(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self, TypeVar
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.engine.intake import Intake
@@ -145,14 +145,14 @@ class Collection(Reading[T], Writing[T]):
 
     def import_file(
         self,
-        source: str | os.PathLike[str],
+        source: str | os.PathLike[str] | BinaryIO,
         /,
         *,
         format: str | None = None,
         mode: Literal["insert", "upsert", "replace"] = "insert",
         durability: Durability | None = None,
     ) -> int:
-        """Import a JSON Lines file; return how many documents it had.
+        """Import a JSON Lines file, or a stream of bytes; return how many documents it had.
 
         `mode`: ``insert`` refuses an ``_id`` that is taken, ``upsert`` puts the new document
         in the place of the old one, ``replace`` empties the collection first.
@@ -173,14 +173,14 @@ class Collection(Reading[T], Writing[T]):
 
     def export_file(
         self,
-        target: str | os.PathLike[str],
+        target: str | os.PathLike[str] | BinaryIO,
         /,
         *,
         format: str | None = None,
         filter: Filter | None = None,
         projection: Projection | None = None,
     ) -> int:
-        """Export documents to a JSON Lines file, which is complete or not there; return how many.
+        """Export documents to a JSON Lines file, which is complete or not there, or to a stream; return how many.
 
         Types that JSON lacks are written as MongoDB Extended JSON.
         """

@@ -23,7 +23,7 @@ class Output:
     """Prints to stdout; `as_json` asks for JSON Lines on a terminal too."""
 
     def __init__(self, as_json: bool = False) -> None:
-        self.for_reading = sys.stdout.isatty() and not as_json
+        self.for_reading: bool = sys.stdout.isatty() and not as_json
         self._console = _console() if self.for_reading else None
 
     def line(self, document: Document) -> None:

@@ -54,16 +54,17 @@ class Engine:
     )
 
     def __init__(self, manifest: Manifest, tail: Tail, *, read_only: bool = False) -> None:
-        self.document_size_max = DOCUMENT_SIZE_MAX
-        self.manifest = manifest
-        self.tail = tail
-        self.read_only = read_only
+        self.document_size_max: int = DOCUMENT_SIZE_MAX
+        self.manifest: Manifest = manifest
+        self.tail: Tail = tail
+        self.read_only: bool = read_only
         self.collections: dict[str, CollectionState] = {}
-        self.next_number = 1
-        self.next_segment = 1 + max([tail.header.number, *(segment.number for segment in manifest.sealed)])
+        self.next_number: int = 1
+        self.next_segment: int = 1 + max([tail.header.number, *(segment.number for segment in manifest.sealed)])
         # the last frame whose apply began, and the last one whose apply ended: a reader
         # on another thread who finds them different waits for the writer
-        self.begun = self.applied = tail.end.lsn
+        self.begun: int = tail.end.lsn
+        self.applied: int = tail.end.lsn
         self._numbers: dict[int, CollectionState] = {}
         self._failure: BaseException | None = None
 

@@ -30,7 +30,7 @@ def compile_find_projection(specification: ProjectionSpec, predicate: Predicate)
     """
     if not isinstance(specification, Mapping):
         return compile_projection(specification)
-    marked = [name for name in specification if str(name).endswith(".$")]
+    marked = [name for name in specification if "$" in str(name) and "$" in name.split(".")]
     if not marked:
         return compile_projection(specification)
     _check(specification, marked)
@@ -50,22 +50,34 @@ def compile_find_projection(specification: ProjectionSpec, predicate: Predicate)
 
 
 def _check(specification: Mapping[str, Any], marked: list[str]) -> None:
-    if len(marked) > 1:
-        _refuse(f"a projection has one positional $, not both {marked[0]!r} and {marked[1]!r}", 31276)
+    """Refuse what the positional ``$`` cannot stand beside, or where it cannot stand."""
     name = marked[0]
-    path = name.removesuffix(".$")
-    value = specification[name]
+    where = f"the positional $ in the projection of {name!r}"
+    if name in ("$", ".$"):
+        _refuse(f"{where} follows no field", 5392900)
+    if len(marked) > 1:
+        _refuse(f"{where} is one, and that of {marked[1]!r} another: a projection has one at most", 31276)
+    if name.split(".").count("$") > 1:
+        _refuse(f"{where} stands there more than once", 31287)
+    if not name.endswith(".$"):
+        _refuse(f"{where} is not its last part; leave out what follows it", 31394)
+    for other, value in specification.items():
+        if isinstance(value, Mapping) and "$elemMatch" in value:
+            names = list(specification)
+            _refuse(
+                f"{where} and $elemMatch exclude each other", 31255 if names.index(name) < names.index(other) else 31256
+            )
+    _check_value(specification[name], where)
+
+
+def _check_value(value: Any, where: str) -> None:
     bracket = TYPES[type(value)]
     if bracket == OBJECT:
-        _refuse(f"the positional $ in the projection of {name!r} takes 1, not an expression", 31271)
+        _refuse(f"{where} takes 1, not an expression", 31271)
     if bracket not in (BOOL, INT, LONG, DOUBLE, DECIMAL):
-        _refuse(f"the positional $ in the projection of {name!r} takes 1, not a literal", 31308)
+        _refuse(f"{where} takes 1, not a literal", 31308)
     if value is False or (value is not True and number_content(value) == 0):
-        _refuse(f"the positional $ in the projection of {name!r} cannot exclude", 16410)
-    if path.endswith(".$") or ".$." in path:
-        _refuse(f"the projection of {name!r} has $ more than once", 31287)
-    if any(isinstance(other, Mapping) and "$elemMatch" in other for other in specification.values()):
-        _refuse(f"the positional $ in the projection of {name!r} and $elemMatch exclude each other", 31256)
+        _refuse(f"{where} cannot exclude", 31395)
 
 
 def _refuse(message: str, code: int) -> NoReturn:

@@ -120,11 +120,11 @@ class Template:
 
     def __init__(self, shape: Shape) -> None:
         paths: set[str | None] = set()  # None for the whole document
-        self.nodes = _nodes(shape, paths)
-        self.paths = frozenset(path for path in paths if path is not None)
-        self.computes = any(isinstance(node, ExpressionNode) for node in _leaves(self.nodes))
+        self.nodes: list[Node] = _nodes(shape, paths)
+        self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)
+        self.computes: bool = any(isinstance(node, ExpressionNode) for node in _leaves(self.nodes))
         # the path, if all that the filter says is ``{path: value}``
-        self.plain = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
+        self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self._layout: Layout | None = _WHOLE if None in paths else None
 
     @property

@@ -92,7 +92,10 @@ def _descends(way: Any, place: Place) -> bool:
 
 
 def _field_key(text: str) -> Callable[[Any], Any]:
-    path = parse_update_path(text, "$sort")
+    try:
+        path = parse_update_path(text, "$sort")
+    except QueryError as error:
+        raise QueryError(str(error)) from None
 
     def key(element: Any) -> Any:
         if type(element) is not dict:

@@ -42,9 +42,9 @@ class TypeCodec(Generic[T]):
         decode: Callable[[bytes], T],
         convert: Callable[[dict[str, Any]], T],
     ) -> None:
-        self.encode = encode
-        self.decode = decode
-        self.convert = convert
+        self.encode: Callable[[T], Mapping[str, Any]] = encode
+        self.decode: Callable[[bytes], T] = decode
+        self.convert: Callable[[dict[str, Any]], T] = convert
 
 
 def _same(document: Any) -> Any:

@@ -28,11 +28,14 @@ class FileStorage:
         self.directory = directory
         self._lock = DirectoryLock(directory / "LOCK")
         self._descriptors: dict[str, int] = {}
+        self._directory: int | None = None
         self._closed = False
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the directory for this process, or share it with other readers."""
         self._lock.acquire(shared=shared, timeout_s=timeout_s)
+        # kept open, so that no other directory gets its inode number while this database is known by that
+        self._directory = _open_directory(self.directory)
 
     def list_files(self) -> list[str]:
         """Return the names of all entries of the directory, sorted."""
@@ -75,7 +78,8 @@ class FileStorage:
     def sync_directory(self) -> None:
         """Sync the directory."""
         self._check_open()
-        _sync_directory(self.directory)
+        if self._directory is not None:
+            os.fsync(self._directory)
 
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, in one step."""
@@ -99,6 +103,9 @@ class FileStorage:
         self._closed = True
         for name in list(self._descriptors):
             self._forget(name)
+        if self._directory is not None:
+            os.close(self._directory)
+            self._directory = None
         self._lock.release()
 
     def _check_open(self) -> None:
@@ -138,8 +145,12 @@ def make_directory(path: Path) -> None:
         _sync_directory(place.parent)
 
 
+def _open_directory(path: Path) -> int:
+    return _above_stderr(os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)))
+
+
 def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0))
+    descriptor = _open_directory(path)
     try:
         os.fsync(descriptor)
     finally:

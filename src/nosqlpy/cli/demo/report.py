@@ -35,8 +35,8 @@ class Report:
         self._output = output
         self._section = ""
         self._begun = time.perf_counter()
-        self.checks = 0
-        self.failed = 0
+        self.checks: int = 0
+        self.failed: int = 0
 
     def title(self, text: str, facts: Mapping[str, Any]) -> None:
         """Say what is going to be done."""
