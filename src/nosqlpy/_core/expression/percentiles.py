@@ -19,9 +19,8 @@ from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.values.numbers import NUMERIC, as_decimal
 from nosqlpy._core.values.types import DECIMAL, TYPES, type_name
 
-_MEDIAN: Final = Fields(("input", "method"), {}, Codes(7436100, 40415, 40414))
-_PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7429703, 40415, 40414))
-_METHODS: Final = frozenset(("approximate",))
+_MEDIAN: Final = Fields(("input", "method"), {}, Codes(7436201, 40415, 40414))
+_PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7436200, 40415, 40414))
 
 
 @syntax("$median")
@@ -40,20 +39,28 @@ def compile_percentile(operand: Any, scope: Scope) -> Expression:
     _check_method("$percentile", given["method"])
     inner = scope.deeper()
     shares = compile_operand(given["p"], inner)
-    if not shares.constant or type(shares.value) is not list or not shares.value:
-        raise malformed("the 'p' of $percentile must be a constant array that is not empty", 7750300)
-    for share in shares.value:
-        if TYPES[type(share)] not in NUMERIC or not 0 <= float(as_decimal(share)) <= 1:
-            raise malformed("the 'p' of $percentile must have numbers from 0 to 1", 7750303)
-    wanted = [float(as_decimal(share)) for share in shares.value]
+    if not shares.constant:
+        raise malformed("the 'p' of $percentile must be an array of constant values", 7750300)
+    wanted = _shares(shares.value)
     source = compile_operand(given["input"], inner)
     return combined(calling(lambda values: _ranked(values, wanted), [source.evaluate]), [source])
 
 
+def _shares(values: Any) -> list[float]:
+    message = "the 'p' of $percentile must be an array of numbers from 0 to 1"
+    if type(values) is not list or not values:
+        raise malformed(message, 7750301)
+    if not all(TYPES[type(value)] in NUMERIC for value in values):
+        raise malformed(message, 7750302)
+    shares = [float(as_decimal(value)) for value in values]
+    if not all(0 <= share <= 1 for share in shares):
+        raise malformed(message, 7750303)
+    return shares
+
+
 def _check_method(name: str, method: Any) -> None:
-    if method not in _METHODS:
-        kind = type_name(method)
-        raise malformed(f"the 'method' of {name} must be 'approximate', not another {kind}", BAD_VALUE)
+    if method != "approximate":
+        raise malformed(f"the 'method' of {name} must be 'approximate', not another {type_name(method)}", BAD_VALUE)
 
 
 def _ranked(values: Any, shares: Sequence[float]) -> list[Any]:

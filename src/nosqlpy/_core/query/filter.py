@@ -94,9 +94,9 @@ class Predicate:
 
 
 def literal(value: Any) -> dict[str, Any]:
-    """Return the condition that a field equals `value`, whatever that is: ``{"password": literal(user_input)}``.
+    """Return the condition that a field equals `value`, whatever that is.
 
-    A document such as ``{"$ne": ""}`` is then a value like any other, and no operator.
+    In ``{"password": literal(user_input)}`` a document such as ``{"$ne": ""}`` is a value, and never an operator.
     """
     return {"$eq": value}
 
