@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from durability.interrupts import in_time
 from durability.model import state_of_engine
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import client_of, open_database
@@ -239,6 +240,31 @@ def test_a_sync_under_way_while_its_segment_is_compacted_away_does_not_fail_the_
     lose_everything_unsynced(disk)
 
     assert ids(disk) == [1, 2]
+
+
+def test_closing_after_a_failed_sync_does_not_drop_what_is_buffered_without_a_word() -> None:
+    disk = SimulatedDisk()
+    database = open_database(disk, durability="fast")
+    client = client_of(database)
+    client["a"].insert_one({"_id": 1})
+    sync = database.storage.sync
+
+    def fail_slowly(_: str) -> None:
+        database.storage.sync = sync
+        in_time(lambda: client["a"].insert_one({"_id": 2}))
+        raise OSError(errno.EIO, "the pages were lost")
+
+    database.storage.sync = fail_slowly
+    with pytest.raises(StorageError):
+        client.sync()
+    told = False
+    try:
+        database.close()
+    except StorageError:
+        told = True
+    disk.kill()
+
+    assert told or ids(disk) == [1, 2]
 
 
 class Watched:

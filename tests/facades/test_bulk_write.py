@@ -201,7 +201,7 @@ async def test_an_error_shows_the_request_as_pymongo_does(users: Any, request_: 
         (UpdateOne({}, {"a": 1}), QueryError, "replace_one"),
         (UpdateOne({}, {}), QueryError, "operators"),
         (UpdateMany({}, 5), QueryError, "int"),
-        (UpdateOne({}, [{"$set": {"a": 1}}]), NotSupportedError, "pipeline"),
+        (UpdateOne({}, {"$set": {"a": {"b": {1}}}}), DocumentError, r"^a\.b: a set"),
         (UpdateOne(None, {"$set": {"a": 1}}), QueryError, "NoneType"),
         (DeleteMany(5), QueryError, "int"),
         (DeleteMany({"$where": "1"}), NotSupportedError, r"\$where"),

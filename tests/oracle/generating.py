@@ -86,8 +86,7 @@ class Generator:
 
     def _operator(self, depth: int) -> tuple[str, Any]:
         name = self.random.choice(
-            ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$size", "$all", "$not", "$mod")
-            + ("$elemMatch", "$type", "$regex")
+            "$eq $ne $gt $gte $lt $lte $in $nin $exists $size $all $not $mod $elemMatch $type $regex".split()
         )
         if name in ("$in", "$nin", "$all"):
             return name, [self.operand() for _ in range(self.random.randint(1, 3))]
@@ -124,8 +123,7 @@ class Generator:
 
     def _change(self) -> tuple[str, str, Any]:
         name = self.random.choice(
-            ("$set", "$set", "$unset", "$inc", "$mul", "$min", "$max", "$rename", "$push", "$addToSet", "$pop")
-            + ("$pull", "$pullAll", "$setOnInsert")
+            "$set $set $unset $inc $mul $min $max $rename $push $addToSet $pop $pull $pullAll $setOnInsert".split()
         )
         path = self.path()
         if name in ("$inc", "$mul"):

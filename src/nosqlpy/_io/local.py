@@ -100,10 +100,11 @@ class LocalBackend(Backend):
 
     def prepare(self, steps: Pauses[R]) -> R:
         """Return the result of `steps`, which need no lock."""
-        outcome = Outcome(steps)
-        while not outcome.ended:
-            next(outcome)
-        return outcome.result
+        try:
+            while True:
+                next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
 
     def write(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import bulk, writes
 from nosqlpy._core.engine.intake import Intake
@@ -12,7 +12,7 @@ from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.cursor import match, one, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import bulk_requests, updater
-from nosqlpy.aliases import Durability, Filter, Projection, SortSpec, Update
+from nosqlpy.aliases import Document, Durability, Filter, Projection, SortSpec, Update
 from nosqlpy.results import (
     BulkWriteResult,
     DeleteResult,
@@ -198,6 +198,32 @@ class Writing(Generic[T]):
             ordered=ordered,
         )
 
+    @overload
+    def find_one_and_update(
+        self,
+        filter: Filter,
+        update: Update,
+        *,
+        projection: None = None,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        array_filters: Sequence[Filter] | None = None,
+        durability: Durability | None = None,
+    ) -> T | None: ...
+    @overload
+    def find_one_and_update(
+        self,
+        filter: Filter,
+        update: Update,
+        *,
+        projection: Projection,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        array_filters: Sequence[Filter] | None = None,
+        durability: Durability | None = None,
+    ) -> Document | None: ...
     def find_one_and_update(
         self,
         filter: Filter,
@@ -226,6 +252,30 @@ class Writing(Generic[T]):
             after=return_document,
         )
 
+    @overload
+    def find_one_and_replace(
+        self,
+        filter: Filter,
+        replacement: T,
+        *,
+        projection: None = None,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        durability: Durability | None = None,
+    ) -> T | None: ...
+    @overload
+    def find_one_and_replace(
+        self,
+        filter: Filter,
+        replacement: T,
+        *,
+        projection: Projection,
+        sort: SortSpec | None = None,
+        upsert: bool = False,
+        return_document: bool = False,
+        durability: Durability | None = None,
+    ) -> Document | None: ...
     def find_one_and_replace(
         self,
         filter: Filter,
@@ -253,6 +303,24 @@ class Writing(Generic[T]):
             after=return_document,
         )
 
+    @overload
+    def find_one_and_delete(
+        self,
+        filter: Filter,
+        *,
+        projection: None = None,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
+    ) -> T | None: ...
+    @overload
+    def find_one_and_delete(
+        self,
+        filter: Filter,
+        *,
+        projection: Projection,
+        sort: SortSpec | None = None,
+        durability: Durability | None = None,
+    ) -> Document | None: ...
     def find_one_and_delete(
         self,
         filter: Filter,

@@ -13,9 +13,10 @@ from decimal import Decimal
 
 import pytest
 from bson import Int64, MaxKey, MinKey, ObjectId, Timestamp
-from core.expression.evaluating import NAN, NOTHING, code_of, date, evaluate, typed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from core.expression.evaluating import NAN, NOTHING, code_of, date, evaluate, typed
 
 DOCUMENT = {"qty": 250, "a": 1, "b": 2, "n": None, "s": "text", "l": [1, 2], "d": {"x": 1}}
 
@@ -117,7 +118,10 @@ CASES = [
     ({"$ifNull": ["$missing", None]}, None),
     ({"$ifNull": [0, 1]}, 0),
     ({"$ifNull": ["$qty", {"$divide": ["$a", 0]}]}, 250),
-    ({"$switch": {"branches": [{"case": {"$eq": [0, 5]}, "then": "equals"}, {"case": True, "then": "second"}]}}, "second"),
+    (
+        {"$switch": {"branches": [{"case": {"$eq": [0, 5]}, "then": "equals"}, {"case": True, "then": "second"}]}},
+        "second",
+    ),
     ({"$switch": {"branches": [{"case": "$n", "then": 1}], "default": "Did not match"}}, "Did not match"),
     ({"$switch": {"branches": [{"case": "$a", "then": "$b"}, {"case": True, "then": {"$divide": ["$a", 0]}}]}}, 2),
     ({"$switch": {"branches": [{"case": "$n", "then": 1}], "default": "$missing"}}, NOTHING),

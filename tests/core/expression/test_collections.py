@@ -16,9 +16,10 @@ from uuid import UUID
 import bson
 import pytest
 from bson import Decimal128, Int64, ObjectId
-from core.expression.evaluating import INF, NAN, NOTHING, code_of, date, evaluate, typed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from core.expression.evaluating import INF, NAN, NOTHING, code_of, date, evaluate, typed
 
 DOCUMENT = {
     "a": [1, 2, 3, 4, 5],
@@ -107,8 +108,10 @@ CASES = [
     ({"$zip": {"inputs": [["a"], ["b"], ["c"]]}}, [["a", "b", "c"]]),
     ({"$zip": {"inputs": [["a"], ["b", "c"]]}}, [["a", "b"]]),
     ({"$zip": {"inputs": [["a"], ["b", "c"]], "useLongestLength": True}}, [["a", "b"], [None, "c"]]),
-    ({"$zip": {"inputs": [[1], [2, 3], [4]], "useLongestLength": True, "defaults": ["a", "b", "c"]}},
-     [[1, 2, 4], ["a", 3, "c"]]),
+    (
+        {"$zip": {"inputs": [[1], [2, 3], [4]], "useLongestLength": True, "defaults": ["a", "b", "c"]}},
+        [[1, 2, 4], ["a", 3, "c"]],
+    ),
     ({"$zip": {"inputs": ["$a", None]}}, None),
     ({"$zip": {"inputs": [[], []]}}, []),
     # $sortArray
@@ -121,16 +124,25 @@ CASES = [
     ({"$sortArray": {"input": "$mixed", "sortBy": 1}}, [None, 1, 2, "hello", {"a": -1}, {"a": 6}, {"a": "hello"}]),
     ({"$sortArray": {"input": [1, [1], {"a": 1}, "1"], "sortBy": 1}}, [1, "1", {"a": 1}, [1]]),
     ({"$sortArray": {"input": [[Decimal(4)], [1, 9, 8]], "sortBy": 1}}, [[1, 9, 8], [Decimal(4)]]),
-    ({"$map": {"input": {"$sortArray": {"input": "$team", "sortBy": {"name": 1}}}, "in": "$$this.name"}},
-     ["charlie", "dallas", "pat"]),
-    ({"$map": {"input": {"$sortArray": {"input": "$team", "sortBy": {"age": -1, "name": 1}}}, "in": "$$this.age"}},
-     [42, 36, 30]),
-    ({"$map": {"input": {"$sortArray": {"input": "$ties", "sortBy": {"a": 1, "b": 1, "c": -1}}}, "in": "$$this.c"}},
-     [1, 5, 4]),
+    (
+        {"$map": {"input": {"$sortArray": {"input": "$team", "sortBy": {"name": 1}}}, "in": "$$this.name"}},
+        ["charlie", "dallas", "pat"],
+    ),
+    (
+        {"$map": {"input": {"$sortArray": {"input": "$team", "sortBy": {"age": -1, "name": 1}}}, "in": "$$this.age"}},
+        [42, 36, 30],
+    ),
+    (
+        {"$map": {"input": {"$sortArray": {"input": "$ties", "sortBy": {"a": 1, "b": 1, "c": -1}}}, "in": "$$this.c"}},
+        [1, 5, 4],
+    ),
     ({"$sortArray": {"input": "$odd", "sortBy": 1}}, [{"a": 1}, {"b": 2}, {"c": 3}]),
     ({"$sortArray": {"input": "$odd", "sortBy": {"a": 1}}}, [{"b": 2}, {"c": 3}, {"a": 1}]),
     ({"$sortArray": {"input": "$odd", "sortBy": {"b": 1}}}, [{"a": 1}, {"c": 3}, {"b": 2}]),
-    ({"$sortArray": {"input": [{"b": {"c": 2}}, {"b": {"c": 1}}], "sortBy": {"b.c": 1}}}, [{"b": {"c": 1}}, {"b": {"c": 2}}]),
+    (
+        {"$sortArray": {"input": [{"b": {"c": 2}}, {"b": {"c": 1}}], "sortBy": {"b.c": 1}}},
+        [{"b": {"c": 1}}, {"b": {"c": 2}}],
+    ),
     ({"$sortArray": {"input": [{"b": [9, 2]}, {"b": [0, 1]}], "sortBy": {"b.1": 1}}}, [{"b": [0, 1]}, {"b": [9, 2]}]),
     # N of them
     ({"$firstN": {"n": 3, "input": [5, 4, 3, 2, 1]}}, [5, 4, 3]),

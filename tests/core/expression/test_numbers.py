@@ -13,9 +13,10 @@ from decimal import Decimal
 
 import pytest
 from bson import Decimal128, Int64
-from core.expression.evaluating import INF, NAN, code_of, date, evaluate, typed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from core.expression.evaluating import INF, NAN, code_of, date, evaluate, typed
 
 LONG_MAX, LONG_MIN = 2**63 - 1, -(2**63)
 DAY = date("2014-03-01T08:00:00Z")
@@ -39,7 +40,7 @@ CASES = [
     ({"$add": [Int64(1), 2]}, Int64(3)),
     ({"$add": [Decimal("1.10"), 1]}, Decimal("2.10")),
     ({"$add": [Decimal128("1.5"), 1]}, Decimal128("2.5")),
-    ({"$add": [0.1, Decimal("1")]}, Decimal("1.100000000000000")),
+    ({"$add": [0.1, Decimal(1)]}, Decimal("1.100000000000000")),
     ({"$add": [NAN, 1]}, NAN),
     ({"$add": [INF, 1]}, INF),
     ({"$add": [DAY, 3 * 24 * 60 * 60000]}, date("2014-03-04T08:00:00Z")),
@@ -74,12 +75,12 @@ CASES = [
     ({"$multiply": [LONG_MAX, 1]}, LONG_MAX),
     ({"$multiply": [Int64(2), 3]}, Int64(6)),
     ({"$multiply": [Decimal("1.5"), 2]}, Decimal("3.0")),
-    ({"$multiply": [0.5, Decimal("2")]}, Decimal("1.000000000000000")),
+    ({"$multiply": [0.5, Decimal(2)]}, Decimal("1.000000000000000")),
     ({"$multiply": [INF, 0]}, NAN),
     # $divide
     ({"$divide": [80, 8]}, 10.0),
     ({"$divide": [7, 2]}, 3.5),
-    ({"$divide": [1, Decimal("4")]}, Decimal("0.25")),
+    ({"$divide": [1, Decimal(4)]}, Decimal("0.25")),
     ({"$divide": [None, 1]}, None),
     ({"$divide": [None, "text"]}, None),
     ({"$divide": [1, "$missing"]}, None),
@@ -184,12 +185,12 @@ CASES = [
     ({"$round": None}, None),
     ({"$round": [1.5, None]}, None),
     ({"$round": -1.2}, -1.0),
-    ({"$round": Decimal("-1.6")}, Decimal("-2")),
+    ({"$round": Decimal("-1.6")}, Decimal(-2)),
     ({"$round": [1.298, 1]}, 1.3),
     ({"$round": [1.298, 100]}, 1.298),
     ({"$round": [Decimal("23.298"), -1]}, Decimal("2E+1")),
     ({"$round": [Decimal("1.298912343250054252245154325"), 20]}, Decimal("1.29891234325005425225")),
-    ({"$round": [Decimal("1.298"), Decimal("100")]}, Decimal("1.298000000000000000000000000000000")),
+    ({"$round": [Decimal("1.298"), Decimal(100)]}, Decimal("1.298000000000000000000000000000000")),
     ({"$round": [Decimal("Infinity"), 0]}, Decimal("Infinity")),
     ({"$round": [0.0, 50]}, 0.0),
     ({"$trunc": [19.25, 1]}, 19.2),
@@ -200,7 +201,7 @@ CASES = [
     ({"$trunc": -2.0}, -2.0),
     ({"$trunc": [23.298, -1]}, 20.0),
     ({"$trunc": [1.298, 100]}, 1.298),
-    ({"$trunc": Decimal("-1.6")}, Decimal("-1")),
+    ({"$trunc": Decimal("-1.6")}, Decimal(-1)),
     ({"$trunc": [Decimal("1.298"), 1]}, Decimal("1.2")),
     ({"$trunc": [Decimal("1.298912343250054252245154325"), Int64(20)]}, Decimal("1.29891234325005425224")),
     ({"$trunc": [29, -1]}, 20),

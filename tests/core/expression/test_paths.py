@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pytest
 from bson import DBRef
-from core.expression.evaluating import NOTHING, code_of, evaluate, typed
 
+from core.expression.evaluating import NOTHING, code_of, evaluate, typed
 from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy.errors import NotSupportedError, QueryError
 
@@ -75,8 +75,10 @@ CASES = [
     ({"$map": {"input": "$missing", "in": 1}}, None),
     ({"$map": {"input": None, "in": 1}}, None),
     ({"$map": {"input": [], "in": "$$this"}}, []),
-    ({"$map": {"input": [[1, 2], [3]], "as": "row", "in": {"$map": {"input": "$$row", "in": ["$$this", "$$row"]}}}},
-     [[[1, [1, 2]], [2, [1, 2]]], [[3, [3]]]]),
+    (
+        {"$map": {"input": [[1, 2], [3]], "as": "row", "in": {"$map": {"input": "$$row", "in": ["$$this", "$$row"]}}}},
+        [[[1, [1, 2]], [2, [1, 2]]], [[3, [3]]]],
+    ),
     # $filter
     ({"$filter": {"input": "$l", "as": "n", "cond": {"$gte": ["$$n", 2]}}}, [2, 3]),
     ({"$filter": {"input": "$l", "cond": {"$gte": ["$$this", 2]}, "limit": 1}}, [2]),
@@ -89,11 +91,29 @@ CASES = [
     ({"$filter": {"input": [], "cond": True, "limit": -1}}, []),
     # $reduce
     ({"$reduce": {"input": ["a", "b", "c"], "initialValue": "", "in": {"$concat": ["$$value", "$$this"]}}}, "abc"),
-    ({"$reduce": {"input": [1, 2, 3, 4], "initialValue": {"sum": 5, "product": 2},
-                  "in": {"sum": {"$add": ["$$value.sum", "$$this"]},
-                         "product": {"$multiply": ["$$value.product", "$$this"]}}}}, {"sum": 15, "product": 48}),
-    ({"$reduce": {"input": [[3, 4], [5, 6]], "initialValue": [1, 2], "in": {"$concatArrays": ["$$value", "$$this"]}}},
-     [1, 2, 3, 4, 5, 6]),
+    (
+        {
+            "$reduce": {
+                "input": [1, 2, 3, 4],
+                "initialValue": {"sum": 5, "product": 2},
+                "in": {
+                    "sum": {"$add": ["$$value.sum", "$$this"]},
+                    "product": {"$multiply": ["$$value.product", "$$this"]},
+                },
+            }
+        },
+        {"sum": 15, "product": 48},
+    ),
+    (
+        {
+            "$reduce": {
+                "input": [[3, 4], [5, 6]],
+                "initialValue": [1, 2],
+                "in": {"$concatArrays": ["$$value", "$$this"]},
+            }
+        },
+        [1, 2, 3, 4, 5, 6],
+    ),
     ({"$reduce": {"input": [], "initialValue": "$s", "in": 1}}, "text"),
     ({"$reduce": {"input": "$missing", "initialValue": 1, "in": 1}}, None),
     ({"$reduce": {"input": [1, 2], "initialValue": 0, "in": "$missing"}}, NOTHING),

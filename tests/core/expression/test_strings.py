@@ -12,9 +12,10 @@ import re
 
 import pytest
 from bson import Regex
-from core.expression.evaluating import code_of, date, evaluate, typed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from core.expression.evaluating import code_of, date, evaluate, typed
 
 DAY = date("2014-03-01T08:00:00.123Z")
 DOCUMENT = {"item": "ABC1", "description": "product 1", "n": None, "price": 1.5, "r": re.compile("b+")}
@@ -139,29 +140,44 @@ CASES = [
     ({"$regexMatch": {"input": "a\nb", "regex": "^b", "options": "m"}}, True),
     ({"$regexMatch": {"input": "a\nb", "regex": "a.b", "options": "s"}}, True),
     ({"$regexMatch": {"input": "ab", "regex": "a b", "options": "x"}}, True),
-    ({"$regexFind": {"input": "Single LINE description.", "regex": "line", "options": "i"}},
-     {"match": "LINE", "idx": 7, "captures": []}),
-    ({"$regexFind": {"input": "First lines\nsecond line", "regex": "line"}}, {"match": "line", "idx": 6, "captures": []}),
+    (
+        {"$regexFind": {"input": "Single LINE description.", "regex": "line", "options": "i"}},
+        {"match": "LINE", "idx": 7, "captures": []},
+    ),
+    (
+        {"$regexFind": {"input": "First lines\nsecond line", "regex": "line"}},
+        {"match": "line", "idx": 6, "captures": []},
+    ),
     ({"$regexFind": {"input": "Many spaces", "regex": "line"}}, None),
     ({"$regexFind": {"input": None, "regex": "line"}}, None),
     ({"$regexFind": {"input": "x", "regex": "$missing"}}, None),
-    ({"$regexFind": {"input": "Carol <carol@example.com>", "regex": "([a-z]+)@([a-z]+)[.]com"}},
-     {"match": "carol@example.com", "idx": 7, "captures": ["carol", "example"]}),
+    (
+        {"$regexFind": {"input": "Carol <carol@example.com>", "regex": "([a-z]+)@([a-z]+)[.]com"}},
+        {"match": "carol@example.com", "idx": 7, "captures": ["carol", "example"]},
+    ),
     ({"$regexFind": {"input": "aBc", "regex": "(x)|(B)"}}, {"match": "B", "idx": 1, "captures": [None, "B"]}),
     ({"$regexFind": {"input": "cafétéria", "regex": "t"}}, {"match": "t", "idx": 4, "captures": []}),
     ({"$regexFind": {"input": "", "regex": ""}}, {"match": "", "idx": 0, "captures": []}),
-    ({"$regexFindAll": {"input": "First lines\nsecond line", "regex": "line"}},
-     [{"match": "line", "idx": 6, "captures": []}, {"match": "line", "idx": 19, "captures": []}]),
+    (
+        {"$regexFindAll": {"input": "First lines\nsecond line", "regex": "line"}},
+        [{"match": "line", "idx": 6, "captures": []}, {"match": "line", "idx": 19, "captures": []}],
+    ),
     ({"$regexFindAll": {"input": "Many spaces", "regex": "line"}}, []),
     ({"$regexFindAll": {"input": None, "regex": "line"}}, []),
     ({"$regexFindAll": {"input": "aaa", "regex": "aa"}}, [{"match": "aa", "idx": 0, "captures": []}]),
-    ({"$regexFindAll": {"input": "ba", "regex": "a*"}},
-     [{"match": "", "idx": 0, "captures": []}, {"match": "a", "idx": 1, "captures": []}]),
+    (
+        {"$regexFindAll": {"input": "ba", "regex": "a*"}},
+        [{"match": "", "idx": 0, "captures": []}, {"match": "a", "idx": 1, "captures": []}],
+    ),
     ({"$regexFindAll": {"input": "", "regex": ""}}, [{"match": "", "idx": 0, "captures": []}]),
-    ({"$regexFindAll": {"input": "ab", "regex": ""}},
-     [{"match": "", "idx": 0, "captures": []}, {"match": "", "idx": 1, "captures": []}]),
-    ({"$regexFindAll": {"input": "1a2b", "regex": "(\\d)([a-z])"}},
-     [{"match": "1a", "idx": 0, "captures": ["1", "a"]}, {"match": "2b", "idx": 2, "captures": ["2", "b"]}]),
+    (
+        {"$regexFindAll": {"input": "ab", "regex": ""}},
+        [{"match": "", "idx": 0, "captures": []}, {"match": "", "idx": 1, "captures": []}],
+    ),
+    (
+        {"$regexFindAll": {"input": "1a2b", "regex": "(\\d)([a-z])"}},
+        [{"match": "1a", "idx": 0, "captures": ["1", "a"]}, {"match": "2b", "idx": 2, "captures": ["2", "b"]}],
+    ),
 ]
 CASES_IDS = [str(expression) for expression, _ in CASES]
 

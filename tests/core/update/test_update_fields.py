@@ -10,7 +10,7 @@ import pytest
 from bson import Int64, Timestamp
 
 from nosqlpy._core.update.compile import compile_replacement, compile_update
-from nosqlpy.errors import DocumentError, NotSupportedError, QueryError, WriteError
+from nosqlpy.errors import DocumentError, QueryError, WriteError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -226,11 +226,6 @@ def test_a_path_with_an_empty_part_is_refused(path):
 @pytest.mark.parametrize("path", ["$", "$[].a", "$[x]"])
 def test_a_path_does_not_begin_with_a_positional_part(path):
     assert refusal({"$set": {path: 1}}, array_filters=[{"x": 1}]).code == 2
-
-
-def test_a_pipeline_is_refused():
-    with pytest.raises(NotSupportedError):
-        compile_update([{"$set": {"a": 1}}])
 
 
 def test_an_operand_that_cannot_be_stored_is_refused_with_its_path():

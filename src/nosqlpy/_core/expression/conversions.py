@@ -73,6 +73,13 @@ def _whole(value: Any, limits: range) -> int:
     return whole
 
 
+def _int_of_double(value: float) -> int:
+    """Return a double without its fraction, which counts for the limits."""
+    if value > INTS.stop - 1:
+        raise impossible("conversion would overflow target type")
+    return _whole(value, INTS)
+
+
 def _parsed_whole(text: str, limits: range) -> int:
     if not _WHOLE_TEXT.fullmatch(text) or len(text) > 40 or int(text) not in limits:
         raise impossible("failed to parse number")
@@ -117,7 +124,7 @@ TABLE: Final[dict[tuple[int, int], Conversion]] = {
     (DOUBLE, DOUBLE): _same,
     (DOUBLE, STRING): number_text,
     (DOUBLE, DATE): _date_of_number,
-    (DOUBLE, INT): lambda value: _whole(value, INTS),
+    (DOUBLE, INT): _int_of_double,
     (DOUBLE, LONG): lambda value: long(_whole(value, LONGS)),
     (DOUBLE, DECIMAL): as_decimal,
     (STRING, DOUBLE): _parsed_double,

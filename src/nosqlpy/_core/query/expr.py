@@ -76,13 +76,11 @@ def computed_values(parts: tuple[str, ...], index: int) -> Callable[[Any], Any]:
     """Return the detour of expressions: what ``parts[index:]`` reach, mapped over arrays."""
 
     def follow(entry: Any) -> Any:
+        if type(entry) is _Reached:  # an earlier detour went all the way
+            return entry
         value, kind = plain(entry)
         if kind is dict:
             return _Reached(reach(value, parts, index))
-        return _Reached(gather(value, parts, index)) if kind is list else _at_end(entry)
+        return _Reached(gather(value, parts, index)) if kind is list else MISSING
 
     return follow
-
-
-def _at_end(entry: Any) -> Any:
-    return entry if type(entry) is _Reached else MISSING

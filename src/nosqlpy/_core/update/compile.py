@@ -17,13 +17,14 @@ from nosqlpy._core.update import fields as _fields
 from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
 from nosqlpy._core.update.conflicts import check_conflicts
 from nosqlpy._core.update.paths import Order, UpdatePath
+from nosqlpy._core.update.pipeline import compile_pipeline
 from nosqlpy._core.update.positional import Expansion
 from nosqlpy._core.update.registry import PositionalStep, Run, Step, check_operator, compile_step
 from nosqlpy._core.values.codec import copy_value, encode_value
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document, Update
-from nosqlpy.errors import NotSupportedError, QueryError, WriteError
+from nosqlpy.errors import QueryError, WriteError
 
 OPERATOR_MODULES = (_arithmetic, _arrays, _fields)
 
@@ -141,15 +142,20 @@ class Replacer:
 def compile_update(
     update: Update, *, now: datetime | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
 ) -> Updater:
-    """Return the updater of a document of operators; `now` is what $currentDate sets.
+    """Return the updater of a document of operators or a pipeline; `now` is what $currentDate sets, and ``$$NOW``.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
         NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
         DocumentError: An operand cannot be stored.
     """
-    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
     update = require_operators(update)
+    if isinstance(update, list | tuple):
+        if array_filters is not None:
+            message = "array_filters have no place in an update by a pipeline"
+            raise QueryError(message, code=9, code_name="FailedToParse")
+        return compile_pipeline(update, now)
+    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
     steps: list[Step | PositionalStep] = []
     for name, fields in update.items():
         check_operator(name)
@@ -184,15 +190,14 @@ def compile_replacement(document: Mapping[str, Any]) -> Updater:
     return Replacer(replacement)
 
 
-def require_operators(update: Any) -> Mapping[str, Any]:
-    """Return `update`, which must be a document that begins with an operator.
+def require_operators(update: Any) -> Any:
+    """Return `update`, which must be a pipeline or a document that begins with an operator.
 
     Raises:
         QueryError: It is none, as pymongo refuses before it sends anything.
-        NotSupportedError: It is a pipeline.
     """
     if isinstance(update, list | tuple):
-        raise NotSupportedError("an update by a pipeline (a list of stages) is not supported")
+        return update
     if not isinstance(update, Mapping):
         message = f"an update is a document of operators, not {type(update).__name__}"
         raise QueryError(message, code=9, code_name="FailedToParse")

@@ -1,0 +1,96 @@
+"""A directory as a dict: the effects of cold procedures are carried out on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nosqlpy._core.engine import effects
+from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.publish import mark
+from nosqlpy._core.engine.recovery import Recovered, recover
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.values.codec import decode_document, encode_document
+
+Files = dict[str, bytes]
+
+
+class World:
+    """Files in a dict, the effects that were carried out on them, and one that fails."""
+
+    def __init__(self, files: Files | None = None, *, failing: type | None = None) -> None:
+        self.files = dict(files or {})
+        self.done: list[str] = []
+        self.failing = failing
+        self._randomness: Iterator[int] = iter(range(1, 1000))
+
+    def run(self, procedure: Procedure[Any]) -> Any:
+        answer: Any = None
+        resume = procedure.send
+        while True:
+            try:
+                effect = resume(answer)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                answer, resume = self._carry_out(effect), procedure.send
+            except OSError as error:
+                answer, resume = error, procedure.throw
+
+    def _carry_out(self, effect: Any) -> Any:
+        if isinstance(effect, effects.RandomBytes):
+            return next(self._randomness).to_bytes(effect.size, "little")
+        if type(effect) is self.failing:
+            if isinstance(effect, effects.WriteFile):
+                self.files[effect.name] = effect.data[:10]
+            raise OSError(5, "the disk failed")
+        self.done.append(type(effect).__name__)
+        return self._change(effect)
+
+    def _change(self, effect: Any) -> Any:
+        match effect:
+            case effects.ListFiles():
+                return sorted(self.files)
+            case effects.ReadFile(name):
+                return self.files[name]
+            case effects.WriteFile(name, data):
+                assert name not in self.files
+                self.files[name] = data
+            case effects.Append(name, data):
+                self.files[name] += data
+            case effects.Replace(source, target):
+                self.files[target] = self.files.pop(source)
+            case effects.Remove(name):
+                if self.files.pop(name, None) is None:
+                    raise FileNotFoundError(name)
+        return None
+
+    def open(self, *, read_only: bool = False, create: bool = True) -> Recovered:
+        return self.run(recover(read_only=read_only, create=create))
+
+
+def write(world: World, engine: Engine, *operations: Operation) -> None:
+    """Append and apply a change as the shell does."""
+    change = engine.change(list(operations), None)
+    world.files[engine.tail.name] += change.data
+    engine.apply(change)
+
+
+def put(id: Any) -> Put:
+    return Put(1, [id], [id], [encode_document({"_id": id})])
+
+
+def written(*ids: Any) -> tuple[World, Engine]:
+    """Return a database that is open and holds documents with these ids in collection ``a``."""
+    world = World()
+    engine = world.open().engine
+    world.run(mark(engine, clean=False))
+    write(world, engine, Define(1, "create", {"name": "a"}))
+    for id in ids:
+        write(world, engine, put(id))
+    return world, engine
+
+
+def ids(engine: Engine) -> list[Any]:
+    return [decode_document(data)["_id"] for data in engine.collections["a"].slots.values()]
