@@ -19,7 +19,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"  # the Pythons that this machine has; a missing one is skipped, also with CI=true
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "coverage", "docs", "wheel"]
+nox.options.sessions = ["lint", "types", "tests", "oracle", "coverage", "docs", "wheel"]
 
 # pyenv's shims answer only for the versions that are selected at the moment: let nox find all that are installed
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
@@ -90,6 +90,13 @@ def wheel(session: nox.Session) -> None:
     pages = ["README.md", *sorted(map(str, Path("docs/tutorial").glob("*.md")))]
     session.run(python, "tests/docs/code_blocks.py", *pages, external=True)
     session.run(str(Path(python).with_name("nosqlpy")), "demo", external=True)
+
+
+@nox.session
+def oracle(session: nox.Session) -> None:
+    """Compare answers with those of another implementation of the query language."""
+    install(session, "test", "oracle")
+    session.run("pytest", "tests/oracle", *session.posargs)
 
 
 @nox.session

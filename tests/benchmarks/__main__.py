@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-
-import nosqlpy
-from nosqlpy import AsyncClient
 from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
 from tests.benchmarks.measure import interleaved, seconds
+
+import nosqlpy
+from nosqlpy import AsyncClient
 
 CALLS = 2000
 # what the project aims at: at most so many times the floor, at least so many times faster than SQLite
@@ -150,8 +150,8 @@ def measure(directory: Path, count: int, rounds: int) -> dict[str, Any]:
         competitor.close()
     return {
         "machine": f"{platform.machine()}, {platform.system()}",
-        "versions": f"CPython {platform.python_version()}, nosqlpy {nosqlpy.__version__}, msgspec {msgspec.__version__}, "
-        f"SQLite {sqlite3.sqlite_version}",
+        "versions": f"CPython {platform.python_version()}, nosqlpy {nosqlpy.__version__}, "
+        f"msgspec {msgspec.__version__}, SQLite {sqlite3.sqlite_version}",
         "documents": count,
         "json bytes": len(json.dumps(documents[count // 2])),
         "table": table,

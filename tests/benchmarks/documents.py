@@ -17,7 +17,11 @@ def make_document(number: int) -> dict[str, Any]:
         "age": number * 7919 % AGES,
         "active": number % 2 == 0,
         "score": number % 1000 * 0.5,
-        "profile": {"city": f"city {number % CITIES}", "zip": f"{number % 99999:05d}", "geo": {"lat": 51.5, "lon": -0.1}},
+        "profile": {
+            "city": f"city {number % CITIES}",
+            "zip": f"{number % 99999:05d}",
+            "geo": {"lat": 51.5, "lon": -0.1},
+        },
         "tags": ["red", "green", "blue"],
         "orders": [{"sku": "x-100", "quantity": 2, "price": 9.5}, {"sku": "y-200", "quantity": 1, "price": 19.25}],
         "created": 1_700_000_000 + number,

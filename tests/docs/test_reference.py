@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import nosqlpy
+from nosqlpy._core.expression import registry as expression_registry
 from nosqlpy._core.query import registry as query_registry
 from nosqlpy._core.update import registry as update_registry
 
@@ -29,6 +30,12 @@ def test_every_query_operator_is_on_the_page_of_filters(operator: str) -> None:
 def test_every_update_operator_is_on_the_page_of_updates(operator: str) -> None:
     assert f"`{operator}`" in page("updates.md")
     assert f'"{operator}":' in page("updates.md")
+
+
+@pytest.mark.parametrize("operator", sorted(expression_registry.operator_names()))
+def test_every_expression_operator_is_on_the_page_of_expressions(operator: str) -> None:
+    assert f"`{operator}`" in page("expressions.md")
+    assert f'"{operator}":' in page("expressions.md")
 
 
 @pytest.mark.parametrize("name", ERRORS)

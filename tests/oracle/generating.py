@@ -8,6 +8,40 @@ from typing import Any
 FIELDS = ("a", "b", "c")
 PATHS = ("a", "b", "c", "a", "b", "c", "a.b", "a.c", "b.a", "a.0", "a.b.c", "a.0.b")
 STRINGS = ("", "a", "ab", "b", "B")
+QUERY_OPERATORS = (
+    "$eq",
+    "$ne",
+    "$gt",
+    "$gte",
+    "$lt",
+    "$lte",
+    "$in",
+    "$nin",
+    "$exists",
+    "$size",
+    "$all",
+    "$not",
+    "$mod",
+    "$elemMatch",
+    "$type",
+    "$regex",
+)
+UPDATE_OPERATORS = (
+    "$set",
+    "$set",
+    "$unset",
+    "$inc",
+    "$mul",
+    "$min",
+    "$max",
+    "$rename",
+    "$push",
+    "$addToSet",
+    "$pop",
+    "$pull",
+    "$pullAll",
+    "$setOnInsert",
+)
 SCALARS: dict[str, tuple[Any, ...]] = {
     "number": (0, 1, 2, 3, -1, 1.0, 1.5, 2.5),
     "string": STRINGS,
@@ -85,9 +119,7 @@ class Generator:
         return dict(operators)
 
     def _operator(self, depth: int) -> tuple[str, Any]:
-        name = self.random.choice(
-            "$eq $ne $gt $gte $lt $lte $in $nin $exists $size $all $not $mod $elemMatch $type $regex".split()
-        )
+        name = self.random.choice(QUERY_OPERATORS)
         if name in ("$in", "$nin", "$all"):
             return name, [self.operand() for _ in range(self.random.randint(1, 3))]
         if name == "$not":
@@ -122,9 +154,7 @@ class Generator:
         return update
 
     def _change(self) -> tuple[str, str, Any]:
-        name = self.random.choice(
-            "$set $set $unset $inc $mul $min $max $rename $push $addToSet $pop $pull $pullAll $setOnInsert".split()
-        )
+        name = self.random.choice(UPDATE_OPERATORS)
         path = self.path()
         if name in ("$inc", "$mul"):
             return name, path, self.random.choice((0, 1, 2, -1, 1.5))

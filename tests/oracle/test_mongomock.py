@@ -134,6 +134,7 @@ REVIEWED: dict[str, Callable[[Disagreement], bool]] = {
     "an element reached by its position is one value": lambda c: (
         c.kind == "filter" and any(".0" in name for name in names_in(c.question))
     ),
+    "$elemMatch tests the elements": lambda c: c.kind == "filter" and "$elemMatch" in names_in(c.question),
     "arrays sort by an element": lambda c: (
         c.kind == "sort" and c.code is None and any(isinstance(v, list) for d in c.documents for v in parts_of(d))
     ),

@@ -383,11 +383,21 @@ class Database:
             self.closed = True
             self._syncer.stop()
             try:
-                if not self.engine.failed:
+                if self.engine.failed:
+                    self._flush_failed()
+                else:
                     self._close_log()
             finally:
                 self.engine.fail(ClosedError("the database is closed; open it again"))
                 self.storage.close()
+
+    def _flush_failed(self) -> None:
+        """Hand over what ``fast`` has buffered even so: the next opening reads it and writes it anew."""
+        if self._appender.buffered:
+            try:
+                self._appender.flush(self.engine.tail.name, self.engine.tail.end.size)
+            except OSError as error:
+                raise storage_error(error, f"{self._appender.buffered} buffered bytes could not be written") from error
 
     def _close_log(self) -> None:
         self._settle()

@@ -33,9 +33,9 @@ def typed(value):
         return [(name, typed(item)) for name, item in value.items()]
     if isinstance(value, list):
         return [typed(item) for item in value]
-    return type(value).__name__, "NaN" if value != value else value
+    return type(value).__name__, "NaN" if str(value) in ("nan", "NaN") else value
 
 
 def date(text):
     """Return the date of an ISO text, in UTC."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    return datetime.fromisoformat(text).astimezone(UTC)

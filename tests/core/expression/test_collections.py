@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID
 
 import bson
@@ -435,7 +436,7 @@ def test_a_sorted_array_has_the_same_elements_in_order(array):
     result = evaluate({"$sortArray": {"input": "$a", "sortBy": 1}}, {"a": array})
 
     assert sorted(map(repr, result)) == sorted(map(repr, array))
-    assert all(evaluate({"$lte": ["$x", "$y"]}, {"x": x, "y": y}) for x, y in zip(result, result[1:], strict=False))
+    assert all(evaluate({"$lte": ["$x", "$y"]}, {"x": x, "y": y}) for x, y in pairwise(result))
 
 
 @pytest.mark.parametrize(

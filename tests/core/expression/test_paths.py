@@ -7,12 +7,14 @@ exprs_in_arrays.js, let.js, map.js, filter.js, reduce.js.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from bson import DBRef
 
 from core.expression.evaluating import NOTHING, code_of, evaluate, typed
 from nosqlpy._core.expression.compile import compile_expression
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 
 DOCUMENT = {
     "_id": 1,
@@ -276,7 +278,7 @@ def test_a_misspelt_name_is_told_with_the_nearest(expression, message):
 
 @pytest.mark.parametrize("name", ["$sin", "$rand", "$function", "$meta", "$bitAnd", "$toHashedIndexKey", "$topN"])
 def test_an_operator_that_only_the_server_has_is_refused_by_name(name):
-    with pytest.raises(NotSupportedError, match=f"\\{name} is not supported"):
+    with pytest.raises(NotSupportedError, match=re.escape(f"{name} is not supported")):
         compile_expression({"$add": [1, {name: 1}]})
 
 
@@ -318,7 +320,7 @@ def test_a_literal_nested_without_end_is_refused():
 
 def test_no_message_shows_a_value():
     for expression in ({"$add": ["secret", 1]}, {"$toInt": "secret"}, {"$dateFromString": {"dateString": "secret"}}):
-        with pytest.raises(Exception, match=".") as caught:
+        with pytest.raises(OperationFailure) as caught:
             evaluate(expression)
 
         assert "secret" not in str(caught.value)

@@ -22,6 +22,8 @@ from nosqlpy._core.values.numbers import DECIMAL128, LONGS, NUMERIC, as_decimal,
 from nosqlpy._core.values.order import date_content
 from nosqlpy._core.values.types import DATE, DECIMAL, DOUBLE, LONG, MISSING, TYPES, type_name
 
+_REAL: Final = frozenset((int, float))
+
 _EXACT: Final = decimal.Context(prec=12_400, traps=[])
 """Digits for the quotient of any two Decimal128, which the remainder of a division needs."""
 
@@ -34,7 +36,11 @@ def sum_of(operands: Sequence[Evaluate]) -> Evaluate:
         total: Any = 0
         for operand in operands:
             value = operand(document, variables)
-            if type(value) is int and type(total) is int and total + value in LONGS:
+            kind = type(value)
+            if kind is int and type(total) is int and total + value in LONGS:
+                total += value
+                continue
+            if kind is float and type(total) in _REAL:
                 total += value
                 continue
             if value is None or value is MISSING:
@@ -112,6 +118,9 @@ def product_of(operands: Sequence[Evaluate]) -> Evaluate:
         double = 1.0  # the server keeps both, and falls back to this one
         for operand in operands:
             value = operand(document, variables)
+            if type(value) is float and type(product) in _REAL:
+                product = double = double * value
+                continue
             if value is None or value is MISSING:
                 return None
             if TYPES[type(value)] not in NUMERIC:
@@ -123,6 +132,8 @@ def product_of(operands: Sequence[Evaluate]) -> Evaluate:
 
 
 def _times(product: Any, double: float, value: Any) -> tuple[Any, float]:
+    if type(value) is int and type(product) is int and product * value in LONGS:
+        return product * value, double * value
     numbers = (TYPES[type(product)], TYPES[type(value)])
     if DECIMAL in numbers:
         result = DECIMAL128.multiply(as_decimal(product), as_decimal(value))

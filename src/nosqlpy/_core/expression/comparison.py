@@ -12,7 +12,9 @@ from nosqlpy._core.expression.operators import of_values
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.types import MISSING
 
-_DIRECT: Final = frozenset((int, str))
+_DIRECT: Final = frozenset(((int, int), (str, str), (int, float), (float, int), (float, float)))
+"""Pairs of types that Python compares as MongoDB does, but for NaN."""
+
 _LOWEST: Final = (0, None)  # null has 5
 
 
@@ -21,10 +23,14 @@ def sort_key(value: Any) -> Any:
     return _LOWEST if value is MISSING else order_key(value)
 
 
+def _directly(left: Any, right: Any) -> bool:
+    """Return whether Python compares the two values as MongoDB does."""
+    return (type(left), type(right)) in _DIRECT and left == left and right == right  # noqa: PLR0124 - NaN
+
+
 def are_equal(left: Any, right: Any) -> bool:
     """Return whether two values are equal; MISSING equals nothing but itself."""
-    kind = type(left)
-    if kind is type(right) and kind in _DIRECT:
+    if _directly(left, right):
         return bool(left == right)
     return bool(sort_key(left) == sort_key(right))
 
@@ -41,8 +47,7 @@ def are_unequal(left: Any, right: Any) -> bool:
 @of_values("$gt", 2)
 def is_greater(left: Any, right: Any) -> bool:
     """Return whether `left` sorts after `right`."""
-    kind = type(left)
-    if kind is type(right) and kind in _DIRECT:
+    if _directly(left, right):
         return bool(left > right)
     return bool(sort_key(right) < sort_key(left))
 
@@ -50,8 +55,7 @@ def is_greater(left: Any, right: Any) -> bool:
 @of_values("$gte", 2)
 def is_greater_or_equal(left: Any, right: Any) -> bool:
     """Return whether `left` sorts at or after `right`."""
-    kind = type(left)
-    if kind is type(right) and kind in _DIRECT:
+    if _directly(left, right):
         return bool(left >= right)
     return not sort_key(left) < sort_key(right)
 
@@ -59,8 +63,7 @@ def is_greater_or_equal(left: Any, right: Any) -> bool:
 @of_values("$lt", 2)
 def is_less(left: Any, right: Any) -> bool:
     """Return whether `left` sorts before `right`."""
-    kind = type(left)
-    if kind is type(right) and kind in _DIRECT:
+    if _directly(left, right):
         return bool(left < right)
     return bool(sort_key(left) < sort_key(right))
 
@@ -68,8 +71,7 @@ def is_less(left: Any, right: Any) -> bool:
 @of_values("$lte", 2)
 def is_less_or_equal(left: Any, right: Any) -> bool:
     """Return whether `left` sorts at or before `right`."""
-    kind = type(left)
-    if kind is type(right) and kind in _DIRECT:
+    if _directly(left, right):
         return bool(left <= right)
     return not sort_key(right) < sort_key(left)
 

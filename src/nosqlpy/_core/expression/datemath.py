@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, Final
 
 from nosqlpy._core.expression.failures import FAILED_TO_PARSE, failure
@@ -182,7 +183,7 @@ def _begin_of_bin(date: datetime, unit: str, size: int, zone: tzinfo, first_day:
     wall = datetime(2000, 1, 1)  # noqa: DTZ001 - on the clocks of `zone`
     if unit == "week":
         wall += timedelta(days=(first_day - wall.weekday()) % 7)
-    reference = to_utc(wall, zone)
+    reference = _reference(wall, zone)
     if unit in _LENGTHS:
         try:
             return date - (date - reference) % (size * _LENGTHS[unit])
@@ -192,3 +193,8 @@ def _begin_of_bin(date: datetime, unit: str, size: int, zone: tzinfo, first_day:
         raise failure("dateTrunc unsupported binSize value", 5439006)
     distance = _between(wall, local(date, zone), unit, first_day)
     return add(reference, unit, distance - distance % size, zone)
+
+
+@lru_cache(maxsize=512)
+def _reference(wall: datetime, zone: tzinfo) -> datetime:
+    return to_utc(wall, zone)

@@ -104,7 +104,7 @@ class Fields(msgspec.Struct, frozen=True):
         return given
 
     def compile(self, name: str, operand: Any, scope: Scope) -> dict[str, Expression]:
-        """Return the expressions of all operands by name, the required ones first, with defaults for those not given."""
+        """Return the expressions of all operands by name, required ones first, with defaults for those not given."""
         given = self.read(name, operand)
         inner = scope.deeper()
         return {

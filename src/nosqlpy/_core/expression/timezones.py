@@ -44,7 +44,7 @@ def _zone(name: str) -> tzinfo:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # none of that name, or a folder of the database
             pass
-    raise failure(f"unrecognized time zone identifier: {name!r}", 40485)
+    raise failure("unrecognized time zone identifier", 40485)
 
 
 def _fixed(offset: re.Match[str]) -> tzinfo:

@@ -149,15 +149,15 @@ def compile_update(
         NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
         DocumentError: An operand cannot be stored.
     """
-    update = require_operators(update)
-    if isinstance(update, list | tuple):
+    given = require_operators(update)
+    if isinstance(given, list | tuple):
         if array_filters is not None:
             message = "array_filters have no place in an update by a pipeline"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        return compile_pipeline(update, now)
+        return compile_pipeline(given, now)
     filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
     steps: list[Step | PositionalStep] = []
-    for name, fields in update.items():
+    for name, fields in given.items():
         check_operator(name)
         if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.engine.logged import Logged
+from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare
+from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.json_lines import Batch
+from nosqlpy.errors import DocumentError, DuplicateKeyError, QueryError
+
+SIZE_MAX = 1000
+
+
+def batch(*documents: dict[str, Any], plain: bool = True, error: Any = None) -> Batch:
+    """Return documents of lines 11, 12 …"""
+    return Batch(list(documents), range(11, 11 + len(documents)), plain=plain, error=error)
+
+
+def prepared(*documents: dict[str, Any], **options: Any) -> Prepared:
+    return prepare(batch(*documents, **options), lambda: "made", SIZE_MAX)
+
+
+def imported(
+    db: Logged, *documents: dict[str, Any], upsert: bool = False, clear: bool = False, **options: Any
+) -> Imported:
+    return db.run(import_batch, "a", prepared(*documents, **options), upsert=upsert, clear=clear)
+
+
+def filled() -> Logged:
+    db = Logged()
+    db.insert("a", {"_id": 1, "x": 1}, {"_id": 2, "x": 2})
+    db.index("a", "x")
+    return db
+
+
+# ── preparing ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_documents_are_encoded_and_get_ids(plain: bool) -> None:
+    done = prepared({"x": 1}, {"_id": 2.5, "x": [{"y": None}]}, plain=plain)
+
+    assert [decode_document(blob) for blob in done.blobs] == [{"_id": "made", "x": 1}, {"_id": 2.5, "x": [{"y": None}]}]
+    assert done.ids == done.keys == ["made", 2.5]
+    assert done.error is None
+
+
+def test_a_batch_without_documents_is_its_error() -> None:
+    error = QueryError("no document")
+
+    assert prepared(error=error) == Prepared([], [], [], [], error)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(
+    "bad",
+    [{"_id": [1]}, {"x": 1 << 63}, {"x": 1 << 70}, {"x": "\ud800"}, {"x": "x" * SIZE_MAX}],
+    ids=["id", "wide int", "wider int", "lone surrogate", "too large"],
+)
+def test_a_document_that_cannot_be_stored_ends_the_batch_and_names_its_line(bad: dict[str, Any], plain: bool) -> None:
+    done = prepared({"_id": 1}, {"_id": 2}, bad, {"_id": 3}, plain=plain)
+
+    assert done.ids == [1, 2]
+    assert list(done.numbers) == [11, 12]
+    assert isinstance(done.error, DocumentError)
+    assert done.error.details["line"] == 13
+
+
+@pytest.mark.parametrize("value", [(1 << 63) - 1, 1 << 62, "\u03cf", -1], ids=["largest", "large", "text", "negative"])
+def test_a_byte_that_looks_like_a_wide_int_is_no_obstacle(value: Any) -> None:
+    assert decode_document(prepared({"_id": 1, "x": value}).blobs[0])["x"] == value
+
+
+# ── importing ───────────────────────────────────────────────────────────────────
+
+
+def test_an_import_makes_its_collection() -> None:
+    db = Logged()
+
+    assert imported(db, {"_id": 1}, {"_id": 2}) == Imported(2, None)
+    assert db.ids("a") == [1, 2]
+    db.check()
+
+
+def test_an_import_of_nothing_makes_nothing() -> None:
+    db = Logged()
+
+    assert imported(db) == Imported(0, None)
+    assert db.engine.collections == {}
+
+
+@pytest.mark.parametrize(
+    ("documents", "line"), [([{"_id": 3}, {"_id": 1}, {"_id": 4}], 12), ([{"_id": 3}, {"_id": 3}], 12)]
+)
+def test_an_id_that_is_taken_ends_the_import_and_names_its_line(documents: Any, line: int) -> None:
+    db = filled()
+    done = imported(db, *documents)
+
+    assert isinstance(done.error, DuplicateKeyError)
+    assert done.error.details["line"] == line
+    assert done.count == 1
+    assert db.ids("a") == [1, 2, 3]
+    db.check()
+
+
+def test_a_document_takes_the_place_of_the_one_with_its_id_on_request() -> None:
+    db = filled()
+
+    assert imported(db, {"_id": 2, "x": 7}, {"_id": 3, "x": 7}, {"_id": 2, "x": 8}, upsert=True) == Imported(3, None)
+    assert db.find("a") == [{"_id": 1, "x": 1}, {"_id": 2, "x": 8}, {"_id": 3, "x": 7}]
+    assert db.ids("a", {"x": 8}) == [2]
+    db.check()
+
+
+def test_all_that_was_there_goes_first_on_request() -> None:
+    db = filled()
+
+    assert imported(db, {"_id": 1, "x": 5}, {"_id": 9, "x": 5}, clear=True) == Imported(2, None)
+    assert db.ids("a") == [1, 9]
+    assert db.ids("a", {"x": 5}) == [1, 9]
+    assert db.ids("a", {"x": 1}) == []
+    db.check()
+
+
+def test_an_import_of_nothing_over_everything_leaves_nothing() -> None:
+    db = filled()
+    imported(db, clear=True)
+
+    assert db.find("a") == []
+    db.check()
+
+
+def test_an_import_that_ends_early_removes_nothing_of_what_was_there() -> None:
+    db = filled()
+    before = db.memory()
+    done = imported(db, {"_id": 5}, {"_id": 5}, clear=True)
+
+    assert done.count == 0
+    assert isinstance(done.error, DuplicateKeyError)
+    assert db.memory() == before
+
+
+def test_documents_before_a_line_that_is_none_go_in() -> None:
+    error = QueryError("no document")
+    db = Logged()
+
+    assert imported(db, {"_id": 1}, error=error) == Imported(1, error)
+    assert db.ids("a") == [1]
