@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -182,3 +183,11 @@ async def test_distinct_tells_types_apart_but_not_numbers(users: Any) -> None:
     await users.insert_many([{"a": 1}, {"a": True}, {"a": "1"}, {"a": 1.0}])
 
     assert await users.distinct("a") == [1, "1", True]
+
+
+async def test_now_is_the_time_of_the_call(db: Any) -> None:
+    before = datetime.now(UTC)
+    await db["users"].insert({"_id": 1, "due": datetime(2000, 1, 1, tzinfo=UTC)})
+    found = await db["users"].find({"$expr": {"$lt": ["$due", "$$NOW"]}}, {"now": "$$NOW"}).first()
+
+    assert before <= found["now"] <= datetime.now(UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
@@ -28,7 +29,7 @@ class FindOptions(msgspec.Struct, frozen=True):
 
     def compile(self) -> Query:
         """Return the compiled query."""
-        return compile_query(self.filter, self.projection, self.sort, self.skip, self.limit, self.hint)
+        return compile_query(self.filter, self.projection, self.sort, self.skip, self.limit, self.hint, variables())
 
     def request(self, codec: TypeCodec[Any], kind: Any) -> Request[Any]:
         """Return the compiled query and the decoder of what it finds.
@@ -41,6 +42,11 @@ class FindOptions(msgspec.Struct, frozen=True):
         elif query.projection is not None:
             codec = PLAIN
         return Request(query, _decode_with(query, codec))
+
+
+def variables() -> dict[str, Any]:
+    """Return the variables that expressions may use: NOW, the time of the call, is ``$$NOW``."""
+    return {"NOW": datetime.now(UTC)}
 
 
 def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
@@ -145,7 +151,7 @@ def match(filter: Filter, sort: SortSpec | None = None) -> Query:
     Raises:
         QueryError: The filter is no mapping, or one of them cannot be understood.
     """
-    return compile_query(require_filter(filter), sort=sort)
+    return compile_query(require_filter(filter), sort=sort, variables=variables())
 
 
 def require_filter(filter: Any) -> Filter:

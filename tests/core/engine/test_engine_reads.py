@@ -104,6 +104,17 @@ def test_a_find_sees_the_documents_of_the_moment_in_which_it_began() -> None:
     assert ids(next(steps)) == [0, 1, 2]
 
 
+def test_the_rest_of_a_filter_is_tested_on_what_an_index_finds() -> None:
+    db = Logged()
+    db.insert("a", *({"_id": n, "x": n % 3, "n": n} for n in range(9)))
+    db.index("a", "x")
+    filter = {"x": 1, "n": {"$gt": 3}}
+
+    assert reads.execute(db.engine, "a", request(filter)).plan.stage == "IXSCAN"
+    assert db.ids("a", filter) == [4, 7]
+    assert count(db, filter) == 2
+
+
 def test_a_projection_is_applied() -> None:
     assert SMALL.find("a", {"_id": 3}, projection={"back": 1, "_id": 0}) == [{"back": -3}]
 

@@ -69,7 +69,6 @@ def test_a_first_document_of_a_chunk_with_an_id_that_is_refused_is_named_by_its_
     assert refused_at(position, {"_id": [1]}) == position
 
 
-@pytest.mark.xfail(reason="with_ids does not say which document has the id that it refuses")
 @pytest.mark.parametrize("position", [3, CHUNK - 1, CHUNK + 5])
 def test_any_document_with_an_id_that_is_refused_is_named_by_its_position(position: int) -> None:
     assert refused_at(position, {"_id": [1]}) == position

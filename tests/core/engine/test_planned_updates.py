@@ -95,6 +95,15 @@ def test_an_update_takes_the_first_in_the_order_that_is_asked_for() -> None:
     assert db.ids("a", {"hit": True}) == [2]
 
 
+def test_the_first_in_an_order_may_be_the_last_that_a_scan_finds() -> None:
+    db = Logged()
+    size = writes.STEP + 10
+    db.insert("a", *({"_id": n, "back": -n} for n in range(size)))
+    update(db, {}, {"$set": {"hit": True}}, sort="back")
+
+    assert db.ids("a", {"hit": True}) == [size - 1]
+
+
 def test_an_update_without_a_match_is_no_change() -> None:
     db = people()
     before = db.memory()

@@ -139,6 +139,32 @@ def test_a_computed_value_belongs_to_the_result():
     assert second == {"_id": 1, "d": {"e": 5, "f": 6}, "x": {"e": 5, "f": 6}, "y": [1]}
 
 
+@pytest.mark.parametrize(
+    ("specification", "document", "expected"),
+    [
+        ({"a.b": {"$slice": 1}}, {"a": [{"b": [1, 2]}, [{"b": [1, 2]}], 3]}, {"a": [{"b": [1]}, [{"b": [1, 2]}], 3]}),
+        ({"a": {"b": {"$slice": -1}}}, {"a": [[[{"b": [1, 2]}]]]}, {"a": [[[{"b": [1, 2]}]]]}),
+        ({"a": {"b": {"$slice": 1}, "c": 0}}, {"a": [[{"b": [1, 2], "c": 3}]]}, {"a": [[{"b": [1, 2]}]]}),
+        ({"e": 1, "a.b": {"$slice": 1}}, {"a": [[{"b": [1, 2], "d": 4}]], "e": 5}, {"a": [[{"b": [1, 2]}]], "e": 5}),
+        ({"e": 1, "a.b": {"$slice": 1}}, {"a": {"b": [1, 2], "d": 4}, "e": 5}, {"a": {"b": [1]}, "e": 5}),
+    ],
+)
+def test_a_slice_does_not_reach_into_arrays_of_arrays(specification, document, expected):
+    stored = copy.deepcopy(document)
+
+    assert compile_projection(specification).apply(document) == expected
+    assert document == stored
+
+
+@pytest.mark.parametrize(
+    "specification", [{"d.e": 1, "d": {"g": 1}}, {"d": {"g": 1}, "d.e": 1}, {"d": {"g": 1, "e": 1}}]
+)
+def test_a_nested_form_adds_to_what_is_projected_of_the_same_field(specification):
+    document = {"d": {"e": 1, "f": 2, "g": 3}}
+
+    assert compile_projection(specification).apply(document) == {"d": {"e": 1, "g": 3}}
+
+
 @pytest.mark.parametrize("operand", [["x", 1], [1, "x"], [1, 0]])
 def test_a_slice_that_is_none_of_the_projection_is_an_expression(operand):
     projection = compile_projection({"l": {"$slice": operand}})
@@ -164,10 +190,15 @@ def test_the_field_of_elem_match_follows_the_others():
         ({"a": 1, "a.b": 1}, 31249),
         ({"a.b": 1, "a": 1}, 31250),
         ({"a.b": 1, "a": {"b": 1}}, 31250),
+        ({"a": 1, "a.b": 0}, 31249),
+        ({"a.b": 1, "a": {"b": {"c": 1}}}, 31250),
+        ({"a": {"b": {"c": 1}}, "a.b": 1}, 31250),
         (["a", "a.b"], 31249),
         ({"a": {}}, 51270),
         ({"a..b": 1}, 15998),
-        ({"": 1}, 15998),
+        ({".a": 1}, 15998),
+        ({"a.": 1}, 40353),
+        ({"": 1}, 40352),
         ({"$a": 1}, 16410),
         ({"a": {"$slice": 1, "b": 1}}, 16410),
         ({"a": {"$slice": [1]}}, 28667),

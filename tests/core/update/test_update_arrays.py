@@ -169,6 +169,14 @@ def test_pull_with_an_unknown_operator_is_refused():
         compile_update({"$pull": {"a": {"$gtee": 1}}})
 
 
+def test_pull_takes_a_not_that_stands_first_for_one_of_a_filter():
+    with pytest.raises(QueryError, match="unknown top level operator '\\$not'") as caught:
+        compile_update({"$pull": {"a": {"$not": {"$gt": 1}}}})
+
+    assert caught.value.code == 2
+    assert updated([1, 3, 5], {"$pull": {"a": {"$gt": 1, "$not": {"$gt": 3}}}}) == [1, 5]
+
+
 def test_pull_with_an_operator_that_is_missing_is_refused_by_name():
     with pytest.raises(NotSupportedError, match=r"\$near"):
         compile_update({"$pull": {"a": {"$near": [1, 2]}}})

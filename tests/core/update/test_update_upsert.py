@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nosqlpy._core.update.compile import compile_replacement, compile_update
-from nosqlpy._core.update.upsert import seed_document
+from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy.errors import WriteError
 
 
@@ -35,6 +35,33 @@ def test_a_path_given_twice_is_refused(seeds):
         seed_document(seeds)
 
     assert (caught.value.code, caught.value.code_name) == (54, "NotSingleValueField")
+
+
+def test_the_fields_of_the_seed_come_in_the_order_of_their_paths():
+    seed = seed_document([("c", 1), ("a.z", 1), ("b", 1), ("a.b", 1), ("_id", 1), ("Z", 1)])
+
+    assert list(seed) == ["_id", "Z", "a", "b", "c"]
+    assert list(seed["a"]) == ["b", "z"]
+
+
+def test_nothing_but_the_id_counts_for_a_replacement():
+    assert seed_id([("a", 1), ("a", 2), ("b.c", 1), ("b", {}), ("_id", 7)]) == {"_id": 7}
+    assert seed_id([("a", 1)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "code", "name"),
+    [
+        ([("_id", 1), ("_id", 2)], 54, "NotSingleValueField"),
+        ([("_id.x", 1), ("_id.y", 2)], 111, "NotExactValueField"),
+        ([("_id", {}), ("_id.x", 1)], 111, "NotExactValueField"),
+    ],
+)
+def test_a_replacement_needs_the_whole_id_once(seeds, code, name):
+    with pytest.raises(WriteError) as caught:
+        seed_id(seeds)
+
+    assert (caught.value.code, caught.value.code_name) == (code, name)
 
 
 def test_the_filter_is_not_changed_by_the_update():

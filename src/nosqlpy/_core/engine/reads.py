@@ -16,6 +16,7 @@ from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
+from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import order_key
@@ -59,17 +60,18 @@ def compile_query(
     skip: int = 0,
     limit: int = 0,
     hint: str | IndexKeys | None = None,
+    variables: Mapping[str, Any] = NO_VARIABLES,
 ) -> Query:
-    """Return the compiled form of a find.
+    """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
 
     Raises:
         QueryError: An argument cannot be understood.
         NotSupportedError: It uses something that only MongoDB supports.
     """
-    predicate = compile_filter({} if filter is None else _mapping(filter))
+    predicate = compile_filter({} if filter is None else _mapping(filter), variables)
     return Query(
         predicate,
-        None if projection is None else compile_find_projection(projection, predicate),
+        None if projection is None else compile_find_projection(projection, predicate, variables),
         None if sort is None else compile_sort(sort),
         _natural("skip", skip),
         abs(_whole("limit", limit)),

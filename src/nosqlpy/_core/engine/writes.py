@@ -17,7 +17,7 @@ from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.matched import PositionalProjection
 from nosqlpy._core.update.compile import Updater
-from nosqlpy._core.update.upsert import seed_document
+from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.aliases import Document
@@ -254,7 +254,8 @@ def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id:
 
 
 def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: SpareId) -> NewDocument:
-    document = updater.insert(seed_document(query.predicate.seeds))
+    seed = seed_id if updater.replaces else seed_document
+    document = updater.insert(seed(query.predicate.seeds))
     return encode_new(with_id(document, spare_id.take), engine.document_size_max)
 
 

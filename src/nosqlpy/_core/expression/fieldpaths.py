@@ -44,7 +44,7 @@ def _variable(name: str, scope: Scope) -> Expression:
 
 
 def _path_in(name: str, text: str, scope: Scope) -> Expression:
-    parts = _parse(text)
+    parts = parse_field_path(text or ".")  # "$$x." has nothing after its dot
     if name in scope.variables:
         return Expression(_variable_path(name, parts))
     if name == "REMOVE":
@@ -53,14 +53,21 @@ def _path_in(name: str, text: str, scope: Scope) -> Expression:
 
 
 @lru_cache(maxsize=1024)
-def _parse(text: str) -> tuple[str, ...]:
-    if text.endswith(".") or not text:
-        raise malformed(f"field path {text!r} must not end with a '.'", 40353)
+def parse_field_path(text: str, what: str = "field path") -> tuple[str, ...]:
+    """Return the parts of a path as expressions, projections and sorts have it (the server's field_path.cpp).
+
+    Raises:
+        QueryError: The path, which the message calls `what`, leads nowhere.
+    """
+    if not text:
+        raise malformed(f"{what} {text!r} must not be empty", 40352)
+    if text.endswith("."):
+        raise malformed(f"{what} {text!r} must not end with a '.'", 40353)
     parts = tuple(text.split("."))
     if len(parts) > PARTS_MAX:
-        raise malformed(f"a field path has at most {PARTS_MAX} parts", 15)
+        raise malformed(f"a {what} has at most {PARTS_MAX} parts", 15)
     for part in parts:
-        check_field_name(part)
+        _check_part(part, f"{what} {text!r}")
     return parts
 
 
@@ -72,12 +79,16 @@ def check_field_name(name: Any) -> None:
     """
     if not isinstance(name, str):
         raise malformed(f"a field name is a str, not {type(name).__name__}", 14)
+    _check_part(name, "an expression")
+
+
+def _check_part(name: str, where: str) -> None:
     if not name:
-        raise malformed("field names in an expression may not be empty strings", 15998)
+        raise malformed(f"field names in {where} may not be empty strings", 15998)
     if name.startswith("$") and name not in DBREF_FIELDS:
-        raise malformed(f"field names in an expression may not start with '$': {name!r}; use $getField", 16410)
+        raise malformed(f"field names in {where} may not start with '$': {name!r}; use $getField", 16410)
     if "\0" in name:
-        raise malformed("field names in an expression may not contain null bytes", 16411)
+        raise malformed(f"field names in {where} may not contain null bytes", 16411)
 
 
 def _document_path(parts: tuple[str, ...], text: str, *, flat: bool) -> Evaluate:

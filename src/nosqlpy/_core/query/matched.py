@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.projection import Projection, compile_projection
+from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.types import BOOL, DECIMAL, DOUBLE, INT, LONG, OBJECT, TYPES
 from nosqlpy.aliases import Projection as ProjectionSpec
@@ -21,8 +22,10 @@ class PositionalProjection(Projection, frozen=True):
     """A projection that depends on what the filter matched; it fits documents as the filter found them."""
 
 
-def compile_find_projection(specification: ProjectionSpec, predicate: Predicate) -> Projection:
-    """Return the projection of a find with the filter `predicate`.
+def compile_find_projection(
+    specification: ProjectionSpec, predicate: Predicate, variables: Mapping[str, Any] = NO_VARIABLES
+) -> Projection:
+    """Return the projection of a find with the filter `predicate`; `variables` are what its expressions may use.
 
     Raises:
         QueryError: It is malformed.
@@ -32,13 +35,13 @@ def compile_find_projection(specification: ProjectionSpec, predicate: Predicate)
         return compile_projection(specification)
     marked = [name for name in specification if "$" in str(name) and "$" in name.split(".")]
     if not marked:
-        return compile_projection(specification)
+        return compile_projection(specification, variables)
     _check(specification, marked)
     path = marked[0].removesuffix(".$")
     if path in specification:
         _refuse(f"the projection of {path!r} collides with that of {marked[0]!r}", 31250)
     names = {path if name == marked[0] else name: value for name, value in specification.items()}
-    plain = compile_projection(names)
+    plain = compile_projection(names, variables)
     parts = path.split(".")
 
     def apply(document: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def inclusion(tree: Tree) -> Rule:
     """Return what makes the projected document of a stored one: the fields of `tree`, and those computed."""
     include = _included(tree)
     if not tree.computes():
-        return include
+        return _then_ruled(include, tree)
     add = _added(tree)
 
     def apply(document: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def inclusion(tree: Tree) -> Rule:
         add(result, document)
         return result
 
-    return apply
+    return _then_ruled(apply, tree)
 
 
 def _included(tree: Tree) -> Rule:
@@ -74,6 +74,11 @@ def _included(tree: Tree) -> Rule:
 
 
 def exclusion(tree: Tree) -> Rule:
+    """Return what makes the projected document of a stored one: all but the fields of `tree`."""
+    return _then_ruled(_excluded(tree), tree)
+
+
+def _excluded(tree: Tree) -> Rule:
     """Return what takes the fields of `tree` out of a document."""
     nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=False)) is not None}
     names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Leaf) and not node.includes)
@@ -125,10 +130,41 @@ def _computed_below(tree: Tree) -> Callable[[Any, Mapping[str, Any]], Any]:
 
 def _rule(node: Tree | Leaf, *, inclusive: bool) -> Rule | None:
     if isinstance(node, Leaf):
-        return node.rule
+        return None
     if not inclusive:
-        return _through_arrays(exclusion(node), keeps_scalars=True)
+        return _through_arrays(_excluded(node), keeps_scalars=True)
     return None if node.computes() else _through_arrays(_included(node), keeps_scalars=False)
+
+
+def _then_ruled(project: Rule, tree: Tree) -> Rule:
+    """Return `project`, followed by the rules of the leaves of `tree`."""
+    rules = _leaf_rules(tree)
+    return (lambda document: _ruled(project(document), rules)) if rules else project
+
+
+def _leaf_rules(tree: Tree) -> dict[str, Rule]:
+    """Return the rules of leaves by field: they alter a document that is projected already, in place."""
+    rules: dict[str, Rule] = {}
+    for name, node in tree.fields.items():
+        if isinstance(node, Leaf):
+            if node.rule is not None:
+                rules[name] = node.rule
+        elif below := _leaf_rules(node):
+            rules[name] = _in_documents(below)
+    return rules
+
+
+def _in_documents(rules: dict[str, Rule]) -> Rule:
+    """Return what applies `rules` in a document, or in each of an array; an array in an array stays as it is."""
+
+    def alter(value: Any) -> Any:
+        if type(value) is dict:
+            return _ruled(value, rules)
+        if type(value) is list:
+            return [_ruled(element, rules) if type(element) is dict else element for element in value]
+        return value
+
+    return alter
 
 
 def _ruled(document: dict[str, Any], rules: dict[str, Rule]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from nosqlpy._core.expression.compile import Expression, compile_expression
+from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.expression.registry import is_operator, operator_names
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.projected import Compute, Leaf, Rule, Tree, exclusion, inclusion
@@ -61,8 +62,8 @@ class _Parser:
                 self._parse_document(as_mapping(value), parent, parts, path)
             elif TYPES[type(value)] == BOOL or TYPES[type(value)] in NUMERIC:
                 includes = value if type(value) is bool else number_content(value) != 0
-                self._decide(path, includes=includes)
                 _add(parent, parts, Leaf(includes), path)
+                self._decide(path, includes=includes)
             else:
                 self._compute(value, parent, parts, path, code=31310)
 
@@ -75,15 +76,13 @@ class _Parser:
             raise QueryError(message, code=code, code_name=f"Location{code}")
         self.inclusive = includes
 
-    def _parse_document(self, value: Mapping[str, Any], parent: Tree, parts: list[str], path: str) -> None:
+    def _parse_document(self, value: Mapping[str, Any], parent: Tree, parts: Sequence[str], path: str) -> None:
         if not value:
             message = f"the projection of {path!r} is an empty document"
             raise QueryError(message, code=51270, code_name="Location51270")
         operator = next(iter(value))
         if not operator.startswith("$") or len(value) > 1:
-            child = Tree()
-            _add(parent, parts, child, path)
-            self.parse(value, child, f"{path}.")
+            self.parse(value, _tree_at(parent, parts, path), f"{path}.")
         elif operator == "$slice":
             self._parse_slice(value, parent, parts, path)
         elif operator == "$elemMatch":
@@ -97,7 +96,7 @@ class _Parser:
                 code_name="Location31325",
             )
 
-    def _parse_slice(self, value: Mapping[str, Any], parent: Tree, parts: list[str], path: str) -> None:
+    def _parse_slice(self, value: Mapping[str, Any], parent: Tree, parts: Sequence[str], path: str) -> None:
         """Read a $slice of the projection, or else one that is an expression."""
         try:
             rule = _slice(value["$slice"], path)
@@ -107,7 +106,7 @@ class _Parser:
         self.slices = True
         _add(parent, parts, Leaf(includes=True, rule=rule), path)
 
-    def _parse_element_match(self, operand: Any, parent: Tree, parts: list[str], path: str) -> None:
+    def _parse_element_match(self, operand: Any, parent: Tree, parts: Sequence[str], path: str) -> None:
         if "." in path:
             message = f"$elemMatch cannot project the nested field {path!r}"
             raise QueryError(message, code=31275, code_name="Location31275")
@@ -117,7 +116,7 @@ class _Parser:
         if self.reads is not None:
             self.reads.add(path)
 
-    def _compute(self, value: Any, parent: Tree, parts: list[str], path: str, *, code: int) -> None:
+    def _compute(self, value: Any, parent: Tree, parts: Sequence[str], path: str, *, code: int) -> None:
         """Add a field that an expression computes."""
         if self.inclusive is False:
             message = f"cannot use an expression for {path!r} in a projection that excludes fields"
@@ -198,25 +197,29 @@ def _names(specification: Any) -> Sequence[str]:
     return cast("Sequence[str]", specification)
 
 
-def _parts(name: Any, path: str) -> list[str]:
+def _parts(name: Any, path: str) -> tuple[str, ...]:
     if not isinstance(name, str):
         raise QueryError(
             f"a projection names fields by str, not {type(name).__name__}", code=14, code_name="TypeMismatch"
         )
-    parts = name.split(".")
+    if "$" in name.split("."):
+        raise NotSupportedError(f"the positional $ in the projection of {path!r} is not supported")
+    return parse_field_path(name, "the projected path")
+
+
+def _tree_at(parent: Tree, parts: Sequence[str], path: str) -> Tree:
+    """Return the tree that `parts` lead to, a new one if no field below is projected yet."""
+    found: Tree | Leaf | None = parent
     for part in parts:
-        if not part:
-            message = f"the projection of {path!r} has an empty part in its path"
-            raise QueryError(message, code=15998, code_name="Location15998")
-        if part == "$":
-            raise NotSupportedError(f"the positional $ in the projection of {path!r} is not supported")
-        if part.startswith("$"):
-            message = f"the projection of {path!r}: a field name cannot begin with '$'"
-            raise QueryError(message, code=16410, code_name="Location16410")
-    return parts
+        found = found.fields.get(part) if isinstance(found, Tree) else None
+    if isinstance(found, Tree):
+        return found
+    child = Tree()
+    _add(parent, parts, child, path)
+    return child
 
 
-def _add(parent: Tree, parts: list[str], node: Tree | Leaf, path: str) -> None:
+def _add(parent: Tree, parts: Sequence[str], node: Tree | Leaf, path: str) -> None:
     for part in parts[:-1]:
         child = parent.fields.setdefault(part, Tree())
         if isinstance(child, Leaf):

@@ -14,12 +14,14 @@ from functools import lru_cache
 from heapq import nlargest, nsmallest
 from typing import Any, Final, TypeAlias, TypeVar
 
+from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.query.partial import Column, Layout, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
-from nosqlpy._core.values.paths import parse_path
+from nosqlpy._core.values.types import TYPES
 from nosqlpy.aliases import SortSpec
 from nosqlpy.errors import NotSupportedError, QueryError
 
@@ -140,16 +142,23 @@ def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
 def _checked_direction(path: Any, value: Any) -> int:
     if isinstance(value, Mapping) or path == "$natural":
         raise NotSupportedError(f"sorting by {'$meta' if path != '$natural' else path} is not supported")
-    if type(value) not in (int, float) or value not in (1, -1):
+    is_number = TYPES[type(value)] in NUMERIC
+    direction = truncate(value) if is_number else None  # the server takes 1.5 for 1
+    if direction is None or direction not in (1, -1):
         message = f"the direction of sort key {path!r} must be 1 (ascending) or -1 (descending)"
-        raise QueryError(message, code=15975, code_name="Location15975")
-    return int(value)
+        code = 15975 if is_number else 15974
+        raise QueryError(message, code=code, code_name=f"Location{code}")
+    return direction
 
 
 @lru_cache(maxsize=512)
 def _ordering(keys: Keys) -> Ordering:
-    paths = [parse_path(path).text for path, _ in keys]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
+    paths: set[str] = set()
+    for path, _ in keys:
+        if not isinstance(path, str):
+            raise QueryError(f"a sort key is a path, hence a str, not {type(path).__name__}")
+        parse_field_path(path, "the sort key")
+        if path in paths:
             raise QueryError(f"sort key {path!r} is named twice", code=7472500, code_name="Location7472500")
+        paths.add(path)
     return Ordering(keys)

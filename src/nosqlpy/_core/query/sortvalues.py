@@ -3,7 +3,8 @@
 They are those of an index on the path (src/mongo/db/index/btree_key_generator.cpp),
 not those that a condition is tested on: an element of an array that is no
 document counts as one without the field, an empty array as *undefined*, below
-null. Where several keys come through one array, its elements compete as a whole.
+null, and an array that is reached by its position stays whole. Where several
+keys come through one array, its elements compete as a whole.
 """
 
 from __future__ import annotations
@@ -49,12 +50,20 @@ def _values(value: Any, parts: Sequence[str], index: int) -> list[Any]:
         return [MISSING]
     position = array_position(part)
     if position is not None and position < len(value):
+        if index + 1 == len(parts):
+            return [_whole(value[position])]
         return _values(value[position], parts, index + 1)
     found: list[Any] = []
     for item in value:
         element, element_kind = plain(item)
         found += _values(element, parts, index) if element_kind is dict else [MISSING]
     return found or [MISSING]
+
+
+def _whole(value: Any) -> Any:
+    """Return what a value reached by its position sorts as: an array that is not empty is not opened."""
+    value, kind = plain(value)
+    return UNDEFINED if kind is list and not value else value
 
 
 def leading(document: Mapping[str, Any], keys: Sequence[tuple[str, int]]) -> tuple[Any, ...]:
@@ -93,6 +102,8 @@ class _Walk(msgspec.Struct, frozen=True):
                 if position is None or position >= len(value):
                     break
                 value, rest = value[position], rest[1:]
+                if not rest:
+                    value, closed = _whole(value), True
             elif not rest:
                 closed = True
             elif kind is dict:

@@ -9,6 +9,7 @@ unless the pattern starts with ``(*UCP)``. A ``re.Pattern`` keeps its own flags.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -26,12 +27,10 @@ def compile_regex(operand: Any, scope: Scope) -> Condition:
     """Match strings in which the pattern is found, and stored regular expressions equal to it."""
     options = _checked_options(scope.siblings.get("$options", ""))
     if TYPES[type(operand)] == REGEX:
-        if not options:
-            return regex_test(operand)
         pattern, flags = regex_content(operand)
         if flags.replace("u", ""):
-            raise QueryError("options set in both $regex and $options", code=51075, code_name="Location51075")
-        return _pattern_test(pattern, options)
+            _check_options_once(options, scope.siblings)
+        return _pattern_test(pattern, options) if options else regex_test(operand)
     if TYPES[type(operand)] != STRING:
         raise QueryError(f"$regex has to be a string, not {type(operand).__name__}")
     return _pattern_test(operand, options)
@@ -44,6 +43,17 @@ def compile_options(operand: Any, scope: Scope) -> Condition:
     if "$regex" not in scope.siblings:
         raise QueryError("$options needs a $regex")
     return All(())
+
+
+def _check_options_once(options: str, siblings: Mapping[str, Any]) -> None:
+    """Refuse ``$options`` beside a pattern that has some; before the pattern, empty ones are none."""
+    names = list(siblings)
+    if "$options" not in names:
+        return
+    follows = names.index("$options") > names.index("$regex")
+    if follows or options:
+        code = 51075 if follows else 51074
+        raise QueryError("options set in both $regex and $options", code=code, code_name=f"Location{code}")
 
 
 def _checked_options(operand: Any) -> str:

@@ -170,8 +170,7 @@ def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[
     """Return the function that says which of some decoded (sub)documents match `filter`."""
     template, operands = template_of(filter, depth)
     if template.computes:
-        message = "$expr can only be applied to the top-level document"
-        raise QueryError(message, code=224, code_name="QueryFeatureNotAllowed")
+        raise QueryError("$expr can only be applied to the top-level document")
     makers = template.bind(operands, depth)
     mask: Mask | None = None
 

@@ -155,7 +155,8 @@ def compile_pull(operand: Any, place: Place) -> Modifier:
 def _pulls(operand: Any, place: Place) -> Callable[[Any], bool]:
     """Return whether $pull removes an element (the three matchers of the server's pull_node.cpp)."""
     bracket = TYPES[type(operand)]
-    if bracket == REGEX or (bracket == OBJECT and is_operator(next(iter(operand), None))):
+    name = next(iter(operand), None) if bracket == OBJECT else None
+    if bracket == REGEX or (is_operator(name) and name != "$not"):  # the server takes a leading $not for a filter's
         # Operators test the element as the value of a field, hence the field.
         wrapped = compile_filter({"element": operand})
         return lambda element: wrapped.matches({"element": element})

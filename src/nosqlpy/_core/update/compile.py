@@ -37,6 +37,11 @@ class Updater(Protocol):
         """Whether `apply` needs the position in an array that the filter matched."""
         ...
 
+    @property
+    def replaces(self) -> bool:
+        """Whether it makes whole documents, so that an upsert needs nothing of the filter but the ``_id``."""
+        ...
+
     def apply(self, document: Document, position: int | None = None) -> Document:
         """Return the updated document; the argument is the updater's to alter.
 
@@ -58,6 +63,7 @@ class OperatorUpdater:
     __slots__ = ("_dollar", "_expansion", "_on_insert", "_on_update", "_touches_id", "needs_position")
 
     needs_position: bool
+    replaces = False
 
     def __init__(self, steps: Sequence[Step | PositionalStep], expansion: Expansion | None) -> None:
         self._on_insert = [step.run for step in steps if type(step) is Step]
@@ -118,6 +124,7 @@ class Replacer:
     __slots__ = ("_fields", "_id")
 
     needs_position = False
+    replaces = True
 
     def __init__(self, replacement: Document) -> None:
         self._fields = replacement

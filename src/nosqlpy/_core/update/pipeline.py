@@ -34,6 +34,7 @@ class PipelineUpdater:
     __slots__ = ("_stages",)
 
     needs_position = False
+    replaces = False
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages

@@ -38,16 +38,23 @@ def with_ids(
 
     A batch whose documents all begin with an ``_id`` that is a str or an int, nearly
     every one, is told by a few calls for all of them.
+
+    Raises:
+        DocumentError: An id may not be one; `details` has its document's position as ``index``.
     """
     if set(map(type, documents)) == {dict} and all(documents) and set(map(next, map(iter, documents))) == {"_id"}:
         ids = list(map(_ID, documents))
         if {str, int}.issuperset(map(type, ids)):
             return documents, ids
-    documents = [with_id(document, make_id) for document in documents]
-    ids = list(map(_ID, documents))
-    for id in ids:
-        check_id(id)
-    return documents, ids
+    complete: list[Mapping[str, Any]] = []
+    for index, document in enumerate(documents):
+        try:
+            complete.append(with_id(document, make_id))
+            check_id(complete[index]["_id"])
+        except DocumentError as error:
+            error.details = {**error.details, "index": index}
+            raise
+    return complete, list(map(_ID, complete))
 
 
 def check_id(value: Any) -> None:
