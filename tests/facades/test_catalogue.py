@@ -11,6 +11,7 @@ from nosqlpy import (
     Client,
     CollectionExists,
     CollectionNotFound,
+    IndexModel,
     InvalidName,
     NotSupportedError,
     QueryError,
@@ -271,3 +272,16 @@ async def test_a_collection_has_no_truth_value(users: Any) -> None:
 async def test_a_collection_has_no_items(users: Any) -> None:
     with pytest.raises(TypeError, match=r"client\["):
         users["inner"]
+
+
+async def test_a_collection_is_created_with_its_indexes(db: Any) -> None:
+    users = await db.create_collection("users", indexes=[IndexModel("email"), IndexModel("age", name="by_age")])
+
+    assert list(await users.index_information()) == ["_id_", "email_1", "by_age"]
+
+
+async def test_a_collection_that_exists_gets_the_indexes_that_it_lacks(db: Any) -> None:
+    await db.create_collection("users", indexes=[IndexModel("email")])
+    users = await db.create_collection("users", indexes=[IndexModel("email"), IndexModel("age")], exist_ok=True)
+
+    assert list(await users.index_information()) == ["_id_", "email_1", "age_1"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
@@ -14,10 +14,12 @@ from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
+from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
 from nosqlpy.aliases import Document, Durability, Filter
 from nosqlpy.naming import check_collection_name
+from nosqlpy.results import IndexModel
 
 V = TypeVar("V")
 
@@ -144,15 +146,22 @@ class AsyncClient:
         return self.collection(attribute_name(self, name))
 
     async def create_collection(
-        self, name: str, /, *, exist_ok: bool = False, durability: Durability | None = None
+        self,
+        name: str,
+        /,
+        *,
+        indexes: Iterable[IndexModel] = (),
+        exist_ok: bool = False,
+        durability: Durability | None = None,
     ) -> AsyncCollection[Document]:
-        """Create an empty collection and return it.
+        """Create an empty collection with indexes, and return it.
 
         Raises:
             InvalidName: No collection can have this name.
-            CollectionExists: There is one already, and not `exist_ok`.
+            CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
         """
-        await self._backend.write(durability, definitions.create_collection, name, exist_ok=exist_ok)
+        wanted = index_definitions(indexes)
+        await self._backend.write_all(durability, definitions.create_collection, name, wanted, exist_ok=exist_ok)
         return self.collection(name)
 
     async def drop_collection(self, name: str, /, *, durability: Durability | None = None) -> bool:

@@ -199,6 +199,14 @@ def test_an_upsert_inserts_what_the_filter_asks_for_with_the_update_on_it() -> N
     db.check()
 
 
+def test_a_replacement_is_inserted_with_the_id_of_the_filter_and_nothing_else_of_it() -> None:
+    db = Logged()
+    query = request({"_id": 7, "x": 1, "x.y": 2}).query
+    db.run(writes.update, "a", query, compile_replacement({"n": 1}), intake().spare_id(), upsert=True, many=False)
+
+    assert db.find("a") == [{"_id": 7, "n": 1}]
+
+
 def test_an_upsert_makes_the_collection() -> None:
     db = Logged()
     update(db, {"_id": 7}, {"$inc": {"n": 1}}, upsert=True)

@@ -23,15 +23,18 @@ def ensure_collection(engine: Engine, name: str) -> tuple[list[Operation], int]:
     return [Define(number, "create", {"name": name})], number
 
 
-def create_collection(engine: Engine, name: str, *, exist_ok: bool) -> Change[None]:
-    """Plan a new, empty collection.
+def create_collection(
+    engine: Engine, name: str, definitions: Sequence[IndexDefinition] = (), *, exist_ok: bool
+) -> Change[None]:
+    """Plan a new, empty collection with indexes; with `exist_ok` the indexes that one of this name lacks.
 
     Raises:
         CollectionExists: There is one of this name, and not `exist_ok`.
+        OperationFailure: An index of it has the name or the keys of one of `definitions`, and not both.
     """
-    operations, _ = ensure_collection(engine, name)
-    if not operations and not exist_ok:
+    if name in engine.collections and not exist_ok:
         raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")
+    operations, _ = _new_indexes(engine, name, definitions)
     return engine.change(operations, None)
 
 
