@@ -80,7 +80,9 @@ def test_a_thread_reads_one_moment_while_another_writes(client: Client) -> None:
 
     def read() -> set[int]:
         sizes = set()
-        while not ended.is_set():
+        last = False
+        while not last:
+            last = ended.is_set()
             found = users.find().to_list()
             sizes |= {len({document["v"] for document in found}), len(users.distinct("twin"))}
             v = found[0]["v"]

@@ -145,7 +145,7 @@ def test_a_collection_takes_the_place_of_another_only_with_leave() -> None:
 
 
 def test_a_collection_cannot_take_its_own_place() -> None:
-    assert isinstance(refusal(filled(), plans.rename_collection, "a", "a", drop_target=True), CollectionExists)
+    assert refusal(filled(), plans.rename_collection, "a", "a", drop_target=True).code == 20
 
 
 def test_renaming_what_is_not_there_names_what_is_near() -> None:

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.index.catalogue import ID_DEFINITION, define_index, index_name
+from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition, define_index, index_name
 from nosqlpy.errors import NotSupportedError, QueryError
+
+
+def definition(name: str, path: str) -> IndexDefinition:
+    return IndexDefinition(name, ((path, 1),))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,9 @@ def test_an_option_that_nobody_has_is_refused_with_the_nearest() -> None:
     ("given", "name"),
     [
         ("mine", "mine"),
+        ("y", "mine"),
+        ([("y", 1)], "mine"),
+        ("_id", "_id_"),
         ("x", "x_1"),
         ("x_1", "x_1"),
         ([("x", 1)], "x_1"),
@@ -96,8 +103,8 @@ def test_an_option_that_nobody_has_is_refused_with_the_nearest() -> None:
     ids=repr,
 )
 def test_an_index_is_meant_by_its_name_its_field_or_its_keys(given: Any, name: str) -> None:
-    assert index_name(given, ["_id_", "mine", "x_1"]) == name
+    assert index_name(given, [ID_DEFINITION, *map(definition, ["mine", "x_1"], ["y", "x"])]) == name
 
 
 def test_a_name_goes_before_a_field() -> None:
-    assert index_name("x", ["x", "x_1"]) == "x"
+    assert index_name("x", [definition("x", "y"), definition("x_1", "x")]) == "x"

@@ -137,3 +137,13 @@ def test_the_index_of_ids_can_be_hinted() -> None:
 def test_a_hint_that_leads_nowhere_is_refused(filter: Any, hint: str, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         plan(filter, hint)
+
+
+def test_an_index_is_hinted_by_its_keys_whatever_its_name() -> None:
+    keyed = {"mine": HashIndex("mine", (("x", 1),))}
+
+    assert choose(compile_filter({"x": 1}), keyed, SIZE, (("x", 1),)).index == "mine"
+
+
+def test_the_index_of_ids_can_be_hinted_by_its_keys() -> None:
+    assert choose(compile_filter({"_id": 1}), {}, SIZE, (("_id", 1),)).stage == "IDHACK"

@@ -65,8 +65,10 @@ def rename_collection(engine: Engine, name: str, new_name: str, *, drop_target: 
     check_collection_name(new_name)
     operations: list[Operation] = []
     target = engine.collections.get(new_name)
+    if target is collection:
+        raise OperationFailure("a collection cannot be renamed to itself", code=20, code_name="IllegalOperation")
     if target is not None:
-        if target is collection or not drop_target:
+        if not drop_target:
             raise CollectionExists(f"collection {new_name!r} exists already; pass drop_target=True to replace it")
         operations.append(Define(target.number, "drop", {}))
     operations.append(Define(collection.number, "rename", {"name": new_name}))
@@ -145,7 +147,7 @@ def drop_index(engine: Engine, name: str, index: str | IndexKeys) -> Change[None
         OperationFailure: There is no such index (27), or it is that of ``_id`` (72).
     """
     collection = _existing(engine, name)
-    index = index_name(index, [ID_INDEX, *collection.indexes.by_name])
+    index = index_name(index, collection.definitions())
     if index == ID_INDEX:
         raise OperationFailure("the index of _id cannot be dropped", code=72, code_name="InvalidOptions")
     if index not in collection.indexes.by_name:

@@ -10,8 +10,8 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.index.catalogue import default_name, index_keys
-from nosqlpy._core.plan.planner import Plan, choose
+from nosqlpy._core.index.catalogue import index_keys
+from nosqlpy._core.plan.planner import Hint, Plan, choose
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.projection import Projection
@@ -43,7 +43,7 @@ class Query(msgspec.Struct, frozen=True):
     ordering: Ordering | None = None
     skip: int = 0
     limit: int = 0
-    hint: str | None = None
+    hint: Hint | None = None
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -75,7 +75,7 @@ def compile_query(
         None if sort is None else compile_sort(sort),
         _natural("skip", skip),
         abs(_whole("limit", limit)),
-        None if hint is None else _index_name(hint),
+        None if hint is None else _hint(hint),
     )
 
 
@@ -97,7 +97,7 @@ def _natural(name: str, value: Any) -> int:
     return int(value)
 
 
-def _index_name(hint: Any) -> str:
+def _hint(hint: Any) -> Hint:
     if isinstance(hint, str):
         return hint
     keys = list(hint.items()) if isinstance(hint, Mapping) else hint
@@ -105,7 +105,7 @@ def _index_name(hint: Any) -> str:
         return "$natural"
     if isinstance(keys, Sequence) and [*keys] == [("$natural", -1)]:
         raise NotSupportedError("the hint {$natural: -1} is not supported: a scan goes forwards")
-    return default_name(index_keys(hint))
+    return index_keys(hint)
 
 
 class Execution(Generic[T]):

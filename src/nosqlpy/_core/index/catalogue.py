@@ -90,12 +90,13 @@ def default_name(keys: tuple[tuple[str, int], ...]) -> str:
     return "_".join(f"{path}_{direction}" for path, direction in keys)
 
 
-def index_name(index: str | IndexKeys, names: Sequence[str]) -> str:
-    """Return the name of the index that `index` means: a name in `names`, or the default name of its keys."""
-    if isinstance(index, str) and index in names:
+def index_name(index: str | IndexKeys, definitions: Sequence[IndexDefinition]) -> str:
+    """Return the name of the index that `index` means: by its name, its field or its keys; else `index` as a name."""
+    if isinstance(index, str) and any(definition.name == index for definition in definitions):
         return index
-    name = default_name(index_keys(index))
-    return index if isinstance(index, str) and name not in names else name
+    keys = index_keys(index)
+    found = next((definition.name for definition in definitions if definition.keys == keys), None)
+    return found or (index if isinstance(index, str) else default_name(keys))
 
 
 def _pair(entry: Any) -> tuple[str, int]:

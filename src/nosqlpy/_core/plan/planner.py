@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.index.catalogue import ID_INDEX
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import QueryError
+
+# an index's name, or its (path, direction) pairs; "$natural" for none
+Hint: TypeAlias = str | tuple[tuple[str, int], ...]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -29,7 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     exact: bool = False
 
 
-def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hint: str | None = None) -> Plan:
+def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hint: Hint | None = None) -> Plan:
     """Return the plan with the fewest candidates; an index that does not lead to fewer documents is not used.
 
     Raises:
@@ -66,14 +69,20 @@ def _unique(operands: Sequence[Any]) -> tuple[Hashable, ...]:
     return tuple(dict.fromkeys(map(equality_key, operands)))
 
 
-def _hinted(equalities: Mapping[str, Any], indexes: Mapping[str, HashIndex], size: int, hint: str) -> Plan:
+def _hinted(equalities: Mapping[str, Any], indexes: Mapping[str, HashIndex], size: int, hint: Hint) -> Plan:
     if hint == "$natural":
         return Plan("COLLSCAN", None, (), size)
-    if hint == ID_INDEX and "_id" in equalities:
-        return _by_id(equalities["_id"])
-    index = indexes.get(hint)
-    if index is None and hint != ID_INDEX:
+    if hint in (ID_INDEX, ID_DEFINITION.keys):
+        if "_id" in equalities:
+            return _by_id(equalities["_id"])
+        raise _cannot_serve(ID_INDEX)
+    index = next((index for index in indexes.values() if hint in (index.name, index.keys)), None)
+    if index is None:
         raise QueryError(f"hint {hint!r} names no index of this collection")
-    if index is None or index.field not in equalities:
-        raise QueryError(f"index {hint!r} cannot serve this filter: it holds no equality on the indexed field")
+    if index.field not in equalities:
+        raise _cannot_serve(index.name)
     return _by_index(index, equalities[index.field])
+
+
+def _cannot_serve(name: str) -> QueryError:
+    return QueryError(f"index {name!r} cannot serve this filter: it holds no equality on the indexed field")
