@@ -92,11 +92,11 @@ def default_name(keys: tuple[tuple[str, int], ...]) -> str:
 
 def index_name(index: str | IndexKeys, definitions: Sequence[IndexDefinition]) -> str:
     """Return the name of the index that `index` means: by its name, its field or its keys; else `index` as a name."""
-    if isinstance(index, str) and any(definition.name == index for definition in definitions):
+    if isinstance(index, str) and index in [definition.name for definition in definitions]:
         return index
     keys = index_keys(index)
-    found = next((definition.name for definition in definitions if definition.keys == keys), None)
-    return found or (index if isinstance(index, str) else default_name(keys))
+    names = {definition.keys: definition.name for definition in definitions}
+    return names.get(keys) or (index if isinstance(index, str) else default_name(keys))
 
 
 def _pair(entry: Any) -> tuple[str, int]:
