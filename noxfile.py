@@ -47,7 +47,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "erase")
     # not those of durability: they interrupt the code by its trace function, which coverage needs for itself
     session.run(
-        "coverage", "run", "-m", "pytest", "-q", *(session.posargs or ["tests/core", "tests/facades", "tests/io"])
+        "coverage", "run", "-m", "pytest", "-q", *(session.posargs or ["tests/core"])
     )
     session.run("coverage", "report")
 
