@@ -174,7 +174,8 @@ def test_a_flush_that_a_full_disk_refuses_loses_nothing_of_the_buffer() -> None:
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
 def test_a_directory_that_cannot_be_written_is_refused_as_such(code: int) -> None:
     disk = SimulatedDisk()
-    open_database(disk).close()
+    open_database(disk)
+    disk.kill()
     before = disk.files()
     disk.faults = [Fault(1, code, verb="write_file", forever=True), Fault(1, code, verb="remove", forever=True)]
 

@@ -48,7 +48,7 @@ class Database:
         self._segment_size = options.segment_size
         self._appender = Appender(storage)
         self._pending: Change[Any] | None = None
-        self._marked_open = not self.report.clean or options.read_only
+        self._marked_open = self.engine.manifest.clean_size is None
         self._group = GroupCommit(self.engine.tail.end.lsn)
         # its lock is entered as such: a condition's own `with` can be interrupted before it has begun
         self._sync_lock = threading.Lock()

@@ -53,13 +53,20 @@ class Backend:
             if self._database is None:
                 database = registry.acquire(self.options)
                 self._finalizer = weakref.finalize(self, registry.release_collected, database)
+                self._finalizer.atexit = False  # the registry closes what is open then
                 self._database = database
+            if self._closed:  # meanwhile, while this waited for the directory
+                self._let_go()
+                raise ClosedError("the client was closed while it was being opened")
             self._database.engine.check_usable()
             return self._database
 
     def disconnect(self) -> None:
         """Let go of the database; the last client to do so closes it. Doing it again does nothing."""
         self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._finalizer is not None and self._finalizer.detach() and self._database is not None:
             registry.release(self._database)
 

@@ -35,10 +35,12 @@ class ClientOptions(TypedDict, total=False):
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a client, checked. Times are in seconds, sizes in bytes.
 
-    `path` is None for a database in memory.
+    `path` is as it was given, `directory` absolute, as it was when the client was made;
+    both are None for a database in memory.
     """
 
     path: Path | None
+    directory: Path | None = None
     durability: Durability = "safe"
     read_only: bool = False
     create: bool = True
@@ -74,7 +76,7 @@ def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> O
     path, given = _place(url)
     for name in keywords:
         _check_name(name)
-    options = Options(path=path, **{**given, **keywords})
+    options = Options(path=path, directory=path and path.absolute(), **{**given, **keywords})
     _check_values(options)
     return options
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
+import atexit
+import contextlib
+import logging
 import os
 import stat
 import threading
+import weakref
 from collections import deque
 from pathlib import Path
 
@@ -13,23 +18,32 @@ from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.files import FileStorage, make_directory
 from nosqlpy._io.storage.memory import MemoryStorage
-from nosqlpy.errors import ConfigurationError, StorageError
+from nosqlpy.errors import ConfigurationError, NosqlpyError, StorageError
+
+log = logging.getLogger("nosqlpy.storage")
 
 # what a database is opened with once, for all its clients
 _SHARED = ("max_document_size", "segment_size", "sync_interval")
 
 
 class _Entry:
-    __slots__ = ("database", "users")
+    """One directory: its database, once it is open, and how many clients use it or wait for it."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    __slots__ = ("database", "lock", "users")
+
+    def __init__(self) -> None:
+        self.database: Database | None = None
+        self.lock = threading.Lock()
         self.users = 0
 
 
+# held for a look at the entries only: opening and closing may take long, and hold up nobody else
 _lock = threading.Lock()
 _entries: dict[tuple[int, int], _Entry] = {}
-# what garbage-collected clients have let go of; collection may strike while its thread holds the lock
+# every database on a disk until it is closed to the end, on whatever thread that happens
+_open: set[Database] = set()
+_in_memory: weakref.WeakSet[Database] = weakref.WeakSet()
+# what garbage-collected clients have let go of
 _released: deque[Database] = deque()
 
 
@@ -41,52 +55,84 @@ def acquire(options: Options) -> Database:
         StorageError: It cannot be opened.
         ConfigurationError: It is open with options that contradict these.
     """
-    if options.path is None:
-        return Database(MemoryStorage(), options)
+    _release_collected()
+    if options.directory is None:
+        database = Database(MemoryStorage(), options)
+        _in_memory.add(database)
+        return database
+    key = _identity(options.directory, create=options.create and not options.read_only)
+    with _lock:
+        entry = _entries.setdefault(key, _Entry())
+        entry.users += 1
     try:
-        with _lock:
-            key = _identity(options.path, create=options.create and not options.read_only)
-            entry = _entries.get(key)
-            if entry is None:
-                entry = _entries[key] = _Entry(Database(FileStorage(options.path.resolve()), options))
+        with entry.lock:
+            if entry.database is None:
+                entry.database = Database(FileStorage(options.directory.resolve()), options)
+                _open.add(entry.database)
             _check_agreement(entry.database.options, options)
-            entry.users += 1
             return entry.database
-    finally:
-        _release_collected()
+    except BaseException:
+        _give_back(entry)
+        raise
 
 
 def release(database: Database) -> None:
     """Give back what `acquire` returned; the last one to do so closes the database."""
     with _lock:
-        _release(database)
-    _release_collected()
+        entry = next((entry for entry in _entries.values() if entry.database is database), None)
+    if entry is None:
+        database.close()
+    else:
+        _give_back(entry)
+
+
+def _give_back(entry: _Entry) -> None:
+    with _lock:
+        entry.users -= 1
+        if entry.users:
+            return
+        for key in [key for key, held in _entries.items() if held is entry]:
+            del _entries[key]
+    if entry.database is not None:
+        try:
+            entry.database.close()
+        finally:
+            _open.discard(entry.database)
 
 
 def release_collected(database: Database) -> None:
-    """Do as `release`, for a client that is garbage: never wait for a lock, which this very thread may hold."""
+    """Do as `release`, for a client that is garbage, on a thread of its own.
+
+    The collector may strike while its thread holds the very locks that closing needs.
+    """
     _released.append(database)
-    _release_collected()
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending, and closes all that is open
+        _thread.start_new_thread(_release_collected, ())
 
 
 def _release_collected() -> None:
-    while _released and _lock.acquire(blocking=False):
+    while _released:
+        with contextlib.suppress(IndexError):  # another thread was faster
+            _release_quietly(_released.popleft())
+
+
+def _release_quietly(database: Database) -> None:
+    try:
+        release(database)
+    except NosqlpyError as error:
+        log.warning("a client that was forgotten could not be closed: %s", error)
+
+
+def _close_all() -> None:
+    """At the end of the interpreter: close what is open, and wait for what another thread is closing."""
+    for database in list(_open):
         try:
-            while _released:
-                _release(_released.popleft())
-        finally:
-            _lock.release()
+            database.close()
+        except NosqlpyError as error:
+            log.warning("a database could not be closed at exit: %s", error)
 
 
-def _release(database: Database) -> None:
-    for key, entry in list(_entries.items()):
-        if entry.database is database:
-            entry.users -= 1
-            if entry.users:
-                return
-            del _entries[key]
-            break
-    database.close()
+atexit.register(_close_all)
 
 
 def _identity(path: Path, *, create: bool) -> tuple[int, int]:
@@ -126,10 +172,11 @@ def _forget_all() -> None:
     """In a forked process: the databases are the parent's."""
     global _lock  # noqa: PLW0603 - the parent's thread that held it does not exist here
     _lock = threading.Lock()
-    entries = list(_entries.values())
+    databases = [*_open, *_in_memory]
     _entries.clear()
-    for entry in entries:
-        entry.database.abandon()
+    _open.clear()
+    for database in databases:
+        database.abandon()
 
 
 if hasattr(os, "register_at_fork"):

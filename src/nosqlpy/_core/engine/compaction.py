@@ -10,7 +10,6 @@ segments or the base; what is left over is removed by the next opening.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 from nosqlpy._core.values.codec import decode_id
 
 FRAME_DOCUMENTS = 1000
+FRAME_BYTES = 32 << 20
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -76,10 +76,21 @@ def _frames(moment: Moment) -> Iterator[list[Operation]]:
     if moment.definitions:
         yield moment.definitions
     for number, documents in moment.documents:
-        remaining = iter(documents)
-        while chunk := list(islice(remaining, FRAME_DOCUMENTS)):
-            keys, blobs = map(list, zip(*chunk, strict=True))
+        for part in _parts([len(data) for _, data in documents]):
+            keys, blobs = map(list, zip(*documents[part], strict=True))
             yield [Put(number, keys, list(map(decode_id, blobs)), blobs)]
+
+
+def _parts(sizes: list[int]) -> Iterator[slice]:
+    """Yield slices of documents of these sizes: each of them of a thousand, or of so many as have 32 MiB."""
+    start = size = 0
+    for stop, length in enumerate(sizes, start=1):
+        size += length
+        if stop - start == FRAME_DOCUMENTS or size >= FRAME_BYTES:
+            yield slice(start, stop)
+            start, size = stop, 0
+    if start < len(sizes):
+        yield slice(start, len(sizes))
 
 
 def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dict[str, Any]]:

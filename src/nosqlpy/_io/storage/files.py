@@ -26,20 +26,18 @@ class FileStorage:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._lock = DirectoryLock(directory / "LOCK")
+        self._lock = DirectoryLock(directory)
         self._descriptors: dict[str, int] = {}
         self._directory: int | None = None
         self._closed = False
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the directory for this process, or share it with other readers."""
-        self._lock.acquire(shared=shared, timeout_s=timeout_s)
-        # kept open, so that no other directory gets its inode number while this database is known by that
-        self._directory = _open_directory(self.directory)
+        self._lock.acquire(self._at, shared=shared, timeout_s=timeout_s)
 
     def list_files(self) -> list[str]:
         """Return the names of all entries of the directory, sorted."""
-        return sorted(os.listdir(self.directory))
+        return sorted(os.listdir(self._at))
 
     def read_file(self, name: str) -> bytes:
         """Return the whole content of a regular file."""
@@ -55,13 +53,13 @@ class FileStorage:
         os.fsync(descriptor)
 
     def append(self, name: str, data: bytes) -> None:
-        """Hand `data` to the system with one write."""
+        """Hand `data` to the system, with one write if it takes all of that."""
         descriptor = self._descriptors.get(name)
         if descriptor is None:
             descriptor = self._descriptor(name)
-        if os.write(descriptor, data) != len(data):
-            # a disk that becomes full takes what fits; the next write says why
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+        written = os.write(descriptor, data)
+        if written != len(data):  # 2 GiB at most; and a disk that becomes full takes what fits: the next write says so
+            _write(descriptor, data[written:])
 
     def size(self, name: str) -> int:
         """Return the size of a file in bytes."""
@@ -72,27 +70,32 @@ class FileStorage:
         os.ftruncate(self._descriptor(name), size)
 
     def sync(self, name: str) -> None:
-        """Sync the file's content and size."""
-        _fdatasync(self._descriptor(name))
+        """Sync the file's content and size.
+
+        Raises:
+            OSError: The system refuses, or somebody has removed the file.
+        """
+        descriptor = self._descriptor(name)
+        if not os.fstat(descriptor).st_nlink:
+            raise OSError(errno.ENOENT, "was removed", name)
+        _fdatasync(descriptor)
 
     def sync_directory(self) -> None:
         """Sync the directory."""
-        self._check_open()
-        if self._directory is not None:
-            os.fsync(self._directory)
+        os.fsync(self._at)
 
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, in one step."""
-        self._check_open()
+        place = self._at
         self._forget(source)
         self._forget(target)
-        os.replace(self.directory / source, self.directory / target)
+        os.replace(source, target, src_dir_fd=place, dst_dir_fd=place)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
-        self._check_open()
+        place = self._at
         self._forget(name)
-        os.unlink(self.directory / name)
+        os.unlink(name, dir_fd=place)
 
     def random_bytes(self, size: int) -> bytes:
         """Return so many random bytes of the system."""
@@ -108,9 +111,17 @@ class FileStorage:
             self._directory = None
         self._lock.release()
 
-    def _check_open(self) -> None:
+    @property
+    def _at(self) -> int:
+        """The open directory: names mean its files, also when another one has come to stand at its path.
+
+        It stays open, so that no other directory gets the inode number by which this database is known.
+        """
         if self._closed:
             raise OSError(errno.EBADF, "the database is closed")
+        if self._directory is None:
+            self._directory = _open_directory(self.directory)
+        return self._directory
 
     def _descriptor(self, name: str) -> int:
         if name not in self._descriptors:
@@ -124,9 +135,8 @@ class FileStorage:
 
     def _open(self, name: str, flags: int) -> int:
         """Return a descriptor above 2 of a regular file in the directory."""
-        self._check_open()
         append = os.O_APPEND if flags & os.O_CREAT else 0
-        descriptor = _above_stderr(os.open(self.directory / name, flags | append | _FLAGS, 0o600))
+        descriptor = _above_stderr(os.open(name, flags | append | _FLAGS, 0o600, dir_fd=self._at))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(errno.EINVAL, "is not a regular file", name)

@@ -14,7 +14,7 @@ try:
 except ImportError:  # pragma: no cover - not on this platform
     fcntl = None  # type: ignore[assignment]
 
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.001, 0.05
 
 
@@ -25,14 +25,14 @@ class DirectoryLock:
     that. The system releases it when the process ends, however it ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "LOCK"
         self._descriptor: int | None = None
         self._shared = False
         self._pid = 0
 
-    def acquire(self, *, shared: bool, timeout_s: float | None) -> None:
-        """Take the lock, waiting up to `timeout_s` seconds (None: for ever).
+    def acquire(self, directory: int, *, shared: bool, timeout_s: float | None) -> None:
+        """Take the lock in the open `directory`, waiting up to `timeout_s` seconds (None: for ever).
 
         Raises:
             LockedError: Another process has it; `details` has its ``pid``, where it is known.
@@ -40,7 +40,8 @@ class DirectoryLock:
         if fcntl is None:  # pragma: no cover - not on this platform
             raise StorageError("databases on disk need a system with flock; use ':memory:' here")
         try:
-            descriptor = os.open(self._path, (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT) | _FLAGS, 0o600)
+            flags = (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT) | _FLAGS
+            descriptor = os.open(self._path.name, flags, 0o600, dir_fd=directory)
         except FileNotFoundError:
             return  # a reader of a directory where nobody has ever written, or where nobody can
         try:
