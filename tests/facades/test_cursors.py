@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 from typing import Any
 
 import pytest
 
-from nosqlpy import ClosedError, InvalidOperation, QueryError
+from nosqlpy import Client, ClosedError, InvalidOperation, QueryError
 
 
 @pytest.fixture
@@ -282,3 +283,13 @@ async def test_a_cursor_of_a_closed_client_is_refused(db: Any, numbers: Any) -> 
         await cursor.to_list()
 
     assert db.is_closed
+
+
+def test_a_copy_of_a_cursor_is_a_new_one() -> None:
+    with Client(":memory:") as client:
+        client["numbers"].insert_many([{"_id": n} for n in range(5)])
+        cursor = client["numbers"].find()
+        next(cursor)
+
+        assert len(copy.copy(cursor).to_list()) == 5
+        assert len(cursor.to_list()) == 4

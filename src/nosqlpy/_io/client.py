@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from nosqlpy.naming import nearest
+
 
 def attribute_name(client: Any, name: str) -> str:
     """Return the collection that ``client.name`` means.
@@ -45,6 +47,18 @@ def refuse_item(name: str, item: Any) -> NoReturn:
     """
     other = f"{name}.{item}"
     raise TypeError(f"a collection has no items: use get({item!r}), or client[{other!r}] for another collection")
+
+
+def refuse_call(client: Any, name: str) -> NoReturn:
+    """Refuse ``client.name()``: attributes that are no methods are collections.
+
+    Raises:
+        TypeError: Always; it names the nearest method.
+    """
+    kind = type(client)
+    methods = [method for method in dir(kind) if not method.startswith("_") and callable(getattr(kind, method))]
+    hint = nearest(name, methods) or ";"
+    raise TypeError(f"{kind.__name__} has no method {name!r}{hint} client[{name!r}] is a collection")
 
 
 def refuse_iteration(client: Any) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -80,26 +81,22 @@ class CursorBase(Generic[T]):
         self._closed = False
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
-        """Order the documents: ``"age", -1``, ``"-age"``, ``[("age", -1)]`` or ``{"age": -1}``."""
+        """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``."""
         if direction != 1 and not isinstance(key, str):
             raise QueryError("a direction goes with one name; a list of pairs or a mapping has its own")
-        return self._change(sort=[(key, direction)] if isinstance(key, str) and direction != 1 else key)
+        return self._change(self._kind, sort=[(key, direction)] if isinstance(key, str) and direction != 1 else key)
 
     def skip(self, n: int, /) -> Self:
         """Leave out the first `n` documents."""
-        return self._change(skip=n)
+        return self._change(self._kind, skip=n)
 
     def limit(self, n: int, /) -> Self:
         """End after `n` documents; 0 means all."""
-        return self._change(limit=n)
-
-    def project(self, projection: Projection, /) -> Self:
-        """Return only some fields of each document, as plain dicts."""
-        return self._change(projection=projection)
+        return self._change(self._kind, limit=n)
 
     def hint(self, index: str | IndexKeys, /) -> Self:
         """Use this index, named or by its keys; ``"$natural"`` means none."""
-        return self._change(hint=index)
+        return self._change(self._kind, hint=index)
 
     def clone(self) -> Self:
         """Return a new cursor for the same find, not started."""
@@ -113,16 +110,26 @@ class CursorBase(Generic[T]):
     def __bool__(self) -> NoReturn:
         raise TypeError("a cursor is neither true nor false: use first(), to_list() or exists()")
 
+    def __copy__(self) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a cursor cannot be pickled: it reads an open database; send its documents, to_list()")
+
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in msgspec.structs.asdict(self._options).items() if value]
         return f"<{type(self).__name__} {self._name}.find({', '.join(shown)})>"
 
-    def _change(self, **changes: Any) -> Self:
+    def _project(self, projection: Projection) -> Self:
+        """Return only some fields of each document, which are no longer an object of the type that the find had."""
+        return self._change(None, projection=projection)
+
+    def _change(self, kind: Any, **changes: Any) -> Self:
         if self._steps is not None or self._closed:
             raise InvalidOperation("the cursor has started; change a clone() of it")
         options = msgspec.structs.replace(self._options, **changes)
-        self._request = options.request(self._codec, self._kind)
-        self._options = options
+        self._request = options.request(self._codec, kind)
+        self._options, self._kind = options, kind
         return self
 
     def _start(self, execution: Execution[T]) -> Iterator[list[T]]:
@@ -135,8 +142,8 @@ class CursorBase(Generic[T]):
 
     @staticmethod
     def _check_length(length: int | None) -> None:
-        if length is not None and (type(length) is not int or length < 0):
-            raise QueryError("the length of a list is None or an int that is not negative")
+        if length is not None and (type(length) is not int or not 0 <= length <= sys.maxsize):
+            raise QueryError("the length of a list is None or an int that is not negative and fits 64 bits")
 
     def _reset(self, *, closed: bool) -> None:
         """Forget the iteration; a `closed` cursor then yields nothing more."""

@@ -265,8 +265,8 @@ class Database:
                 self._flush_locked()
                 tail, end = self.engine.tail, self.engine.tail.end
             with self._disk_sync:
-                self._group.verdict(end.lsn)
-                if self.engine.tail is tail:  # else it was sealed meanwhile, and synced for that
+                # sealed or closed meanwhile, it was synced for that
+                if self._group.verdict(end.lsn) is not Verdict.DONE and self.engine.tail is tail:
                     self._sync_file(tail.name)
                     tail.synced_upto = end.size
                 self._group.done(end.lsn)
@@ -353,6 +353,7 @@ class Database:
             except BaseException as error:
                 if not self.engine.failed:  # else nobody knows which segments are named, or they are another's
                     drive(compaction.abandon(self.engine, moment), self.storage)
+                self.engine.check_usable()
                 if isinstance(error, OSError):
                     raise storage_error(error, "compaction was given up") from error
                 raise
@@ -364,11 +365,13 @@ class Database:
             CorruptionError: Something is not what was written.
         """
         with self.lock:
+            self.engine.check_usable()
             self._settle()
             self._flush_locked()
             try:
                 return drive(verify(self.engine, files=self.options.path is not None), self.storage)
             except OSError as error:
+                self.engine.check_usable()
                 raise storage_error(error, "the database cannot be read") from error
 
     def stats(self) -> Document:
@@ -389,7 +392,8 @@ class Database:
                     self._close_log()
             finally:
                 self.engine.fail(ClosedError("the database is closed; open it again"))
-                self.storage.close()
+                with self._disk_sync:
+                    self.storage.close()
 
     def _flush_failed(self) -> None:
         """Hand over what ``fast`` has buffered even so: the next opening reads it and writes it anew."""

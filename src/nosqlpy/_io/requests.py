@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating
+from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import IndexDefinition, define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
@@ -68,6 +69,8 @@ def _prepared(model: Any, intake: Intake[T]) -> BulkRequest:
     if isinstance(model, InsertOne):
         return Insertion(intake.one(model.document))
     require_filter(model.filter)
+    if getattr(model, "upsert", None) is not None:
+        check_flag("upsert", model.upsert)
     command = _command(model, intake)
     try:
         return _compiled(model, command, intake)
@@ -125,9 +128,12 @@ def index_definitions(indexes: Iterable[Any]) -> list[IndexDefinition]:
     """Return the definitions of the indexes that `IndexModel` objects describe.
 
     Raises:
-        QueryError: One is no such object, or its keys are malformed.
+        QueryError: `indexes` are no list, one is no such object, or its keys are malformed.
         NotSupportedError: One is of a kind, or has an option, that only MongoDB supports.
     """
+    if not isinstance(indexes, Iterable):
+        message = f"indexes are a list of IndexModel objects, not {type(indexes).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
     return [_index_definition(index) for index in indexes]
 
 

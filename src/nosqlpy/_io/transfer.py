@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from nosqlpy._core.engine import importing, reads
+from nosqlpy._core.engine.intake import portions
 from nosqlpy._core.engine.reads import Query, Request, decoder
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.json_lines import parse_lines, without_mark
@@ -27,7 +28,6 @@ from nosqlpy.naming import nearest
 
 Place: TypeAlias = "str | os.PathLike[str]"
 
-CHUNK_LINES = 1000
 BLOCK_SIZE = 1 << 20
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
@@ -58,12 +58,13 @@ def import_file(
     first thousand and the removal of what was there are one write.
 
     Raises:
-        QueryError: A line is no JSON document; those before it are in. `details` has ``line``, ``column``
+        QueryError: `source` is neither a path nor a stream. Or a line is no JSON document; those before it are in. `details` has ``line``, ``column``
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
         DocumentError: A document cannot be stored; likewise.
         OSError: The file cannot be read.
     """
+    _check_place("import_file", source, "read")
     _check_format(format, source)
     if mode not in MODES:
         raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(str(mode), MODES)}")
@@ -112,12 +113,12 @@ def _located(error: NosqlpyError, where: str, line: int, imported: int) -> Nosql
 
 
 def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """Yield the lines of `stream`, at most a thousand at a time; once nothing, if there are none."""
+    """Yield the lines of `stream`, a thousand at a time or 32 MiB of them; once nothing, if there are none."""
     found = False
     for lines in _blocks(stream):
-        for start in range(0, len(lines), CHUNK_LINES):
+        for places in portions(lines):
             found = True
-            yield lines[start : start + CHUNK_LINES]
+            yield lines[places.start : places.stop]
     if not found:
         yield []
 
@@ -163,9 +164,11 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
     is on the disk. What is no regular file, such as a pipe, is written as it goes.
 
     Raises:
+        QueryError: `target` is neither a path nor a stream.
         DocumentError: A document has no form in JSON that would be read back as the same.
         OSError: The file cannot be written; what was there is as it was.
     """
+    _check_place("export_file", target, "write")
     _check_format(format, target)
     execution = database.view(reads.execute, name, Request(query, decoder(query.projection)))
     lines = _lines(execution.steps())
@@ -238,7 +241,32 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-# ── formats ──────────────────────────────────────────────────────────────────────
+# ── places and formats ──────────────────────────────────────────────────────────────────────
+
+
+def _check_place(method: str, place: Any, verb: str) -> None:
+    """Refuse what is neither the path of a file nor has the method that a stream needs.
+
+    Raises:
+        QueryError: It is neither, or no file can have that path.
+    """
+    if isinstance(place, (str, os.PathLike)):
+        _check_path(method, os.fspath(place))
+    elif not hasattr(place, verb):
+        message = f"{method} takes a path or a stream of bytes, not {type(place).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
+
+
+def _check_path(method: str, path: Any) -> None:
+    if not isinstance(path, str):
+        message = f"{method} takes a path of str, not {type(path).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise QueryError(f"{method}: no file can have the path {path!r}, for a NUL or a lone surrogate in it")
 
 
 def _check_format(format: str | None, place: Place | BinaryIO) -> None:

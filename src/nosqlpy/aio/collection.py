@@ -11,7 +11,7 @@ from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
-from nosqlpy._io.client import refuse_item, refuse_truth
+from nosqlpy._io.client import refuse_call, refuse_item, refuse_truth
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
 from nosqlpy._io.local_async import AsyncLocalBackend
@@ -63,6 +63,10 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it refuses
         refuse_truth()
+
+    def __call__(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Refuse the call of a method that the client does not have."""
+        refuse_call(self._client, self._name)
 
     def __getitem__(self, name: str) -> NoReturn:
         refuse_item(self._name, name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from nosqlpy._core.engine import reads
 from nosqlpy._io.cursor import CursorBase
 from nosqlpy._io.local_async import AsyncLocalBackend
-from nosqlpy.aliases import Document
+from nosqlpy.aliases import Document, Projection
 
 T = TypeVar("T")
 
@@ -42,12 +42,16 @@ class AsyncCursor(CursorBase[T]):
         steps = self._steps
         if steps is None:
             execution = await self._backend.read(self._source, self._name, self._request)
-            steps = self._start(execution)
+            steps = self._steps or self._start(execution)  # another task may have been faster
         else:
             await self._backend.pause()
         batch = next(steps, None)
         self._closed = batch is None
         return batch
+
+    def project(self, projection: Projection, /) -> AsyncCursor[Document]:
+        """Return only some fields of each document, as plain dicts."""
+        return cast("AsyncCursor[Document]", self._project(projection))
 
     async def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from nosqlpy._core.values.typed import codec_for
+from nosqlpy._io.client import attribute_name
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aliases import Durability, Filter, SortSpec, Update
+from nosqlpy.aliases import Document, Durability, Filter, SortSpec, Update
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import UpdateResult
 
@@ -93,6 +94,16 @@ def updated(result: UpdateResult) -> int:
 class Database(AsyncClient):
     """An `AsyncClient` whose collections return real ids, counts, bools and lists."""
 
+    @overload
+    def collection(self, name: str, /) -> SeedCollection[Document]: ...
+    @overload
+    def collection(self, name: str, /, *, type: type[V]) -> SeedCollection[V]: ...
     def collection(self, name: str, /, *, type: Any = None) -> SeedCollection[Any]:
         """Return the collection of this name; ``await`` it to open the database at once."""
         return SeedCollection(self, self._backend, check_collection_name(name), codec_for(type))
+
+    def __getitem__(self, name: str) -> SeedCollection[Document]:
+        return self.collection(name)
+
+    def __getattr__(self, name: str) -> SeedCollection[Document]:
+        return self.collection(attribute_name(self, name))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 from nosqlpy._core.engine import reads
 from nosqlpy._io.cursor import CursorBase
 from nosqlpy._io.local import LocalBackend
-from nosqlpy.aliases import Document
+from nosqlpy.aliases import Document, Projection
 
 T = TypeVar("T")
 
@@ -44,6 +44,10 @@ class Cursor(CursorBase[T]):
         except StopIteration:
             self._closed = True
             raise
+
+    def project(self, projection: Projection, /) -> Cursor[Document]:
+        """Return only some fields of each document, as plain dicts."""
+        return cast("Cursor[Document]", self._project(projection))
 
     def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""

@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from nosqlpy._core.engine import writes
+from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, SpareId
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.aliases import Document
-from nosqlpy.errors import BulkWriteError, OperationFailure
+from nosqlpy.errors import OperationFailure
 from nosqlpy.results import BulkWriteResult, DeleteResult, UpdateResult
 
 
@@ -99,6 +100,7 @@ def bulk_write(
     Raises:
         BulkWriteError: Requests were refused. `ordered`: those before the first such one are done; else all others.
     """
+    check_flag("ordered", ordered)
     tally = Tally()
     errors: list[Document] = []
     for index, request in enumerate(requests):
@@ -114,10 +116,7 @@ def bulk_write(
             yield change
             tally.add(index, change.result)
     if errors:
-        raise BulkWriteError(
-            f"{len(errors)} of {len(requests)} requests were refused: {errors[0]['errmsg']}",
-            details=writes.bulk_details(errors, tally.result()),
-        )
+        raise writes.bulk_error("request", len(requests), errors, tally.result(), ordered=ordered)
     return tally.result()
 
 

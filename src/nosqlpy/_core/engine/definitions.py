@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
 from nosqlpy._core.log.operation import Define, Operation
@@ -29,9 +30,12 @@ def create_collection(
     """Plan a new, empty collection with indexes; with `exist_ok` the indexes that one of this name lacks.
 
     Raises:
+        InvalidName: No collection can have this name.
         CollectionExists: There is one of this name, and not `exist_ok`.
         OperationFailure: An index of it has the name or the keys of one of `definitions`, and not both.
     """
+    check_collection_name(name)
+    check_flag("exist_ok", exist_ok)
     if name in engine.collections and not exist_ok:
         raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")
     operations, _ = _new_indexes(engine, name, definitions)
@@ -39,7 +43,12 @@ def create_collection(
 
 
 def drop_collection(engine: Engine, name: str) -> Change[bool]:
-    """Plan the end of a collection with its documents and indexes; the result says whether there was one."""
+    """Plan the end of a collection with its documents and indexes; the result says whether there was one.
+
+    Raises:
+        InvalidName: No collection can have this name.
+    """
+    check_collection_name(name)
     collection = engine.collections.get(name)
     if collection is None:
         return engine.change([], False)
@@ -61,6 +70,7 @@ def rename_collection(engine: Engine, name: str, new_name: str, *, drop_target: 
         CollectionNotFound: There is none of the old name.
         CollectionExists: There is one of the new name, and not `drop_target`.
     """
+    check_flag("drop_target", drop_target)
     collection = _existing(engine, name)
     check_collection_name(new_name)
     operations: list[Operation] = []

@@ -6,8 +6,9 @@ typed object), which may take long or use the database itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 # documents of one frame of insert_many: about two milliseconds of work
 CHUNK = 1000
+# and bytes: far less than a frame may have
+CHUNK_SIZE = 32 << 20
 
 
 class NewDocument(msgspec.Struct, frozen=True, gc=False):
@@ -92,8 +95,9 @@ class Intake(Generic[T]):
         """Return all documents, encoded; yield now and then, so that others get their turn.
 
         Raises:
-            DocumentError: One cannot be stored; `details` has its position as ``index``.
+            DocumentError: One cannot be stored; `details` has its position as ``index``. Or `documents` are none.
         """
+        _check_several(documents)
         new = NewDocuments([], [], [])
         remaining = map(self.to_mapping, documents)
         while chunk := list(islice(remaining, CHUNK)):
@@ -115,6 +119,26 @@ class Intake(Generic[T]):
         if made:
             spare.make()
         return spare
+
+
+def _check_several(documents: Any) -> None:
+    if isinstance(documents, Mapping):
+        message = "insert_many takes documents, this is one: use insert"
+    elif not isinstance(documents, Iterable):
+        message = f"insert_many takes documents, such as a list of them, not {type(documents).__name__}"
+    else:
+        return
+    raise DocumentError(message, code=14, code_name="TypeMismatch")
+
+
+def portions(blobs: Sequence[bytes]) -> Iterator[range]:
+    """Yield the places of what goes into one frame: a thousand of `blobs`, or 32 MiB of them if that is less."""
+    start = 0
+    while start < len(blobs):
+        ends = list(accumulate(map(len, blobs[start : start + CHUNK])))
+        places = range(start, start + max(1, bisect_right(ends, CHUNK_SIZE)))
+        yield places
+        start = places.stop
 
 
 def encode_new(document: Mapping[str, Any], size_max: int) -> NewDocument:

@@ -18,7 +18,9 @@ from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
+from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
@@ -88,6 +90,8 @@ def _mapping(filter: Any) -> Filter:
 def _whole(name: str, value: Any) -> int:
     if type(value) is not int:
         raise QueryError(f"{name} is an int, not {type(value).__name__}", code=14, code_name="TypeMismatch")
+    if value not in LONGS:
+        raise QueryError(f"{name} does not fit 64 bits", code=9, code_name="FailedToParse")
     return value
 
 
@@ -196,7 +200,7 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
 def _first(collection: CollectionState, count: int) -> list[bytes]:
     """Return the first `count` documents without taking them all."""
     try:
-        return list(islice(collection.slots.values(), count))
+        return list(islice(collection.slots.values(), min(count, len(collection.slots))))
     except RuntimeError:  # another thread changed the collection meanwhile
         return list(collection.slots.values())[:count]
 
@@ -258,7 +262,7 @@ def get(engine: Engine, name: str, id: Any, decode: Decode[T]) -> T | None:
     collection = engine.collections.get(name)
     if collection is None:
         return None
-    data = collection.slots.get(id if type(id) is str else equality_key(id))
+    data = collection.slots.get(id if type(id) is str else bounded_key(id))
     return None if data is None else decode(data)
 
 
@@ -287,6 +291,9 @@ def _within(query: Query, found: int) -> int:
 
 def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[Any]]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
+    if not isinstance(key, str):
+        message = f"distinct takes a path, hence a str, not {type(key).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
     return _distinct(execute(engine, name, Request(query, decode_document)), parse_path(key))
 
 

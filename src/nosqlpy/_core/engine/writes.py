@@ -9,7 +9,8 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
-from nosqlpy._core.engine.intake import CHUNK, NewDocument, NewDocuments, SpareId, encode_new
+from nosqlpy._core.engine.flags import check_flag
+from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
 from nosqlpy._core.engine.reads import Query, Request
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
@@ -19,6 +20,7 @@ from nosqlpy._core.query.matched import PositionalProjection
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
+from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.aliases import Document
 from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, QueryError, WriteError
@@ -78,23 +80,32 @@ def insert_many(
     Raises:
         BulkWriteError: An ``_id`` is taken. `ordered`: those before it were inserted; else all others were.
     """
+    check_flag("ordered", ordered)
     errors: list[Document] = []
     inserted = 0
-    for start in range(0, len(new.ids), CHUNK):
-        change, found = _insert_chunk(
-            engine, name, new, range(start, min(start + CHUNK, len(new.ids))), ordered=ordered
-        )
+    for places in portions(new.blobs):
+        change, found = _insert_chunk(engine, name, new, places, ordered=ordered)
         errors += found
         inserted += change.result
         yield change
         if errors and ordered:
             break
     if errors:
-        raise BulkWriteError(
-            f"{len(errors)} of {len(new.ids)} documents could not be inserted: {errors[0]['errmsg']}",
-            details=bulk_details(errors, BulkWriteResult(inserted)),
-        )
+        raise bulk_error("document", len(new.ids), errors, BulkWriteResult(inserted), ordered=ordered)
     return InsertManyResult(new.ids)
+
+
+def bulk_error(
+    what: str, total: int, errors: list[Document], result: BulkWriteResult, *, ordered: bool
+) -> BulkWriteError:
+    """Return the error of a batch of `total` documents or requests, some of which were refused."""
+    happened = f"{len(errors)} of {total} {what}s were refused"
+    if ordered:
+        place = errors[0]["index"] + 1
+        happened = f"stopped at {what} {place} of {total}"
+        if place < total:
+            happened += ", those after it were not tried"
+    return BulkWriteError(f"{happened}: {errors[0]['errmsg']}", details=bulk_details(errors, result))
 
 
 def bulk_details(errors: list[Document], result: BulkWriteResult) -> Document:
@@ -216,6 +227,7 @@ def update(
     Raises:
         WriteError: The update cannot be made on a document that matches; none is changed.
     """
+    check_flag("upsert", upsert)
     collection = engine.collections.get(name)
     matches = _matches(collection, query, 0 if many else 1)
     if not matches:
@@ -269,7 +281,7 @@ def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[Del
 def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
     """Plan the deletion of the document with this ``_id``; the result says whether there was one."""
     collection = engine.collections.get(name)
-    key = equality_key(id)
+    key = bounded_key(id)
     if collection is None or key not in collection.slots:
         return engine.change([], False)
     return engine.change([Delete(collection.number, [key], [id])], True)
@@ -292,6 +304,8 @@ def find_one_and_update(
     after: bool,
 ) -> Change[T | None]:
     """Plan an update of the first match; the result is that document, before or `after` the change."""
+    check_flag("upsert", upsert)
+    check_flag("return_document", after)
     query, decode = request.query, request.decode
     if after and isinstance(query.projection, PositionalProjection):
         raise QueryError("a positional projection needs the document as it was found, not as it is after the update")

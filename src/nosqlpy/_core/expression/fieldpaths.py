@@ -89,6 +89,8 @@ def _check_part(name: str, where: str) -> None:
         raise malformed(f"field names in {where} may not start with '$': {name!r}; use $getField", 16410)
     if "\0" in name:
         raise malformed(f"field names in {where} may not contain null bytes", 16411)
+    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
+        raise malformed(f"field names in {where} may not contain lone surrogates, which UTF-8 cannot hold", 2)
 
 
 def _document_path(parts: tuple[str, ...], text: str, *, flat: bool) -> Evaluate:

@@ -37,6 +37,13 @@ MONGODB_OPTIONS = frozenset(
         "comment",
     )
 )
+# … and in MongoDB's own
+_MONGODB_SPELLINGS = frozenset(
+    (
+        "2dsphereIndexVersion",
+        *(option[0] + option.title().replace("_", "")[1:] for option in MONGODB_OPTIONS),
+    )
+)
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 
 
@@ -62,7 +69,7 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
         NotSupportedError: The index is of a kind, or has an option, that only MongoDB supports.
     """
     for option in options:
-        if option in MONGODB_OPTIONS:
+        if option in MONGODB_OPTIONS or option in _MONGODB_SPELLINGS:
             raise NotSupportedError(f"create_index does not support the option {option!r} yet")
         raise QueryError(f"create_index has no option {option!r}{nearest(option, MONGODB_OPTIONS | {'name'})}")
     pairs = index_keys(keys)
@@ -123,5 +130,8 @@ def _checked_path(path: Any) -> str:
         raise NotSupportedError("wildcard indexes are not supported yet")
     if "$" in path:
         raise QueryError(f"index field {path!r} contains '$'", code=67, code_name="CannotCreateIndex")
+    if path.startswith("-"):
+        message = f"index field {path!r} begins with '-': a descending index has the keys [({path[1:]!r}, -1)]"
+        raise QueryError(message, code=67, code_name="CannotCreateIndex")
     parse_path(path)
     return path

@@ -20,6 +20,7 @@ from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.projected import Compute, Leaf, Rule, Tree, exclusion, inclusion
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import copy_value
+from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.types import BOOL, MISSING, OBJECT, TYPES, as_mapping
@@ -154,8 +155,10 @@ def compile_projection(specification: ProjectionSpec, variables: Mapping[str, An
 
 
 def _compile(items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = NO_VARIABLES) -> Projection:
+    specification = dict(items)
+    check_depth(specification)
     parser = _Parser(variables)
-    parser.parse(dict(items), parser.root, "")
+    parser.parse(specification, parser.root, "")
     fields = parser.root.fields
     identity = fields.get("_id")
     inclusive = parser.inclusive

@@ -116,8 +116,8 @@ def _entry_key(entry: Any, pick: Callable[..., Any]) -> Any:
 def compile_sort(spec: SortSpec, direction: int = 1) -> Ordering:
     """Return the ordering that `spec` describes; orderings are cached.
 
-    `spec` is a path, a path after ``-`` to descend, pairs of path and direction, or a mapping of paths to
-    directions; `direction` counts for the first form only.
+    `spec` is a path, with ``-`` before it to descend, a list of such paths or of pairs of path and direction,
+    or a mapping of paths to directions; `direction` counts for a path that stands alone.
 
     Raises:
         QueryError: A direction is not 1 or -1, a path is malformed or named twice.
@@ -128,15 +128,39 @@ def compile_sort(spec: SortSpec, direction: int = 1) -> Ordering:
 
 def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
     if isinstance(spec, str):
-        sign = _checked_direction(spec, direction)
-        return [(spec[1:], -sign)] if spec.startswith("-") else [(spec, sign)]
+        return [_signed(spec, direction)]
     if isinstance(spec, Mapping):
-        return spec.items()
+        return map(_unsigned, spec.items())
     if isinstance(spec, Sequence) and not isinstance(spec, bytes):
-        pairs = [(item, 1) if isinstance(item, str) else item for item in spec]
-        if all(isinstance(pair, Sequence) and len(pair) == 2 for pair in pairs):
-            return [(pair[0], pair[1]) for pair in pairs]
-    raise QueryError("a sort is a path, a list of (path, direction) or a mapping of paths to 1 or -1")
+        pairs = [_signed(item, 1) if isinstance(item, str) else _unsigned(item) for item in spec]
+        if None not in pairs:
+            return pairs
+    raise QueryError(
+        'a sort is a path such as "-age", a list of paths, ["-age", "name"], or of pairs, [("age", -1)], '
+        "or a mapping of paths to 1 or -1"
+    )
+
+
+def _signed(text: str, direction: int) -> tuple[str, int]:
+    """Return the path and direction that a string means, which descends after a ``-``."""
+    if "," in text:
+        listed = [name.strip() for name in text.split(",")]
+        raise QueryError(f"a string names one sort key; for several write a list: {listed}")
+    sign = _checked_direction(text, direction)
+    return (text[1:], -sign) if text.startswith("-") else (text, sign)
+
+
+def _unsigned(pair: Any) -> Any:
+    """Return a pair of path and direction as a tuple, or None if it is none."""
+    if not isinstance(pair, Sequence) or len(pair) != 2:
+        return None
+    path, direction = pair
+    if isinstance(path, str) and path.startswith("-"):
+        name = path[1:]
+        raise QueryError(
+            f"sort key {path!r} has a direction beside it: write ({name!r}, -1), or {path!r} without a direction"
+        )
+    return path, direction
 
 
 def _checked_direction(path: Any, value: Any) -> int:

@@ -44,6 +44,8 @@ def _check_number(operand: Any, place: Place) -> None:
     if TYPES[type(operand)] not in NUMERIC:
         message = f"{place.operator} of {place.path.text!r} takes a number, not {type_name(operand)}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
+    if isinstance(operand, int) and not -(2**63) <= operand < 2**63:
+        raise QueryError(f"{place.operator} of {place.path.text!r} takes a number that fits 64 bits")
 
 
 def _arithmetic(whole: Calculation, decimals: Calculation, place: Place) -> Calculation:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.expression.compile import Expression, compile_expression
 from nosqlpy._core.query.projected import Leaf, Tree, exclusion
 from nosqlpy._core.query.projection import compile_projection
+from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
@@ -67,6 +68,7 @@ def _compile_stage(stage: Any, variables: Mapping[str, Any]) -> Stage:
         message = "a stage of an update is a document with one field, its operator"
         raise QueryError(message, code=40323, code_name="Location40323")
     ((name, operand),) = stage.items()
+    check_depth(operand)
     if name in _STAGES:
         return _STAGES[name](name, operand, variables)
     if name in _OTHER_STAGES:

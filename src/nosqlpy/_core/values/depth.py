@@ -1,9 +1,11 @@
-"""How deep values may be nested."""
+"""How deep values from outside may be nested."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
+from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
@@ -29,3 +31,13 @@ def check_depth(value: Any, depth: int = 1) -> None:
         return
     for item in items:
         check_depth(item, depth + 1)
+
+
+def bounded_key(value: Any) -> Hashable:
+    """Return the equality key of a value that nobody has checked yet.
+
+    Raises:
+        QueryError: It is nested too deep, or no BSON type holds it.
+    """
+    check_depth(value)
+    return equality_key(value)

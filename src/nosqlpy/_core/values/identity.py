@@ -11,6 +11,9 @@ from nosqlpy._core.values.storable import storable
 from nosqlpy._core.values.types import ARRAY, NULL, OBJECT, REGEX, TYPES, as_mapping
 from nosqlpy.errors import DocumentError
 
+ID_DEPTH_MAX = 90
+"""Levels of nesting that an ``_id`` may have: fewer than a document, for the log holds ids inside of other values."""
+
 _ID = itemgetter("_id")
 _REFUSED = {ARRAY: "an array", REGEX: "a regular expression", NULL: "null"}
 
@@ -58,14 +61,14 @@ def with_ids(
 
 
 def check_id(value: Any) -> None:
-    """Refuse a value that may not be an ``_id``: an array, a regular expression, null, or what cannot be stored.
+    """Refuse a value that may not be an ``_id``: an array, a regular expression, null, or what cannot be stored in one.
 
     Raises:
         DocumentError: With MongoDB's code 53 (InvalidIdField), or 52 for a document with a ``$`` field.
     """
     if value is not None and is_plain_scalar(value):
         return
-    storable(value, "_id")
+    storable(value, "_id", ID_DEPTH_MAX)
     bracket = TYPES[type(value)]
     if bracket in _REFUSED:
         raise DocumentError(f"_id cannot be {_REFUSED[bracket]}", code=53, code_name="InvalidIdField")

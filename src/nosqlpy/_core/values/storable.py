@@ -20,6 +20,8 @@ _encode = msgspec.msgpack.Encoder().encode
 DEPTH_MAX = 100
 """Levels of nesting that a document may have; the document itself is the first."""
 
+_OVERFLOW = 15  # MongoDB's code
+
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _ALWAYS = frozenset((float, bool, type(None), bytes))  # every value of these types can be stored as it is
 
@@ -42,20 +44,21 @@ _INSTEAD: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-def storable(value: Any, name: str = "") -> Any:
+def storable(value: Any, name: str = "", depth_max: int = DEPTH_MAX) -> Any:
     """Return `value` in the form that the encoder takes, sharing nothing that could change with it.
 
-    `name` is the path of the value itself, for the message.
+    `name` is the path of the value itself, for the message; `depth_max` how many levels it may have.
 
     Raises:
         DocumentError: A value or key cannot be stored; the message has its path.
     """
     try:
-        return _walk(value, 1)
+        return _walk(value, 1 + DEPTH_MAX - depth_max)
     except Unstorable as refusal:
         parts = [name, *reversed(refusal.parts)] if name else refusal.parts[::-1]
         path = ".".join(parts[:_PATH_PARTS_MAX]) + (" …" if len(parts) > _PATH_PARTS_MAX else "")
-        message = f"{path}: {refusal}" if path else str(refusal)
+        reason = f"nested deeper than {depth_max} levels" if refusal.code == _OVERFLOW else str(refusal)
+        message = f"{path}: {reason}" if path else reason
         raise DocumentError(message, code=refusal.code, code_name=refusal.code_name) from None
 
 
@@ -128,7 +131,7 @@ def _array(value: Iterable[Any], level: int) -> list[Any]:
 
 def _check_level(level: int) -> None:
     if level > DEPTH_MAX:
-        raise Unstorable(f"nested deeper than {DEPTH_MAX} levels", code=15, code_name="Overflow")
+        raise Unstorable("nested too deep", code=_OVERFLOW, code_name="Overflow")
 
 
 def _key(key: Any) -> str:

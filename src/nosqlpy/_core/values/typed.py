@@ -123,7 +123,7 @@ def _msgspec_codec(kind: Any, encode: Callable[[Any], Mapping[str, Any]]) -> Typ
         try:
             return msgspec.convert(document, kind, builtin_types=_VALUES)
         except msgspec.ValidationError as error:
-            raise _misfit(kind, error) from error
+            raise _misfit(kind, document, error) from error
 
     def decode(data: bytes) -> Any:
         try:
@@ -145,14 +145,17 @@ def _pydantic_codec(kind: Any) -> TypeCodec[Any]:
         try:
             return kind.model_validate(document)
         except ValueError as error:
-            raise _misfit(kind, error) from error
+            raise _misfit(kind, document, error) from error
 
     return TypeCodec(encode, lambda data: convert(decode_document(data)), convert)
 
 
-def _misfit(kind: Any, error: Exception) -> ValidationError:
+def _misfit(kind: Any, document: Mapping[str, Any], error: Exception) -> ValidationError:
     name = kind.__name__
-    return ValidationError(f"a stored document is no {name}: {_reason(error)}", details={"type": name})
+    details: dict[str, Any] = {"type": name}
+    if "_id" in document:
+        details["_id"] = document["_id"]
+    return ValidationError(f"a stored document is no {name}: {_reason(error)}", details=details)
 
 
 def _reason(error: Any) -> str:
