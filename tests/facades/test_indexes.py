@@ -151,6 +151,11 @@ async def test_keys_that_are_indexed_under_another_name_are_refused(users: Any) 
     [
         ("a", {"unique": True}, NotSupportedError, "unique"),
         ("a", {"uniq": True}, QueryError, "'uniq'.*'unique'"),
+        ("a", {"expireAfterSeconds": 5}, NotSupportedError, "'expireAfterSeconds'"),
+        ("a", {"partialFilterExpression": {}}, NotSupportedError, "'partialFilterExpression'"),
+        ("a", {"2dsphereIndexVersion": 3}, NotSupportedError, "'2dsphereIndexVersion'"),
+        ("-a", {}, QueryError, r"\[\('a', -1\)\]"),
+        ([("-a", 1)], {}, QueryError, r"\[\('a', -1\)\]"),
         ([("a", 1), ("b", 1)], {}, NotSupportedError, "compound"),
         ([("a", "text")], {}, NotSupportedError, "text"),
         ([("a", "txt")], {}, QueryError, "'txt'.*'text'"),

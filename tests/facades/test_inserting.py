@@ -146,3 +146,27 @@ async def test_the_error_says_which_document_of_the_batch_cannot_be_stored(users
         await users.insert_many([*({"_id": n} for n in range(1500)), {"tags": {1, 2}}])
 
     assert caught.value.details["index"] == 1500
+
+
+async def test_the_error_of_an_ordered_insert_many_says_where_it_stopped(users: Any) -> None:
+    await users.insert({"_id": 1})
+    with pytest.raises(BulkWriteError, match=r"^stopped at document 1 of 3, those after it were not tried: .*_id"):
+        await users.insert_many([{"_id": 1}, {"_id": 2}, {"_id": 3}])
+    with pytest.raises(BulkWriteError, match=r"^stopped at document 2 of 2: .*_id"):
+        await users.insert_many([{"_id": 2}, {"_id": 1}])
+
+
+async def test_the_error_of_an_unordered_insert_many_counts_what_was_refused(users: Any) -> None:
+    await users.insert({"_id": 1})
+    with pytest.raises(BulkWriteError, match=r"^1 of 3 documents were refused: .*_id"):
+        await users.insert_many([{"_id": 1}, {"_id": 2}, {"_id": 3}], ordered=False)
+
+
+async def test_insert_many_writes_no_more_at_once_than_32_mib(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nosqlpy._core.engine.intake.CHUNK_SIZE", 2000)  # in place of 32 MiB
+    await db.create_collection("users")
+    before = (await db.stats())["commits"]
+    await db["users"].insert_many([{"_id": n, "text": "x" * 600} for n in range(10)])
+
+    assert (await db.stats())["commits"] - before == 4
+    assert await db["users"].count() == 10

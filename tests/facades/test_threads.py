@@ -192,3 +192,23 @@ def test_a_source_of_documents_that_fails_changes_nothing(client: Client) -> Non
         client["a"].insert_many(failing())
 
     assert client["a"].count() == 0
+
+
+def test_a_long_read_ends_beside_a_writer_that_never_rests(client: Client) -> None:
+    numbers = client["numbers"]
+    numbers.insert_many([{"_id": n} for n in range(60_000)])
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            client["other"].insert({})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        found = numbers.count({"_id": {"$in": list(range(60_000))}})
+    finally:
+        stop.set()
+        writer.join()
+
+    assert found == 60_000

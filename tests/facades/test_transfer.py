@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,14 @@ async def test_a_read_only_client_imports_nothing(connect: Any, directory: Path,
         await connect(directory, read_only=True)["users"].import_file(tmp_path / "users.jsonl")
 
     assert await connect(directory, read_only=True)["users"].count() == 1
+
+
+async def test_an_import_writes_no_more_at_once_than_32_mib(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nosqlpy._core.engine.intake.CHUNK_SIZE", 2000)  # in place of 32 MiB
+    await db.create_collection("users")
+    before = (await db.stats())["commits"]
+    lines = b"".join(b'{"_id": %d, "text": "%s"}\n' % (n, b"x" * 600) for n in range(10))
+    imported = await db["users"].import_file(io.BytesIO(lines))
+
+    assert imported == await db["users"].count() == 10
+    assert (await db.stats())["commits"] - before == 4

@@ -376,3 +376,23 @@ async def test_with_type_gives_the_same_collection_another_type(db: Any) -> None
 
     assert users.name == "users"
     assert await users.get("a") == PlainStruct("ada", 36, "a")
+
+
+@every_type
+async def test_the_error_of_a_document_that_does_not_fit_its_type_has_its_id(db: Any, kind: Any) -> None:
+    await db["users"].insert({"_id": "a", "name": 5})
+    users = db.collection("users", type=kind)
+    for find in (users.get("a"), users.find_one({}), users.find().to_list()):
+        with pytest.raises(ValidationError) as caught:
+            await find
+
+        assert caught.value.details == {"type": kind.__name__, "_id": "a"}
+
+
+@every_type
+async def test_project_gives_plain_dicts_whatever_type_the_find_had(db: Any, kind: Any) -> None:
+    await db["users"].insert({"_id": "a", "name": "ada"})
+    cursor = db["users"].find(type=kind).project(["name"]).sort("name")
+
+    assert await cursor.clone() == [{"_id": "a", "name": "ada"}]
+    assert type((await cursor)[0]) is dict

@@ -29,6 +29,9 @@ R = TypeVar("R")
 
 log = logging.getLogger("nosqlpy.storage")
 
+# how often a read is tried beside writers before it keeps them out
+VIEW_TRIES = 3
+
 
 class Database:
     """Orders plans, appends, applies and syncs. It holds no rule about documents.
@@ -82,19 +85,22 @@ class Database:
     def view(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds in a state between two writes, without keeping writers out."""
         engine = self.engine
-        while True:
+        for _ in range(VIEW_TRIES):
             begun = engine.begun
-            if begun == engine.applied:
-                try:
-                    result = read(engine, *args, **kwargs)
-                except Exception:
-                    if engine.begun == begun:  # else it fell over what a writer was changing
-                        raise
-                else:
-                    if engine.begun == begun:
-                        return result
-            else:  # a write on another thread is being applied, or was interrupted
+            if begun != engine.applied:  # a write on another thread is being applied, or was interrupted
                 self.settle()
+                continue
+            try:
+                result = read(engine, *args, **kwargs)
+            except Exception:
+                if engine.begun == begun:  # else it fell over what a writer was changing
+                    raise
+            else:
+                if engine.begun == begun:
+                    return result
+        with self.lock:  # a writer that is busy all the time must not keep a long read out for ever
+            self._settle()
+            return read(engine, *args, **kwargs)
 
     @property
     def applying(self) -> bool:

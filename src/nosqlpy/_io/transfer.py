@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -58,7 +59,8 @@ def import_file(
     first thousand and the removal of what was there are one write.
 
     Raises:
-        QueryError: `source` is neither a path nor a stream. Or a line is no JSON document; those before it are in. `details` has ``line``, ``column``
+        QueryError: `source` is neither a path nor a stream.
+        QueryError: A line is no JSON document; those before it are in. `details` has ``line``, ``column``
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
         DocumentError: A document cannot be stored; likewise.
@@ -173,6 +175,8 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
     execution = database.view(reads.execute, name, Request(query, decoder(query.projection)))
     lines = _lines(execution.steps())
     if not isinstance(target, (str, os.PathLike)):
+        if isinstance(target, io.TextIOBase):
+            raise ConfigurationError("a stream to export into takes bytes; open it in binary mode")
         return _write(target, lines)
     path = Path(os.path.realpath(target))
     mode = _mode_of(path)

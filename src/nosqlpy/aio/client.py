@@ -161,8 +161,9 @@ class AsyncClient:
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
         """
         wanted = index_definitions(indexes)
+        collection = self.collection(name)
         await self._backend.write_all(durability, definitions.create_collection, name, wanted, exist_ok=exist_ok)
-        return self.collection(name)
+        return collection
 
     async def drop_collection(self, name: str, /, *, durability: Durability | None = None) -> bool:
         """Drop a collection with its documents and indexes; return whether there was one."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.engine.logged import finish, intake, new
-from nosqlpy._core.engine.intake import CHUNK, IdNeeded, SpareId
+from nosqlpy._core.engine.intake import CHUNK, IdNeeded, SpareId, portions
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.errors import DocumentError, DocumentTooLarge
 
@@ -94,3 +94,15 @@ def test_an_id_that_is_falsy_is_an_id() -> None:
     spare.make()
 
     assert spare.take() == 0
+
+
+def test_a_frame_takes_a_thousand_documents_or_32_mib_of_them() -> None:
+    small, large = b"x", b"x" * (1 << 20)
+
+    assert list(portions([small] * 2500)) == [range(1000), range(1000, 2000), range(2000, 2500)]
+    assert list(portions([large] * 70)) == [range(32), range(32, 64), range(64, 70)]
+    assert list(portions([])) == []
+
+
+def test_a_document_larger_than_a_frame_is_to_be_has_one_of_its_own() -> None:
+    assert list(portions([b"x", b"x" * (33 << 20), b"x"])) == [range(1), range(1, 2), range(2, 3)]

@@ -253,3 +253,34 @@ def test_any_order_is_that_of_comparing_documents_two_by_two(documents, names, d
         return 0
 
     assert arranged(keys, documents, limit) == sorted(range(len(documents)), key=cmp_to_key(by_all_keys))[:limit]
+
+
+@pytest.mark.parametrize(
+    ("spec", "keys"),
+    [
+        (["-age", "name"], (("age", -1), ("name", 1))),
+        (("-age",), (("age", -1),)),
+        (["name", ("age", -1)], (("name", 1), ("age", -1))),
+        ([["age", -1]], (("age", -1),)),
+    ],
+)
+def test_a_string_in_a_list_means_what_it_means_alone(spec, keys):
+    assert compile_sort(spec).keys == keys
+
+
+@pytest.mark.parametrize("spec", [[("-age", 1)], [["-age", -1]], {"-age": 1}])
+def test_a_minus_beside_a_direction_is_refused_with_the_way_out(spec):
+    with pytest.raises(QueryError, match=r"sort key '-age'.*\('age', -1\)"):
+        compile_sort(spec)
+
+
+@pytest.mark.parametrize("spec", ["-age,_id", "-age, _id", ["name", "-age,_id"]])
+def test_a_string_with_several_names_is_refused_with_the_way_out(spec):
+    with pytest.raises(QueryError, match=r"one sort key.*\['-age', '_id'\]"):
+        compile_sort(spec)
+
+
+@pytest.mark.parametrize("spec", [("age", -1), 5, [5], b"age"])
+def test_what_is_no_sort_is_refused_with_all_forms(spec):
+    with pytest.raises(QueryError, match=r'"-age".*\["-age", "name"\].*\[\("age", -1\)\].*mapping'):
+        compile_sort(spec)

@@ -71,7 +71,7 @@ class CollectionState:
         if plan.stage == "COLLSCAN":
             return list(self.slots.values())
         # get, not [key]: another thread may delete a document after its key was found
-        return [document for document in map(self.slots.get, self.keys(plan)) if document is not None]
+        return list(filter(None, map(self.slots.get, self.keys(plan))))
 
     def keys(self, plan: Plan) -> Iterable[Hashable]:
         """Return the keys that `plan` leads to, none twice."""
@@ -86,7 +86,7 @@ class CollectionState:
 
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, and the indexes' names."""
-        sizes = [len(document) for document in list(self.slots.values())]
+        sizes = list(map(len, list(self.slots.values())))
         return {
             "name": self.name,
             "count": len(sizes),

@@ -34,7 +34,6 @@ def create_collection(
         CollectionExists: There is one of this name, and not `exist_ok`.
         OperationFailure: An index of it has the name or the keys of one of `definitions`, and not both.
     """
-    check_collection_name(name)
     check_flag("exist_ok", exist_ok)
     if name in engine.collections and not exist_ok:
         raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from nosqlpy._core.expression.failures import malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, constant
 from nosqlpy._core.expression.scope import Scope
-from nosqlpy._core.values.paths import DBREF_FIELDS, PARTS_MAX, plain
+from nosqlpy._core.values.paths import DBREF_FIELDS, PARTS_MAX, has_surrogate, plain
 from nosqlpy._core.values.types import MISSING
 
 
@@ -89,7 +89,7 @@ def _check_part(name: str, where: str) -> None:
         raise malformed(f"field names in {where} may not start with '$': {name!r}; use $getField", 16410)
     if "\0" in name:
         raise malformed(f"field names in {where} may not contain null bytes", 16411)
-    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
+    if has_surrogate(name):
         raise malformed(f"field names in {where} may not contain lone surrogates, which UTF-8 cannot hold", 2)
 
 

@@ -33,6 +33,8 @@ def compile_operand(value: Any, scope: Scope) -> Expression:
         return _compile_document(as_mapping(value), scope.deeper())
     if number == ARRAY:
         return _compile_array(value, scope.deeper())
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise malformed("an int in an expression must fit 64 bits; use a float or a Decimal", 2)
     return constant(date_content(value) if number == DATE else value)
 
 

@@ -155,7 +155,9 @@ def _unsigned(pair: Any) -> Any:
     if not isinstance(pair, Sequence) or len(pair) != 2:
         return None
     path, direction = pair
-    if isinstance(path, str) and path.startswith("-"):
+    if not isinstance(path, str):
+        raise QueryError(f"a sort key is a path, hence a str, not {type(path).__name__}")
+    if path.startswith("-"):
         name = path[1:]
         raise QueryError(
             f"sort key {path!r} has a direction beside it: write ({name!r}, -1), or {path!r} without a direction"
@@ -179,8 +181,6 @@ def _checked_direction(path: Any, value: Any) -> int:
 def _ordering(keys: Keys) -> Ordering:
     paths: set[str] = set()
     for path, _ in keys:
-        if not isinstance(path, str):
-            raise QueryError(f"a sort key is a path, hence a str, not {type(path).__name__}")
         parse_field_path(path, "the sort key")
         if path in paths:
             raise QueryError(f"sort key {path!r} is named twice", code=7472500, code_name="Location7472500")

@@ -39,5 +39,6 @@ def bounded_key(value: Any) -> Hashable:
     Raises:
         QueryError: It is nested too deep, or no BSON type holds it.
     """
-    check_depth(value)
+    if type(value) is not int and type(value) is not str:
+        check_depth(value)
     return equality_key(value)

@@ -51,10 +51,12 @@ def parse_path(text: str, *, empty_parts: bool = False) -> Path:
     `empty_parts` allows names that are empty strings, which MongoDB's filters do and nothing else does.
 
     Raises:
-        QueryError: `text` is not a str, has an empty part, starts with ``$`` or has more than 200 parts.
+        QueryError: `text` is not a str, or no UTF-8, has an empty part, starts with ``$`` or has more than 200 parts.
     """
     if not isinstance(text, str):
         raise QueryError(f"a path is a str, not {type(text).__name__}")
+    if has_surrogate(text):
+        raise QueryError(f"path {text!r} has a lone surrogate, which UTF-8 cannot hold")
     path = Path(text)
     if not empty_parts and "" in path.parts:
         raise QueryError(f"path {text!r} has an empty part", code=56, code_name="EmptyFieldName")
@@ -63,6 +65,11 @@ def parse_path(text: str, *, empty_parts: bool = False) -> Path:
     if len(path.parts) > PARTS_MAX:
         raise QueryError(f"a path has at most {PARTS_MAX} parts", code=15, code_name="Overflow")
     return path
+
+
+def has_surrogate(text: str) -> bool:
+    """Return whether `text` has a lone surrogate, as no field of a stored document has."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def walk(document: Any, parts: tuple[str, ...], index: int, found: list[Any], *, expand: bool) -> None:

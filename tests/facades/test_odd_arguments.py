@@ -1,0 +1,197 @@
+"""Arguments of a type or size that no call takes: refused by name, and never by an error of Python's from within."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nosqlpy import (
+    AsyncClient,
+    Client,
+    Database,
+    DocumentError,
+    InsertOne,
+    InvalidName,
+    QueryError,
+    ReturnDocument,
+    UpdateOne,
+)
+from nosqlpy.errors import ConfigurationError
+
+
+def nested(levels: int, kind: type = dict) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value} if kind is dict else [value]
+    return value
+
+
+STORED = [{"_id": 1, "n": 1}, {"_id": 2, "n": 2.5}]
+SET = {"$set": {"n": 9}}
+DEEP, DEEP_LIST = nested(3000), nested(3000, list)
+Call = Callable[[Any, Any], Any]
+
+
+@pytest.fixture
+async def users(db: Any) -> Any:
+    """A collection of two documents."""
+    await db["users"].insert_many(STORED)
+    return db["users"]
+
+
+async def refuse(db: Any, users: Any, call: Call, error: type[Exception], message: str) -> Any:
+    with pytest.raises(error, match=message) as caught:
+        await call(db, users)
+
+    assert await users.find() == STORED
+    assert await db.list_collection_names() == ["users"]
+    return caught.value
+
+
+FLAGS: list[tuple[Call, str]] = [
+    (lambda _, u: u.find_one_and_update({"_id": 1}, SET, return_document="before"), "return_document"),
+    (lambda _, u: u.find_one_and_replace({"_id": 1}, {}, return_document=1), "return_document"),
+    (lambda _, u: u.find_one_and_update({"_id": 9}, SET, upsert="no"), "upsert"),
+    (lambda _, u: u.update_one({"_id": 9}, SET, upsert="no"), "upsert"),
+    (lambda _, u: u.update_many({"_id": 9}, SET, upsert=1), "upsert"),
+    (lambda _, u: u.replace_one({"_id": 9}, {}, upsert=None), "upsert"),
+    (lambda _, u: u.bulk_write([UpdateOne({"_id": 9}, SET, upsert="no")]), "upsert"),  # type: ignore[arg-type]
+    (lambda _, u: u.insert_many([{}], ordered="x"), "ordered"),
+    (lambda _, u: u.bulk_write([InsertOne({})], ordered="x"), "ordered"),
+    (lambda _, u: u.rename("people", drop_target="no"), "drop_target"),
+    (lambda db, _: db.create_collection("users", exist_ok="no"), "exist_ok"),
+]
+
+
+@pytest.mark.parametrize(("call", "option"), FLAGS)
+async def test_a_flag_is_true_or_false_and_nothing_that_python_takes_for_it(
+    db: Any, users: Any, call: Call, option: str
+) -> None:
+    error = await refuse(db, users, call, QueryError, f"^{option} is ")
+
+    assert error.code == 14
+
+
+async def test_the_constants_of_return_document_are_flags(users: Any) -> None:
+    before = await users.find_one_and_update({"_id": 1}, SET, return_document=ReturnDocument.BEFORE)
+    after = await users.find_one_and_update({"_id": 1}, SET, return_document=ReturnDocument.AFTER)
+
+    assert (before, after) == (STORED[0], {"_id": 1, "n": 9})
+
+
+ODD: list[tuple[Call, type[Exception], str]] = [
+    (lambda db, _: db.create_collection([]), InvalidName, "str, not list"),
+    (lambda db, _: db.drop_collection({}), InvalidName, "str, not dict"),
+    (lambda db, _: db.drop_collection(5), InvalidName, "str, not int"),
+    (lambda db, _: db.create_collection("x", indexes=None), QueryError, "indexes.*NoneType"),
+    (lambda _, u: u.create_indexes(5), QueryError, "indexes.*int"),
+    (lambda _, u: u.distinct([]), QueryError, "distinct.*list"),
+    (lambda _, u: u.insert_many(None), DocumentError, "insert_many.*NoneType"),
+    (lambda _, u: u.insert_many({"a": 1}), DocumentError, "insert_many.*this is one: use insert"),
+    (lambda _, u: u.import_file(5), QueryError, "import_file.*int"),
+    (lambda _, u: u.import_file("a\0"), QueryError, "import_file.*NUL"),
+    (lambda _, u: u.import_file("\ud800"), QueryError, "import_file.*surrogate"),
+    (lambda _, u: u.export_file(None), QueryError, "export_file.*NoneType"),
+    (lambda _, u: u.export_file("a\0"), QueryError, "export_file.*NUL"),
+    (lambda _, u: u.export_file(io.StringIO()), ConfigurationError, "binary mode"),
+    (lambda _, u: u.find(sort="\ud800").to_list(), QueryError, "sort key.*surrogate"),
+    (lambda _, u: u.find({}, ["\ud800"]).to_list(), QueryError, "projected path.*surrogate"),
+    (lambda _, u: u.find({"\ud800": 1}).to_list(), QueryError, "path.*surrogate"),
+    (lambda _, u: u.find(sort=[(["n"], 1)]).to_list(), QueryError, "sort key.*list"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ODD)
+async def test_an_argument_of_another_kind_is_refused_by_name(
+    db: Any, users: Any, call: Call, error: type[Exception], message: str
+) -> None:
+    await refuse(db, users, call, error, message)
+
+
+DEEPLY_NESTED: list[Call] = [
+    lambda _, u: u.get(DEEP),
+    lambda _, u: u.get(DEEP_LIST),
+    lambda _, u: u.delete(DEEP),
+    lambda _, u: u.find({}, DEEP).to_list(),
+    lambda _, u: u.find({}, projection={"a": DEEP_LIST}).to_list(),
+    lambda _, u: u.update_one({}, [{"$set": {"a": DEEP}}]),
+    lambda _, u: u.update_one({}, [{"$set": {"a": DEEP_LIST}}]),
+    lambda _, u: u.update_one({}, [{"$replaceWith": DEEP}]),
+    lambda _, u: u.update_one({}, [{"$project": DEEP}]),
+]
+
+
+@pytest.mark.parametrize("call", DEEPLY_NESTED)
+async def test_what_is_nested_3000_deep_is_refused_wherever_it_stands(db: Any, users: Any, call: Call) -> None:
+    await refuse(db, users, call, QueryError, "nested more than 100 levels")
+
+
+HUGE: list[tuple[Call, str]] = [
+    (lambda _, u: u.find(limit=10**40).to_list(), "limit.*64 bits"),
+    (lambda _, u: u.find(skip=10**40).to_list(), "skip.*64 bits"),
+    (lambda _, u: u.count_documents({}, skip=10**40), "skip.*64 bits"),
+    (lambda _, u: u.find().to_list(10**40), "length.*64 bits"),
+    (lambda _, u: u.update_many({}, {"$inc": {"n": 10**400}}), r"\$inc of 'n'.*64 bits"),
+    (lambda _, u: u.update_many({}, {"$mul": {"n": 10**400}}), r"\$mul of 'n'.*64 bits"),
+    (lambda _, u: u.find({"$expr": {"$add": ["$n", 10**400]}}).to_list(), "64 bits"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), HUGE)
+async def test_an_int_past_64_bits_is_refused_by_name(db: Any, users: Any, call: Call, message: str) -> None:
+    await refuse(db, users, call, QueryError, message)
+
+
+async def test_the_largest_limit_and_skip_are_taken(users: Any) -> None:
+    assert await users.find(limit=2**63 - 1) == STORED
+    assert await users.find(limit=2**63 - 1, skip=2**63 - 1) == []
+    assert await users.find({"n": 1}, limit=2**63 - 1, sort="n") == STORED[:1]
+
+
+# ── ids ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_id_of_90_levels_survives_a_bulk_insertion_and_compaction(connect: Any, directory: Any) -> None:
+    documents = [{"_id": nested(90)}, {"_id": 1}]
+    async with connect(directory) as first:
+        await first["users"].insert_many(documents)
+        await first.compact()
+
+    assert await connect(directory)["users"].find() == documents
+
+
+async def test_an_id_of_91_levels_is_refused(db: Any, users: Any) -> None:
+    for call in (
+        lambda _, u: u.insert({"_id": nested(91)}),
+        lambda _, u: u.insert_many([{"_id": nested(91)}]),
+        lambda _, u: u.save({"_id": nested(91)}),
+        lambda _, u: u.update_one({"_id": nested(91)}, SET, upsert=True),
+        lambda _, u: u.import_file(io.BytesIO(b'{"_id": ' + b'{"a":' * 91 + b"1" + b"}" * 91 + b"}")),
+    ):
+        await refuse(db, users, call, DocumentError, "_id.*nested deeper than 90 levels")
+
+
+# ── misspelt methods ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient, Database])
+def test_a_misspelt_method_of_a_client_names_the_nearest(kind: type) -> None:
+    client = kind(":memory:")
+    with pytest.raises(
+        TypeError, match=rf"^{kind.__name__} has no method 'colse'; did you mean 'close'\? client\['colse'\] is a coll"
+    ):
+        client.colse()
+    with pytest.raises(TypeError, match=r"has no method 'qqqqqq'; client\['qqqqqq'\] is a collection$"):
+        client.qqqqqq(1, a=2)
+
+    assert client.colse.name == "colse"
+
+
+def test_a_database_promises_seed_collections_however_they_are_asked_for() -> None:
+    promised = [inspect.signature(method).return_annotation for method in (Database.__getitem__, Database.__getattr__)]
+
+    assert promised == ["SeedCollection[Document]"] * 2
