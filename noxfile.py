@@ -46,9 +46,7 @@ def coverage(session: nox.Session) -> None:
     install(session, "test")
     session.run("coverage", "erase")
     # not those of durability: they interrupt the code by its trace function, which coverage needs for itself
-    session.run(
-        "coverage", "run", "-m", "pytest", "-q", *(session.posargs or ["tests/core"])
-    )
+    session.run("coverage", "run", "-m", "pytest", "-q", *(session.posargs or ["tests/core"]))
     session.run("coverage", "report")
 
 
