@@ -12,6 +12,7 @@ import json
 import platform
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,13 +117,15 @@ async def await_cost(directory: Path, ids: list[str], rounds: int) -> float:
 
 async def _timed(get: Any, blocking: Nosqlpy, ids: list[str]) -> float:
     if get is None:
-        plain = blocking.get
-        return seconds(lambda: [plain(id) for id in ids])
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+        get = blocking.users.get
+        begun = time.perf_counter()
+        for id in ids:
+            get(id)
+        return time.perf_counter() - begun
+    begun = time.perf_counter()
     for id in ids:
         await get(id)
-    return loop.time() - begun
+    return time.perf_counter() - begun
 
 
 def measure(directory: Path, count: int, rounds: int) -> dict[str, Any]:

@@ -98,8 +98,10 @@ class LocalBackend(Backend):
         return self.database().view(read, *args, **kwargs)
 
     def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what `read` finds; it looks at one document, which is of one moment anyway."""
-        return read(self.database().engine, *args, **kwargs)
+        """Return the one document that `read` finds; that there is none is believed between two writes only."""
+        database = self.database()
+        found = read(database.engine, *args, **kwargs)
+        return database.view(read, *args, **kwargs) if found is None else found
 
     def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""

@@ -105,9 +105,10 @@ class AsyncLocalBackend(Backend):
         return outcome.result
 
     async def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what `read` finds; it looks at one document, which is of one moment anyway."""
+        """Return the one document that `read` finds; that there is none is believed between two writes only."""
         await self.pause()
-        return read((await self.database()).engine, *args, **kwargs)
+        found = read((await self.database()).engine, *args, **kwargs)
+        return await self.read(read, *args, **kwargs) if found is None else found
 
     async def write(
         self,

@@ -5,10 +5,13 @@ Manual: reference/operator/query/expr; server tests: jstests/core/query/expr/exp
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from nosqlpy._core.query.filter import compile_filter
-from nosqlpy._core.values.codec import encode_document
+from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy.errors import OperationFailure
 
 DOCUMENTS = [
@@ -113,3 +116,28 @@ def test_expressions_use_the_variables_of_the_command():
     predicate = compile_filter({"$expr": {"$lt": ["$budget", "$$limit"]}}, {"limit": 150})
 
     assert [document["_id"] for document in DOCUMENTS if predicate.matches(document)] == [2, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        ({"$expr": {"$gt": ["$$NOW", datetime(2000, 1, 1, tzinfo=UTC)]}}, [2, 5]),
+        ({"$expr": {"$lt": ["$$NOW", datetime(2000, 1, 1, tzinfo=UTC)]}}, []),
+        ({"$or": [{"a": 5}, {"$expr": {"$lt": ["$$NOW", datetime(2000, 1, 1, tzinfo=UTC)]}}]}, [5]),
+        ({"$nor": [{"$expr": {"$lt": ["$$NOW", datetime(2000, 1, 1, tzinfo=UTC)]}}]}, [2, 5]),
+        ({"$expr": {"$let": {"vars": {"x": 1}, "in": {"$eq": ["$$x", 1]}}}}, [2, 5]),
+    ],
+)
+def test_an_expression_that_reads_no_field_holds_for_all_documents_or_none(filter: Any, expected: list[int]) -> None:
+    predicate = compile_filter(filter, {"NOW": datetime(2026, 1, 1, tzinfo=UTC)})
+    blobs = [encode_document({"a": a}) for a in (2, 5)]
+
+    assert [decode_document(blob)["a"] for blob in predicate.select(blobs)] == expected
+    assert [a for a in (2, 5) if predicate.matches({"a": a})] == expected
+
+
+def test_an_expression_that_reads_no_field_and_fails_is_an_error() -> None:
+    predicate = compile_filter({"$expr": {"$toInt": "abc"}})
+
+    with pytest.raises(OperationFailure):
+        predicate.select([encode_document({"a": 1})])

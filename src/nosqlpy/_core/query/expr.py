@@ -58,6 +58,8 @@ def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[R
         return lambda rows: [truth] * len(rows)
     if expression.paths is None:
         return lambda rows: [is_true(evaluate(row, variables)) for row in rows]
+    if not expression.paths:  # it reads no field, so that no document can change it
+        return lambda rows: [is_true(evaluate({}, variables))] * len(rows) if rows else []
     names = sorted(expression.paths)
     columns = [_computed_column(layout, name) for name in names]
     rows_of = _documents(names)
