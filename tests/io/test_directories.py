@@ -126,3 +126,23 @@ def test_a_database_in_memory_is_the_parents_after_a_fork() -> None:
 
     assert os.waitstatus_to_exitcode(status) == 7
     assert client["a"].count() == 1
+
+
+def test_a_directory_that_another_thread_is_closing_is_opened_again_without_a_wait_for_itself(place: Path) -> None:
+    refused: list[BaseException] = []
+
+    def open_and_close() -> None:
+        for number in range(40):
+            try:
+                with Client(place, lock_timeout=0) as client:
+                    client["a"].save({"_id": number})
+            except LockedError as error:
+                refused.append(error)
+
+    threads = [threading.Thread(target=open_and_close) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert refused == []

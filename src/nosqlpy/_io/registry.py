@@ -91,13 +91,25 @@ def _give_back(entry: _Entry) -> None:
         entry.users -= 1
         if entry.users:
             return
-        for key in [key for key, held in _entries.items() if held is entry]:
-            del _entries[key]
-    if entry.database is not None:
+    with entry.lock:  # who wants the directory now waits until it is closed, and opens it again
+        with _lock:
+            if entry.users:
+                return
+        database, entry.database = entry.database, None
         try:
-            entry.database.close()
+            if database is not None:
+                database.close()
         finally:
-            _open.discard(entry.database)
+            if database is not None:
+                _open.discard(database)
+            _forget_unused(entry)
+
+
+def _forget_unused(entry: _Entry) -> None:
+    with _lock:
+        if not entry.users:
+            for key in [key for key, held in _entries.items() if held is entry]:
+                del _entries[key]
 
 
 def release_collected(database: Database) -> None:
