@@ -71,7 +71,7 @@ class AsyncWriting(Generic[T]):
         """Insert all `documents` and return a result with their ids.
 
         All are checked first: one that cannot be stored keeps all out. They go in a
-        thousand at a time, each thousand as one atomic write.
+        thousand at a time, or as many as have 32 MiB, each portion as one atomic write.
 
         Raises:
             DocumentError: A document holds a value that cannot be stored; nothing was inserted.

@@ -9,12 +9,13 @@ import msgspec
 
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.values.check import has_wide_int
 from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
 from nosqlpy._core.values.json_lines import Batch
 from nosqlpy._core.values.keys import equality_keys
-from nosqlpy.errors import DocumentError, DuplicateKeyError, NosqlpyError
+from nosqlpy.errors import DocumentError, NosqlpyError
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -116,9 +117,7 @@ def _until_taken(name: str, slots: Mapping[Hashable, bytes], batch: Prepared) ->
     seen: set[Hashable] = set()
     for position, key in enumerate(batch.keys):
         if key in slots or key in seen:
-            details = {"keyPattern": {"_id": 1}, "keyValue": {"_id": batch.ids[position]}}
-            message = f"collection {name!r} already has a document with this _id (index: _id_)"
-            return batch.upto(position, DuplicateKeyError(message, details=details))
+            return batch.upto(position, duplicate_key(name, batch.ids[position]))
         seen.add(key)
     return batch
 

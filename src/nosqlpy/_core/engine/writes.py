@@ -46,7 +46,7 @@ def insert_one(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     """
     operations, number = ensure_collection(engine, name)
     if not operations and new.key in engine.collections[name].slots:
-        raise _duplicate(name, new.id)
+        raise duplicate_key(name, new.id)
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
 
 
@@ -59,7 +59,8 @@ def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
     return msgspec.structs.replace(change, result=wrap(change.result))
 
 
-def _duplicate(name: str, id: Any) -> DuplicateKeyError:
+def duplicate_key(name: str, id: Any) -> DuplicateKeyError:
+    """Return the error that says that an ``_id`` is taken."""
     return DuplicateKeyError(
         f"collection {name!r} already has a document with this _id (index: _id_)",
         details={"keyPattern": {"_id": 1}, "keyValue": {"_id": id}},
@@ -155,7 +156,7 @@ def _without_duplicates(
     for place in places:
         key = new.keys[place]
         if key in slots or key in seen:
-            error = _duplicate(name, new.ids[place])
+            error = duplicate_key(name, new.ids[place])
             errors.append(write_error(place, error, decode_document(new.blobs[place])))
             if ordered:
                 break

@@ -70,11 +70,13 @@ def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan
             return Scan(frames, offset, _explain(data, offset, header, synced))
         found, prev_crc = frame
         if found.lsn != lsn + 1 or prev_crc != crc:
-            raise damaged(_name(header), offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand")
+            raise damaged(
+                segment_name(header.number), offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand"
+            )
         frames.append(found)
         offset, lsn, crc = found.end, found.lsn, found.crc
     if offset < synced:
-        raise damaged(_name(header), offset, f"ends before byte {synced}, which was durable")
+        raise damaged(segment_name(header.number), offset, f"ends before byte {synced}, which was durable")
     return Scan(frames, offset, None)
 
 
@@ -109,7 +111,7 @@ def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> st
     the disk in any order; one that was written knowing `offset` durable is.
     """
     if offset < synced or any(upto > offset for upto in _later_claims(data, offset + 1, header.salt)):
-        raise damaged(_name(header), offset, "is damaged")
+        raise damaged(segment_name(header.number), offset, "is damaged")
     return f"the last {len(data) - offset} bytes are no intact frame"
 
 
@@ -120,7 +122,3 @@ def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
         if frame is not None:
             yield frame[0].synced_upto
         start += 1
-
-
-def _name(header: SegmentHeader) -> str:
-    return segment_name(header.number)

@@ -11,10 +11,10 @@ import operator as functions
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.update.paths import Modifier, type_name
+from nosqlpy._core.update.paths import Modifier
 from nosqlpy._core.update.registry import Place, operator
 from nosqlpy._core.values.numbers import DECIMAL128, NUMERIC, as_decimal, like
-from nosqlpy._core.values.types import DECIMAL, DOUBLE, INT, LONG, TYPES
+from nosqlpy._core.values.types import DECIMAL, DOUBLE, INT, LONG, TYPES, type_name
 from nosqlpy.errors import QueryError, WriteError
 
 Calculation: TypeAlias = Callable[[Any, Any], Any]

@@ -10,13 +10,13 @@ from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.registry import is_operator
-from nosqlpy._core.update.paths import Modifier, find, parse_update_path, type_name
+from nosqlpy._core.update.paths import Modifier, find, parse_update_path
 from nosqlpy._core.update.registry import Place, operator
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import number_content, order_key
-from nosqlpy._core.values.types import ARRAY, DECIMAL, DOUBLE, INT, LONG, MISSING, OBJECT, REGEX, TYPES
+from nosqlpy._core.values.types import ARRAY, DECIMAL, DOUBLE, INT, LONG, MISSING, OBJECT, REGEX, TYPES, type_name
 from nosqlpy.errors import QueryError, WriteError
 from nosqlpy.naming import nearest
 

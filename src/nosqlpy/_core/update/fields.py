@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nosqlpy._core.update.paths import REMOVED, Modifier, UpdatePath, find, modify, parse_update_path, type_name
+from nosqlpy._core.update.paths import REMOVED, Modifier, UpdatePath, find, modify, parse_update_path
 from nosqlpy._core.update.registry import Place, Step, operator, step_operator
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.extensions import bson_class
 from nosqlpy._core.values.order import compare
-from nosqlpy._core.values.types import MISSING
+from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.errors import QueryError, WriteError
 
 _REMOVE: Final = Modifier(change=lambda _: REMOVED, lenient=True)

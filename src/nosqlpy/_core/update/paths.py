@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.values.types import MISSING, TYPE_NAMES, type_number
+from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.errors import QueryError, WriteError
 
 PADDING_MAX: Final = 1_500_000
@@ -25,8 +25,6 @@ REMOVED: Final = object()
 """What a modifier's `change` returns to remove the value; in an array a null takes its place."""
 
 Order: TypeAlias = tuple[tuple[int, int, str], ...]
-
-_NAMES: Final = {number: name for name, number in TYPE_NAMES.items()}
 
 
 class UpdatePath(msgspec.Struct, frozen=True):
@@ -95,11 +93,6 @@ def part_order(part: str) -> tuple[int, int, str]:
     if "1" <= part[0] <= "9":
         return (1, len(part), part)
     return (2 if part[0] > "9" else 0, 0, part)
-
-
-def type_name(value: Any) -> str:
-    """Return MongoDB's name of the type of a document's value."""
-    return _NAMES[type_number(value)]
 
 
 def runner(path: UpdatePath, modifier: Modifier) -> Callable[[dict[str, Any]], None]:

@@ -26,10 +26,9 @@ from nosqlpy._core.update.paths import (
     modify,
     parse_update_path,
     part_order,
-    type_name,
 )
 from nosqlpy._core.update.registry import PositionalStep, Run, Step
-from nosqlpy._core.values.types import MISSING
+from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.errors import WriteError
 
 
