@@ -7,7 +7,7 @@ import pytest
 from core.engine.logged import Logged, state
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import compaction, effects
-from nosqlpy._core.engine.compaction import FRAME_DOCUMENTS
+from nosqlpy._core.engine.content import FRAME_DOCUMENTS
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import scan_segment

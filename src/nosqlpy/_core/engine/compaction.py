@@ -9,22 +9,17 @@ segments or the base; what is left over is removed by the next opening.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
 from typing import Any
 
 import msgspec
 
-from nosqlpy._core.engine.effects import Append, Procedure, SyncDirectory, WriteFile
-from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate, sync
+from nosqlpy._core.engine import content
+from nosqlpy._core.engine.content import Content
+from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log.frame import encode_frame
 from nosqlpy._core.log.manifest import SealedSegment
-from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
-from nosqlpy._core.values.codec import decode_id
-
-FRAME_DOCUMENTS = 1000
-FRAME_BYTES = 32 << 20
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -32,8 +27,7 @@ class Moment(msgspec.Struct, frozen=True):
 
     covered: tuple[SealedSegment, ...]
     header: SegmentHeader
-    definitions: list[Operation]
-    documents: list[tuple[int, list[tuple[Hashable, bytes]]]]
+    content: Content
 
 
 def begin(engine: Engine) -> Procedure[Moment]:
@@ -43,54 +37,12 @@ def begin(engine: Engine) -> Procedure[Moment]:
     salt = yield from new_salt()
     base_lsn = engine.tail.end.lsn
     header = SegmentHeader(engine.manifest.database, engine.take_segment_number(), base_lsn, salt, 0, KIND_BASE)
-    collections = list(engine.collections.values())
-    definitions: list[Operation] = []
-    for collection in collections:
-        definitions.append(Define(collection.number, "create", {"name": collection.name}))
-        definitions += [
-            Define(collection.number, "index", {"name": index.name, "keys": index.keys})
-            for index in collection.indexes.definitions()
-        ]
-    documents = [(collection.number, list(collection.slots.items())) for collection in collections]
-    return Moment(engine.manifest.sealed, header, definitions, documents)
+    return Moment(engine.manifest.sealed, header, content.take(engine))
 
 
 def write_base(moment: Moment) -> Procedure[SealedSegment]:
     """Phase two, without the lock: write the base, durably; return its entry for the manifest."""
-    header = moment.header
-    name = segment_name(header.number)
-    head = header.encode()
-    yield WriteFile(name, head)
-    size, crc = len(head), header.prev_crc
-    for lsn, operations in enumerate(_frames(moment), start=1):
-        data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
-        yield Append(name, data)
-        size += len(data)
-    yield from sync(name)
-    yield SyncDirectory()
-    return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)
-
-
-def _frames(moment: Moment) -> Iterator[list[Operation]]:
-    """Yield the operations of each frame of the base: the catalogue, then documents by the thousand."""
-    if moment.definitions:
-        yield moment.definitions
-    for number, documents in moment.documents:
-        for part in _parts([len(data) for _, data in documents]):
-            keys, blobs = map(list, zip(*documents[part], strict=True))
-            yield [Put(number, keys, list(map(decode_id, blobs)), blobs)]
-
-
-def _parts(sizes: list[int]) -> Iterator[slice]:
-    """Yield slices of documents of these sizes: each of them of a thousand, or of so many as have 32 MiB."""
-    start = size = 0
-    for stop, length in enumerate(sizes, start=1):
-        size += length
-        if stop - start == FRAME_DOCUMENTS or size >= FRAME_BYTES:
-            yield slice(start, stop)
-            start, size = stop, 0
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+    return content.write_base(moment.header, content.frames(moment.content))
 
 
 def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dict[str, Any]]:

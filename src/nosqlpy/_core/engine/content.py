@@ -1,0 +1,87 @@
+"""The content of a database at one moment, and the base segment that holds it.
+
+Taking it copies references, no documents; it can then be written without a lock,
+while others write on: by compaction, by the backup of a database in memory, and
+into a dump. A restored or repaired database is a base as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+
+import msgspec
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.effects import Append, Procedure, SyncDirectory, WriteFile
+from nosqlpy._core.engine.publish import sync
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.log.frame import encode_frame
+from nosqlpy._core.log.manifest import SealedSegment
+from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
+from nosqlpy._core.values.codec import decode_id
+
+FRAME_DOCUMENTS = 1000
+FRAME_BYTES = 32 << 20
+
+
+class Content(msgspec.Struct, frozen=True):
+    """The catalogue as operations that make it, and the documents of each collection by its number."""
+
+    definitions: list[Operation]
+    documents: list[tuple[int, list[tuple[Hashable, bytes]]]]
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return sum(len(documents) for _, documents in self.documents)
+
+
+def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -> Content:
+    """Return what the database holds now, or some of its collections. No write is being applied meanwhile."""
+    taken = list(engine.collections.values() if collections is None else collections)
+    definitions: list[Operation] = []
+    for collection in taken:
+        definitions.append(Define(collection.number, "create", {"name": collection.name}))
+        definitions += [
+            Define(collection.number, "index", {"name": index.name, "keys": index.keys})
+            for index in collection.indexes.definitions()
+        ]
+    return Content(definitions, [(collection.number, list(collection.slots.items())) for collection in taken])
+
+
+def frames(content: Content) -> Iterator[list[Operation]]:
+    """Yield the operations of each frame of a base: the catalogue, then documents by the thousand."""
+    if content.definitions:
+        yield content.definitions
+    for number, documents in content.documents:
+        for part in _parts([len(data) for _, data in documents]):
+            keys, blobs = map(list, zip(*documents[part], strict=True))
+            yield [Put(number, keys, list(map(decode_id, blobs)), blobs)]
+
+
+def _parts(sizes: list[int]) -> Iterator[slice]:
+    """Yield slices of documents of these sizes: each of them of a thousand, or of so many as have 32 MiB."""
+    start = size = 0
+    for stop, length in enumerate(sizes, start=1):
+        size += length
+        if stop - start == FRAME_DOCUMENTS or size >= FRAME_BYTES:
+            yield slice(start, stop)
+            start, size = stop, 0
+    if start < len(sizes):
+        yield slice(start, len(sizes))
+
+
+def write_base(header: SegmentHeader, parts: Iterable[list[Operation]]) -> Procedure[SealedSegment]:
+    """Write a base with a frame for each of `parts`, durably; return its entry for a manifest."""
+    name = segment_name(header.number)
+    head = header.encode()
+    yield WriteFile(name, head)
+    size, crc = len(head), header.prev_crc
+    for lsn, operations in enumerate(parts, start=1):
+        data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
+        yield Append(name, data)
+        size += len(data)
+    yield from sync(name)
+    yield SyncDirectory()
+    return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)
