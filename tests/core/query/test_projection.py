@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 
@@ -218,6 +219,8 @@ def test_the_field_of_elem_match_follows_the_others():
         ({"a": "$c", "a.b": 1}, 31249),
         ({"a.b": 1, "a": "$c"}, 31250),
         ({"a.b": "$x", "a": {"b": "$y"}}, 31250),
+        ({"a.b": 1, "a": {"$slice": 1}}, 28667),
+        ({"a.b": 1, "a": {"$slice": [0, 1]}}, 31250),
         ({"a": {"$elemMatch": 1}}, 31274),
         ({"a.b": {"$elemMatch": {"x": 1}}}, 31275),
         ("name", 14),
@@ -235,17 +238,40 @@ def test_a_malformed_projection_is_refused_with_the_code_of_mongodb(specificatio
 @pytest.mark.parametrize(
     "specification",
     [
-        {"a.$": 1},
         {"a": {"$meta": "textScore"}},
         {"a": {"$rand": {}}},
         {"a": {"b": {"$add": [1, {"$sin": 1}]}}},
         {"a": "$$NOW"},
-        {"b": 0, "a": {"$elemMatch": {"x": 1}}},
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(specification):
     with pytest.raises(NotSupportedError, match="'a"):
         compile_projection(specification)
+
+
+@pytest.mark.parametrize(
+    ("specification", "code"),
+    [
+        ({"a.$": 1}, 31324),
+        ({"a": {"b.$": 1}}, 31324),
+        ({"a": {"$elemMatch": {"x": 1}}}, 168),
+        ({"a": {"$slice": 1}}, 28667),
+    ],
+)
+def test_a_stage_has_no_projection_operators(specification, code):
+    with pytest.raises(QueryError) as caught:
+        compile_projection(specification, find=False)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("operand", "expected"), [(math.nan, []), (math.inf, [1, 2, 3]), (-math.inf, [1, 2, 3]), ([math.inf, 1], [])]
+)
+def test_slice_takes_a_number_of_any_size(operand, expected):
+    projection = compile_projection({"l": {"$slice": operand}})
+
+    assert projection.apply({"l": [1, 2, 3]}) == {"l": expected}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ class Predicate:
         return self._finder(document)
 
     @property
+    def computes(self) -> bool:
+        """Whether the filter has an ``$expr``."""
+        return self._template.computes
+
+    @property
     def equalities(self) -> dict[str, list[Any]]:
         """Values by path, for an equality index: a match has, among the path's values, one equal to a listed one."""
         if self.exact is not None:

@@ -43,20 +43,14 @@ class Leaf(msgspec.Struct, frozen=True):
     rule: Rule | None = None
     compute: Compute | None = None
 
+    def excludes(self) -> bool:
+        """Return whether all that becomes of the field is that it is left out."""
+        return not self.includes and self.compute is None
+
 
 def inclusion(tree: Tree) -> Rule:
     """Return what makes the projected document of a stored one: the fields of `tree`, and those computed."""
-    include = _included(tree)
-    if not tree.computes():
-        return _then_ruled(include, tree)
-    add = _added(tree)
-
-    def apply(document: dict[str, Any]) -> dict[str, Any]:
-        result: dict[str, Any] = include(document)
-        add(result, document)
-        return result
-
-    return _then_ruled(apply, tree)
+    return _then_ruled(_then_added(_included(tree), tree), tree)
 
 
 def _included(tree: Tree) -> Rule:
@@ -74,14 +68,14 @@ def _included(tree: Tree) -> Rule:
 
 
 def exclusion(tree: Tree) -> Rule:
-    """Return what makes the projected document of a stored one: all but the fields of `tree`."""
-    return _then_ruled(_excluded(tree), tree)
+    """Return what makes the projected document of a stored one: all but the fields of `tree`, and those computed."""
+    return _then_ruled(_then_added(_excluded(tree), tree), tree)
 
 
 def _excluded(tree: Tree) -> Rule:
     """Return what takes the fields of `tree` out of a document."""
     nested = {name: rule for name, node in tree.fields.items() if (rule := _rule(node, inclusive=False)) is not None}
-    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Leaf) and not node.includes)
+    names = frozenset(name for name, node in tree.fields.items() if isinstance(node, Leaf) and node.excludes())
 
     def exclude(document: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in document.items() if name not in names}
@@ -90,6 +84,20 @@ def _excluded(tree: Tree) -> Rule:
         return _ruled(exclude(document), nested)
 
     return exclude_nested if nested else exclude
+
+
+def _then_added(project: Rule, tree: Tree) -> Rule:
+    """Return `project`, followed by putting in the computed fields of `tree`."""
+    if not tree.computes():
+        return project
+    add = _added(tree)
+
+    def apply(document: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = project(document)
+        add(result, document)
+        return result
+
+    return apply
 
 
 def _added(tree: Tree) -> _Add:
@@ -106,6 +114,8 @@ def _added(tree: Tree) -> _Add:
             value = step(result.get(name, MISSING), root)
             if value is not MISSING:
                 result[name] = value
+            else:
+                result.pop(name, None)
 
     return add
 

@@ -16,14 +16,15 @@ import msgspec
 from nosqlpy._core.expression.compile import Expression, compile_expression
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.expression.registry import is_operator, operator_names
-from nosqlpy._core.query.filter import compile_filter
-from nosqlpy._core.query.projected import Compute, Leaf, Rule, Tree, exclusion, inclusion
+from nosqlpy._core.query.arrayrules import first_match_rule, slice_rule
+from nosqlpy._core.query.projected import Compute, Leaf, Tree, exclusion, inclusion
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.depth import check_depth
-from nosqlpy._core.values.numbers import NUMERIC, truncate
+from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import number_content
-from nosqlpy._core.values.types import BOOL, MISSING, OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.paths import DBREF_FIELDS
+from nosqlpy._core.values.types import BOOL, OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
@@ -34,7 +35,8 @@ _CONTAINERS: Final = frozenset((dict, list))
 class Projection(msgspec.Struct, frozen=True):
     """What a read returns of a document; made by `compile_projection`. May be shared by threads.
 
-    `paths` has the top-level fields that are read, or is None where all are.
+    `paths` has the top-level fields that are read, or is None where all are. `positional` is the
+    path before a ``.$``, if there is one: it depends on a filter, so `apply` includes the array as a whole.
     `apply` returns a new document that shares the included values of its
     argument; computed ones are its own. It raises OperationFailure where an
     expression cannot be computed.
@@ -42,86 +44,126 @@ class Projection(msgspec.Struct, frozen=True):
 
     apply: Callable[[dict[str, Any]], dict[str, Any]]
     paths: frozenset[str] | None
+    positional: tuple[str, ...] | None = None
 
 
 class _Parser:
     """Reads one specification into a tree, and finds out whether it includes or excludes."""
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, Any], *, find: bool) -> None:
         self.variables = variables
+        self.find = find
         self.root = Tree()
         self.inclusive: bool | None = None
         self.slices = False
-        self.elements: list[str] = []
+        self.elements = False
+        self.positional: tuple[str, ...] | None = None
         self.reads: set[str] | None = set()  # top-level fields that expressions read, None for all
 
     def parse(self, specification: Mapping[str, Any], parent: Tree, prefix: str) -> None:
         for name, value in specification.items():
             path = f"{prefix}{name}"
-            parts = _parts(name, path)
+            if not isinstance(name, str):
+                message = f"a projection names fields by str, not {type(name).__name__}"
+                raise QueryError(message, code=14, code_name="TypeMismatch")
+            if name.endswith(".$") or ".$." in name:
+                self._parse_positional(name, value, parent, prefix)
+                continue
+            parts = parse_field_path(name, "the projected path")
             if TYPES[type(value)] == OBJECT:
                 self._parse_document(as_mapping(value), parent, parts, path)
-            elif TYPES[type(value)] == BOOL or TYPES[type(value)] in NUMERIC:
-                includes = value if type(value) is bool else number_content(value) != 0
-                _add(parent, parts, Leaf(includes), path)
-                self._decide(path, includes=includes)
+            elif _is_flag(value):
+                _add(parent, parts, Leaf(_includes(value)), path)
+                self._decide(path, includes=_includes(value))
             else:
                 self._compute(value, parent, parts, path, code=31310)
+
+    def _parse_positional(self, name: str, value: Any, parent: Tree, prefix: str) -> None:
+        """Read ``path.$``: the array is included, and `positional` says where it is."""
+        where = f"the positional $ in the projection of {prefix + name!r}"
+        if not self.find:
+            raise _refusal(f"{where} has no place in a stage", 31324)
+        if ".$." in name:
+            raise _refusal(f"{where} is not its last part; leave out what follows it", 31394)
+        if TYPES[type(value)] == OBJECT:
+            raise _refusal(f"{where} takes 1, not an expression", 31271)
+        if not _is_flag(value):
+            raise _refusal(f"{where} takes 1, not a literal", 31308)
+        if not _includes(value):
+            raise _refusal(f"{where} cannot exclude", 31395)
+        if self.positional is not None:
+            raise _refusal(f"{where} is the second one: a projection has one at most", 31276)
+        if self.elements:
+            raise _refusal(f"{where} and $elemMatch exclude each other", 31256)
+        if name == ".$":
+            raise _refusal(f"{where} follows no field", 5392900)
+        parts = parse_field_path(name.removesuffix(".$"), "the projected path")
+        _add(parent, parts, Leaf(includes=True), prefix + name)
+        self.positional = (*prefix.split(".")[:-1], *parts)
+        self._decide(prefix + name, includes=True)
 
     def _decide(self, path: str, *, includes: bool) -> None:
         if path == "_id":
             return
         if self.inclusive is not None and self.inclusive is not includes:
             done, kind, code = ("include", "excludes", 31253) if includes else ("exclude", "includes", 31254)
-            message = f"cannot {done} {path!r} in a projection that {kind} fields"
-            raise QueryError(message, code=code, code_name=f"Location{code}")
+            raise _refusal(f"cannot {done} {path!r} in a projection that {kind} fields", code)
         self.inclusive = includes
 
     def _parse_document(self, value: Mapping[str, Any], parent: Tree, parts: Sequence[str], path: str) -> None:
         if not value:
-            message = f"the projection of {path!r} is an empty document"
-            raise QueryError(message, code=51270, code_name="Location51270")
+            raise _refusal(f"the projection of {path!r} is an empty document", 51270)
         operator = next(iter(value))
         if not operator.startswith("$") or len(value) > 1:
             self.parse(value, _tree_at(parent, parts, path), f"{path}.")
-        elif operator == "$slice":
+        elif operator == "$slice" and self.find:
             self._parse_slice(value, parent, parts, path)
         elif operator == "$elemMatch":
-            self._parse_element_match(value[operator], parent, parts, path)
+            self._parse_element_match(value[operator], parent, path)
         elif is_operator(operator):
             self._compute(value, parent, parts, path, code=31252)
+        elif operator in DBREF_FIELDS:
+            self.parse(value, _tree_at(parent, parts, path), f"{path}.")
         else:
-            raise QueryError(
-                f"unknown expression {operator} in the projection of {path!r}{nearest(operator, operator_names())}",
-                code=31325,
-                code_name="Location31325",
-            )
+            hint = nearest(operator, (*operator_names(), "$elemMatch"))
+            raise _refusal(f"unknown expression {operator} in the projection of {path!r}{hint}", 31325)
 
     def _parse_slice(self, value: Mapping[str, Any], parent: Tree, parts: Sequence[str], path: str) -> None:
         """Read a $slice of the projection, or else one that is an expression."""
         try:
-            rule = _slice(value["$slice"], path)
-        except QueryError:
-            self._compute(value, parent, parts, path, code=31252)
-            return
-        self.slices = True
-        _add(parent, parts, Leaf(includes=True, rule=rule), path)
+            _add(parent, parts, Leaf(includes=True, rule=slice_rule(value["$slice"], path)), path)
+        except QueryError as refusal:
+            self._compute_slice(value, parent, parts, path, refusal)
+        else:
+            self.slices = True
 
-    def _parse_element_match(self, operand: Any, parent: Tree, parts: Sequence[str], path: str) -> None:
+    def _compute_slice(
+        self, value: Mapping[str, Any], parent: Tree, parts: Sequence[str], path: str, refusal: QueryError
+    ) -> None:
+        try:
+            self._compute(value, parent, parts, path, code=31252)
+        except QueryError as error:
+            message = str(error) if str(error) == str(refusal) else f"{refusal}; nor is it an expression: {error}"
+            raise QueryError(message, code=error.code, code_name=error.code_name) from None
+
+    def _parse_element_match(self, operand: Any, parent: Tree, path: str) -> None:
+        if not self.find:
+            message = f"$elemMatch (in the projection of {path!r}) has no place in a stage"
+            raise QueryError(message, code=168, code_name="InvalidPipelineOperator")
+        first = first_match_rule(operand, path)
+        if self.positional is not None:
+            raise _refusal(f"the positional $ and $elemMatch, in the projection of {path!r}, exclude each other", 31255)
         if "." in path:
-            message = f"$elemMatch cannot project the nested field {path!r}"
-            raise QueryError(message, code=31275, code_name="Location31275")
-        self.elements.append(path)
-        first = _first_match(operand, path)
-        _add(parent, parts, Leaf(includes=False, compute=lambda document: first(document.get(path))), path)
+            raise _refusal(f"$elemMatch cannot project the nested field {path!r}", 31275)
+        self.elements = True
+        _add(parent, (path,), Leaf(includes=False, compute=lambda document: first(document.get(path))), path)
         if self.reads is not None:
             self.reads.add(path)
 
     def _compute(self, value: Any, parent: Tree, parts: Sequence[str], path: str, *, code: int) -> None:
         """Add a field that an expression computes."""
         if self.inclusive is False:
-            message = f"cannot use an expression for {path!r} in a projection that excludes fields"
-            raise QueryError(message, code=code, code_name=f"Location{code}")
+            raise _refusal(f"cannot use an expression for {path!r} in a projection that excludes fields", code)
         self.inclusive = True
         try:
             expression = compile_expression(value, variables=frozenset(self.variables))
@@ -134,30 +176,35 @@ class _Parser:
             self.reads.update(read.partition(".")[0] for read in expression.paths)
 
 
-def compile_projection(specification: ProjectionSpec, variables: Mapping[str, Any] = NO_VARIABLES) -> Projection:
+def compile_projection(
+    specification: ProjectionSpec, variables: Mapping[str, Any] = NO_VARIABLES, *, find: bool = True
+) -> Projection:
     """Return the projection of a list of names, or of a document of names with 1, 0 or an expression.
 
     `variables` are what expressions may use, by name: those of ``let``, and NOW for ``$$NOW``.
+    The projection is that of a `find`, or else of a stage ``$project``.
 
     Raises:
         QueryError: It is malformed, or includes some fields and excludes others.
-        NotSupportedError: It has an operator or a positional ``$`` that nosqlpy lacks.
+        NotSupportedError: It has an operator that nosqlpy lacks.
     """
     if not isinstance(specification, Mapping):
         specification = dict.fromkeys(_names(specification), 1)
     items = tuple(specification.items())
-    if variables:
-        return _compile(items, variables)
+    if variables or not find:
+        return _compile(items, variables, find=find)
     try:
         return _compiled(items)
     except TypeError:  # a nested document cannot be hashed
         return _compile(items)
 
 
-def _compile(items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = NO_VARIABLES) -> Projection:
+def _compile(
+    items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = NO_VARIABLES, *, find: bool = True
+) -> Projection:
     specification = dict(items)
     check_depth(specification)
-    parser = _Parser(variables)
+    parser = _Parser(variables, find=find)
     parser.parse(specification, parser.root, "")
     fields = parser.root.fields
     identity = fields.get("_id")
@@ -165,16 +212,14 @@ def _compile(items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = 
     if inclusive is None:
         includes_id = isinstance(identity, Leaf) and identity.includes and identity.rule is None
         inclusive = includes_id if parser.slices or not parser.elements else True
-    if parser.elements and not inclusive:
-        names = ", ".join(map(repr, parser.elements))
-        raise NotSupportedError(f"$elemMatch (of {names}) in a projection that excludes fields is not supported")
     if not inclusive:
         return Projection(exclusion(parser.root), None)
     fields.setdefault("_id", Leaf(includes=True))
     if isinstance(identity, Leaf) and not identity.includes and identity.compute is None:
         del fields["_id"]
     kept = (name for name, node in fields.items() if isinstance(node, Tree) or node.includes)
-    return Projection(inclusion(parser.root), None if parser.reads is None else frozenset((*parser.reads, *kept)))
+    paths = None if parser.reads is None else frozenset((*parser.reads, *kept))
+    return Projection(inclusion(parser.root), paths, parser.positional)
 
 
 # Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.
@@ -200,14 +245,17 @@ def _names(specification: Any) -> Sequence[str]:
     return cast("Sequence[str]", specification)
 
 
-def _parts(name: Any, path: str) -> tuple[str, ...]:
-    if not isinstance(name, str):
-        raise QueryError(
-            f"a projection names fields by str, not {type(name).__name__}", code=14, code_name="TypeMismatch"
-        )
-    if "$" in name.split("."):
-        raise NotSupportedError(f"the positional $ in the projection of {path!r} is not supported")
-    return parse_field_path(name, "the projected path")
+def _is_flag(value: Any) -> bool:
+    """Return whether a value says that a field is included or excluded: a bool or a number."""
+    return TYPES[type(value)] == BOOL or TYPES[type(value)] in NUMERIC
+
+
+def _includes(value: Any) -> bool:
+    return value if type(value) is bool else bool(number_content(value) != 0)
+
+
+def _refusal(message: str, code: int) -> QueryError:
+    return QueryError(message, code=code, code_name=f"Location{code}")
 
 
 def _tree_at(parent: Tree, parts: Sequence[str], path: str) -> Tree:
@@ -226,57 +274,8 @@ def _add(parent: Tree, parts: Sequence[str], node: Tree | Leaf, path: str) -> No
     for part in parts[:-1]:
         child = parent.fields.setdefault(part, Tree())
         if isinstance(child, Leaf):
-            message = f"the projection of {path!r} collides with that of a field that holds it"
-            raise QueryError(message, code=31249, code_name="Location31249")
+            raise _refusal(f"the projection of {path!r} collides with that of a field that holds it", 31249)
         parent = child
     if parts[-1] in parent.fields:
-        message = f"the projection of {path!r} collides with that of the same field or of one in it"
-        raise QueryError(message, code=31250, code_name="Location31250")
+        raise _refusal(f"the projection of {path!r} collides with that of the same field or of one in it", 31250)
     parent.fields[parts[-1]] = node
-
-
-def _slice(operand: Any, path: str) -> Rule:
-    """Return what $slice leaves of an array: a number from the start or end, or [skip, limit]."""
-    where = f"$slice in the projection of {path!r}"
-    if isinstance(operand, list | tuple):
-        if len(operand) != 2:
-            raise QueryError(f"{where} takes a number or [skip, limit]", code=31272, code_name="Location31272")
-        skip = _whole(operand[0], where, 31257)
-        limit = _whole(operand[1], where, 31258)
-        if limit <= 0:
-            raise QueryError(f"{where} needs a limit above 0", code=31259, code_name="Location31259")
-    else:
-        count = _whole(operand, where, 31273)
-        skip, limit = min(count, 0), abs(count)
-
-    def cut(value: Any) -> Any:
-        if type(value) is not list:
-            return value
-        start = skip if skip >= 0 else max(len(value) + skip, 0)
-        return value[start : start + limit]
-
-    return cut
-
-
-def _whole(value: Any, where: str, code: int) -> int:
-    number = truncate(value) if TYPES[type(value)] in NUMERIC else None
-    if number is None:
-        raise QueryError(f"{where} takes a number or [skip, limit]", code=code, code_name=f"Location{code}")
-    return number
-
-
-def _first_match(operand: Any, path: str) -> Rule:
-    """Return what $elemMatch leaves of an array: its first matching element."""
-    if TYPES[type(operand)] != OBJECT:
-        message = f"$elemMatch in the projection of {path!r} takes a document"
-        raise QueryError(message, code=31274, code_name="Location31274")
-    predicate = compile_filter({path: {"$elemMatch": operand}})
-
-    def first(value: Any) -> Any:
-        if type(value) is list:
-            for element in value:
-                if predicate.matches({path: [element]}):
-                    return [element]
-        return MISSING
-
-    return first

@@ -163,7 +163,7 @@ def _project(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
     if not isinstance(operand, Mapping) or not operand:
         message = f"{name} takes a document of fields that is not empty"
         raise QueryError(message, code=51272, code_name="Location51272")
-    return compile_projection(operand, variables=variables).apply
+    return compile_projection(operand, variables, find=False).apply
 
 
 def _replace(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
