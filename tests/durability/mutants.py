@@ -52,7 +52,7 @@ def sync_tried_again(patch: pytest.MonkeyPatch) -> None:
 
 def checksums_not_checked(patch: pytest.MonkeyPatch) -> None:
     """Any bytes that look like a frame are one."""
-    read = frame._read
+    read = frame.read_frame
 
     def trusting(*args: Any) -> Any:
         with pytest.MonkeyPatch.context() as inner:
@@ -60,7 +60,7 @@ def checksums_not_checked(patch: pytest.MonkeyPatch) -> None:
                 inner.setattr(module, "zlib", AnyChecksum)
             return read(*args)
 
-    patch.setattr(frame, "_read", trusting)
+    patch.setattr(frame, "read_frame", trusting)
 
 
 class AnyChecksum:
@@ -132,7 +132,7 @@ def holes_skipped(patch: pytest.MonkeyPatch) -> None:
         found = scan(data, header, synced=synced)
         start = found.end
         while (start := data.find(frame._MARK_BYTES, start + 1)) >= 0:
-            later = frame._read(data, start, header.salt)
+            later = frame.read_frame(data, start, header.salt)
             if later is not None:
                 return frame.Scan([*found.frames, later[0]], len(data), None)
         return found

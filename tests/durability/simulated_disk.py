@@ -19,7 +19,7 @@ from random import Random
 from nosqlpy.errors import LockedError
 
 SECTOR = 512
-READS = frozenset({"list_files", "read_file", "size"})
+READS = frozenset({"list_files", "read_file", "read_part", "size"})
 
 
 class PowerCutError(BaseException):
@@ -281,6 +281,11 @@ class SimulatedStorage:
         """Return what the cache has of a file."""
         self._begin("read_file", name)
         return bytes(self._inode(name).cache)
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Return a part of what the cache has of a file."""
+        self._begin("read_part", name)
+        return bytes(self._inode(name).cache[offset : offset + size])
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file with this content, and sync it."""

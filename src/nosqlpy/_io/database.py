@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
@@ -363,6 +364,19 @@ class Database:
                 if isinstance(error, OSError):
                     raise storage_error(error, "compaction was given up") from error
                 raise
+
+    @property
+    def keeps_segments(self) -> AbstractContextManager[Any]:
+        """While it is entered, no segment is removed."""
+        return self._compacting
+
+    def moment(self, take: Callable[[Engine], R]) -> R:
+        """Return what `take` finds between two writes, all of which the files hold by then."""
+        with self.lock:
+            self.engine.check_usable()
+            self._settle()
+            self._flush_locked()
+            return take(self.engine)
 
     def verify(self) -> Document:
         """Return the report of a check of every byte on disk and every document in memory.

@@ -16,6 +16,7 @@ R = TypeVar("R")
 _VERBS: dict[type[msgspec.Struct], str] = {
     effects.ListFiles: "list_files",
     effects.ReadFile: "read_file",
+    effects.ReadPart: "read_part",
     effects.WriteFile: "write_file",
     effects.Append: "append",
     effects.Sync: "sync",

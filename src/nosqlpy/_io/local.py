@@ -169,9 +169,19 @@ class LocalBackend(Backend):
         self.writable(None)
         return method(self.database())
 
+    def work(
+        self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return what a long piece of work on the database returns; now and then it calls what it is given."""
+        return method(self.database(), _go_on, *args, **kwargs)
+
     def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns."""
         return method(self.database(), *args, **kwargs)
+
+
+def _go_on() -> None:
+    """Stop nothing: whoever works here is not cancelled."""
 
 
 class Outcome(Generic[R]):

@@ -10,10 +10,11 @@ nothing; after that the write is done, and only the wait for its sync ends.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -248,6 +249,24 @@ class AsyncLocalBackend(Backend):
         self.writable(None)
         return await anyio.to_thread.run_sync(method, await self.database())
 
+    async def work(
+        self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return what a long piece of work on the database returns, done in a worker thread.
+
+        Cancelling stops it: what it is given to call now and then raises. The cancelled
+        task waits until the thread has put everything away.
+        """
+        database = await self.database()
+        work = _Work(lambda check: method(database, check, *args, **kwargs))
+        try:
+            return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
+        except BaseException:
+            work.stopped = True
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(work.ended.wait)
+            raise
+
     async def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns, called in a worker thread."""
         database = await self.database()
@@ -263,6 +282,30 @@ class AsyncLocalBackend(Backend):
         if time.perf_counter() - self._paused_at >= SLICE_S:
             await anyio.lowlevel.checkpoint()
             self._paused_at = time.perf_counter()
+
+
+class _StoppedError(Exception):
+    """The task that wanted the work done was cancelled; nobody hears this."""
+
+
+class _Work(Generic[R]):
+    """A piece of work on a worker thread, which can be told to stop."""
+
+    def __init__(self, function: Callable[[Callable[[], None]], R]) -> None:
+        self._function = function
+        self.stopped = False
+        self.ended = threading.Event()
+
+    def run(self) -> R:
+        """Return what the function returns."""
+        try:
+            return self._function(self._check)
+        finally:
+            self.ended.set()
+
+    def _check(self) -> None:
+        if self.stopped:
+            raise _StoppedError
 
 
 def _with_lock(database: Database, function: Callable[[], R]) -> R:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.values.typed import PLAIN, codec_for
+from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
 from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
@@ -206,6 +207,20 @@ class Client:
             CorruptionError: Something is not what was written; `details` has the file and the offset.
         """
         return self._backend.call(Database.verify)
+
+    def backup(self, target: str | os.PathLike[str], /) -> Document:
+        """Write a copy of this moment to a new or empty directory, while others go on; return what was copied.
+
+        The copy is a database: open it, or put it in the place of the lost one. It appears
+        complete and durable or not at all, and every byte of it was checked. The report has
+        ``bytes``, ``documents``, ``lsn`` (the number of the last commit in it) and ``seconds``.
+
+        Raises:
+            InvalidURL: `target` is no path.
+            StorageError: The directory is not empty, or the disk is full; there is no copy then.
+            CorruptionError: The database is damaged; likewise.
+        """
+        return self._backend.work(back_up, target)
 
     def stats(self) -> Document:
         """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""

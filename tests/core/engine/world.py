@@ -54,6 +54,8 @@ class World:
                 return sorted(self.files)
             case effects.ReadFile(name):
                 return self.files[name]
+            case effects.ReadPart(name, offset, size):
+                return self.files[name][offset : offset + size]
             case effects.WriteFile(name, data):
                 assert name not in self.files
                 self.files[name] = data

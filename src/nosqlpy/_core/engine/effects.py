@@ -25,6 +25,14 @@ class ReadFile(msgspec.Struct, frozen=True):
     name: str
 
 
+class ReadPart(msgspec.Struct, frozen=True):
+    """Send back `size` bytes of a file from `offset` on, or what there is of them."""
+
+    name: str
+    offset: int
+    size: int
+
+
 class WriteFile(msgspec.Struct, frozen=True):
     """Create a file that must not exist, with this content, and make the content durable."""
 
@@ -68,5 +76,7 @@ class RandomBytes(msgspec.Struct, frozen=True):
     size: int
 
 
-Effect: TypeAlias = ListFiles | ReadFile | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
+Effect: TypeAlias = (
+    ListFiles | ReadFile | ReadPart | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
+)
 Procedure: TypeAlias = Generator[Effect, Any, R]

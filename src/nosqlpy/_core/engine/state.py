@@ -180,6 +180,10 @@ class Engine:
         """Whether the engine refuses writes because an earlier one failed."""
         return self._failure is not None
 
+    def count_documents(self) -> int:
+        """Return how many documents there are in all collections."""
+        return sum(len(collection.slots) for collection in self.collections.values())
+
     def stats(self) -> dict[str, Any]:
         """Return documents, their size, the log's size and its segments."""
         collections = [collection.stats() for collection in list(self.collections.values())]

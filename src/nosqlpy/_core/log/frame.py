@@ -65,7 +65,7 @@ def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan
     frames: list[Frame] = []
     offset, lsn, crc = HEADER_SIZE, first_lsn(header) - 1, header.prev_crc
     while offset < len(data):
-        frame = _read(data, offset, header.salt)
+        frame = read_frame(data, offset, header.salt)
         if frame is None:
             return Scan(frames, offset, _explain(data, offset, header, synced))
         found, prev_crc = frame
@@ -85,7 +85,12 @@ def first_lsn(header: SegmentHeader) -> int:
     return 1 if header.kind else header.base_lsn + 1
 
 
-def _read(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
+def body_size(head: bytes | bytearray) -> int:
+    """Return the length of the body that the head of a frame claims; it is untrusted until the checksum holds."""
+    return int.from_bytes(head[4:8], "little")
+
+
+def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
     """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact."""
     start = offset + FRAME_SIZE
     if start > len(data):
@@ -118,7 +123,7 @@ def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> st
 def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
     """Yield the ``synced_upto`` of every intact frame that begins at or after `start`."""
     while (start := data.find(_MARK_BYTES, start)) >= 0:
-        frame = _read(data, start, salt)
+        frame = read_frame(data, start, salt)
         if frame is not None:
             yield frame[0].synced_upto
         start += 1

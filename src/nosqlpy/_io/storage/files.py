@@ -45,6 +45,17 @@ class FileStorage:
         with os.fdopen(descriptor, "rb") as file:
             return file.read()
 
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Return `size` bytes of a regular file from `offset` on, or what there is of them."""
+        descriptor = self._open(name, os.O_RDONLY)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            file.seek(offset)
+            parts = []
+            while size and (part := file.read(size)):
+                parts.append(part)
+                size -= len(part)
+        return b"".join(parts)
+
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, and sync it."""
         descriptor = self._open(name, _NEW)

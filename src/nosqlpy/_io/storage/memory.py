@@ -25,6 +25,10 @@ class MemoryStorage:
         self._check(name)
         return self._files[name]
 
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Return a part of the content with which a file was created."""
+        return self.read_file(name)[offset : offset + size]
+
     def write_file(self, name: str, data: bytes) -> None:
         """Keep a file that is not there yet."""
         if name in self._files:

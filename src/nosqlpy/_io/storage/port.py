@@ -1,4 +1,4 @@
-"""The port to the world: what a database needs of a directory, in fourteen verbs.
+"""The port to the world: what a database needs of a directory, in fifteen verbs.
 
 Names are those of files in the database's directory. Every verb raises OSError
 when the system refuses; a verb that fails may have done part of its work.
@@ -24,6 +24,9 @@ class Storage(Protocol):
 
     def read_file(self, name: str) -> bytes:
         """Return the whole content of a file."""
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Return `size` bytes of a file from `offset` on, or what there is of them."""
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, durable; its name becomes so by `sync_directory`."""
