@@ -83,6 +83,7 @@ class UpdateOne:
     update: Update
     upsert: bool | None = None
     array_filters: Sequence[Filter] | None = None
+    hint: str | IndexKeys | None = None
     sort: SortSpec | None = None
 
 
@@ -94,6 +95,7 @@ class UpdateMany:
     update: Update
     upsert: bool | None = None
     array_filters: Sequence[Filter] | None = None
+    hint: str | IndexKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class ReplaceOne(Generic[T]):
     filter: Filter
     replacement: T
     upsert: bool | None = None
+    hint: str | IndexKeys | None = None
     sort: SortSpec | None = None
 
 
@@ -111,6 +114,7 @@ class DeleteOne:
     """A request of ``bulk_write``: delete the first document that matches."""
 
     filter: Filter
+    hint: str | IndexKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class DeleteMany:
     """A request of ``bulk_write``: delete all documents that match."""
 
     filter: Filter
+    hint: str | IndexKeys | None = None
 
 
 WriteModel: TypeAlias = InsertOne[T] | UpdateOne | UpdateMany | ReplaceOne[T] | DeleteOne | DeleteMany

@@ -275,7 +275,7 @@ async def test_an_error_of_pymongos_request_is_as_with_pymongo(users: Any) -> No
 @pytest.mark.parametrize(
     ("request_", "option"),
     [
-        (pymongo.DeleteOne({}, hint="n_1"), "hint"),
+        (pymongo.DeleteOne({}, collation={"locale": "en"}), "collation"),
         (pymongo.UpdateOne({}, {"$set": {"a": 1}}, collation={"locale": "en"}), "collation"),
         (pymongo.InsertOne({}, namespace="a.b"), "namespace"),
     ],

@@ -5,56 +5,17 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Decode, Execution, Query, Request, Source, compile_query, decoder, execute
-from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
-from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
+from nosqlpy._core.engine.reads import Execution, Request, Source, execute
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.finding import FindOptions
+from nosqlpy.aliases import IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 
 T = TypeVar("T")
-
-
-class FindOptions(msgspec.Struct, frozen=True):
-    """The arguments of a find, as the user gave them."""
-
-    filter: Filter | None = None
-    projection: Projection | None = None
-    sort: SortSpec | None = None
-    skip: int = 0
-    limit: int = 0
-    hint: str | IndexKeys | None = None
-
-    def compile(self) -> Query:
-        """Return the compiled query."""
-        return compile_query(self.filter, self.projection, self.sort, self.skip, self.limit, self.hint, variables())
-
-    def request(self, codec: TypeCodec[Any], kind: Any) -> Request[Any]:
-        """Return the compiled query and the decoder of what it finds.
-
-        A projection alone gives plain dicts, since a part of a document is no whole object of its collection's type.
-        """
-        query = self.compile()
-        if kind is not None:
-            codec = codec_for(kind)
-        elif query.projection is not None:
-            codec = PLAIN
-        return Request(query, _decode_with(query, codec))
-
-
-def variables() -> dict[str, Any]:
-    """Return the variables that expressions may use: NOW, the time of the call, is ``$$NOW``."""
-    return {"NOW": datetime.now(UTC)}
-
-
-def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
-    if query.projection is None:
-        return codec.decode
-    shape, convert = decoder(query.projection), codec.convert
-    return shape if codec is PLAIN else lambda data: convert(shape(data))
 
 
 class CursorBase(Generic[T]):
@@ -150,31 +111,3 @@ class CursorBase(Generic[T]):
         self._steps = None
         self._batch.clear()
         self._closed = closed
-
-
-def match(filter: Filter, sort: SortSpec | None = None) -> Query:
-    """Return the compiled filter of a write, and the order that says which match is the first.
-
-    Raises:
-        QueryError: The filter is no mapping, or one of them cannot be understood.
-    """
-    return compile_query(require_filter(filter), sort=sort, variables=variables())
-
-
-def require_filter(filter: Any) -> Filter:
-    """Return `filter`, which must be a mapping: a write to everything is asked for by ``{}``."""
-    if not hasattr(filter, "keys"):
-        raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
-    return filter  # type: ignore[no-any-return]
-
-
-def one(
-    filter: Any,
-    projection: Projection | None,
-    sort: SortSpec | None,
-    skip: int,
-    codec: TypeCodec[Any],
-) -> Request[Any]:
-    """Return the request of a find_one; a `filter` that is no mapping is an ``_id``, as in pymongo."""
-    by_id = filter is not None and not hasattr(filter, "keys")
-    return FindOptions({"_id": {"$eq": filter}} if by_id else filter, projection, sort, skip, 1).request(codec, None)

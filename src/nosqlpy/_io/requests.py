@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating
@@ -12,7 +11,7 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import IndexDefinition, define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
-from nosqlpy._io.cursor import match, require_filter
+from nosqlpy._io.finding import FindOptions, match, require_filter
 from nosqlpy.aliases import Document, Filter, Update
 from nosqlpy.errors import InvalidOperation, NosqlpyError, NotSupportedError, QueryError
 from nosqlpy.results import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
@@ -23,21 +22,23 @@ T = TypeVar("T")
 CHUNK = 500
 MODELS = (InsertOne, UpdateOne, UpdateMany, ReplaceOne, DeleteOne, DeleteMany)
 # what an update is called with, by its name in the command
-_OPTIONS = {"upsert": "upsert", "arrayFilters": "array_filters", "sort": "sort"}
+_OPTIONS = {"upsert": "upsert", "arrayFilters": "array_filters", "hint": "hint", "sort": "sort"}
 # where pymongo's models keep what ours call so; the rest has an underscore before it
 _PYMONGO_ATTRIBUTES = {"document": "_doc", "update": "_doc", "replacement": "_doc"}
 
 
-def updater(update: Update, array_filters: Sequence[Filter] | None) -> Updater:
-    """Return the compiled update; $currentDate sets the time of this call.
+def updater(update: Update, array_filters: Sequence[Filter] | None, variables: Mapping[str, Any]) -> Updater:
+    """Return the compiled update; `variables` are those of the call, and $currentDate sets its time.
 
     Raises:
         QueryError: The update, or an array filter, cannot be understood.
     """
-    return compile_update(update, now=datetime.now(UTC), array_filters=array_filters)
+    return compile_update(update, variables=variables, array_filters=array_filters)
 
 
-def bulk_requests(requests: Iterable[Any], intake: Intake[T]) -> Generator[None, None, list[BulkRequest]]:
+def bulk_requests(
+    requests: Iterable[Any], intake: Intake[T], variables: Mapping[str, Any]
+) -> Generator[None, None, list[BulkRequest]]:
     """Return the requests of a bulk write, compiled and encoded; yield now and then, so that others get their turn.
 
     One whose filter or update only the engine can refuse is kept for its turn, as on a server.
@@ -56,7 +57,7 @@ def bulk_requests(requests: Iterable[Any], intake: Intake[T]) -> Generator[None,
         if index % CHUNK == CHUNK - 1:
             yield
         try:
-            prepared.append(_prepared(_model(request), intake))
+            prepared.append(_prepared(_model(request), intake, variables))
         except NosqlpyError as error:
             error.details = {**error.details, "index": index}
             raise
@@ -65,7 +66,7 @@ def bulk_requests(requests: Iterable[Any], intake: Intake[T]) -> Generator[None,
     return prepared
 
 
-def _prepared(model: Any, intake: Intake[T]) -> BulkRequest:
+def _prepared(model: Any, intake: Intake[T], variables: Mapping[str, Any]) -> BulkRequest:
     if isinstance(model, InsertOne):
         return Insertion(intake.one(model.document))
     require_filter(model.filter)
@@ -73,17 +74,17 @@ def _prepared(model: Any, intake: Intake[T]) -> BulkRequest:
         check_flag("upsert", model.upsert)
     command = _command(model, intake)
     try:
-        return _compiled(model, command, intake)
+        return _compiled(model, command, intake, variables)
     except QueryError as error:
         return Refused(error, command)
 
 
 def _command(model: Any, intake: Intake[T]) -> Document:
     """Return a request as pymongo sends it, and shows it in an error."""
-    if isinstance(model, DeleteOne | DeleteMany):
-        return {"q": model.filter, "limit": 0 if isinstance(model, DeleteMany) else 1}
     command: Document = {"q": model.filter}
-    if isinstance(model, ReplaceOne):
+    if isinstance(model, DeleteOne | DeleteMany):
+        command["limit"] = 0 if isinstance(model, DeleteMany) else 1
+    elif isinstance(model, ReplaceOne):
         command["u"] = intake.to_mapping(model.replacement)
     else:
         command |= {"u": require_operators(model.update), "multi": isinstance(model, UpdateMany)}
@@ -91,14 +92,15 @@ def _command(model: Any, intake: Intake[T]) -> Document:
     return {**command, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _compiled(model: Any, command: Document, intake: Intake[T]) -> BulkRequest:
+def _compiled(model: Any, command: Document, intake: Intake[T], variables: Mapping[str, Any]) -> BulkRequest:
+    options = FindOptions(model.filter, sort=getattr(model, "sort", None), hint=model.hint)
+    query = match(options, variables)
     if isinstance(model, DeleteOne | DeleteMany):
-        return Deletion(match(model.filter), isinstance(model, DeleteMany), command)
-    query = match(model.filter, getattr(model, "sort", None))
+        return Deletion(query, isinstance(model, DeleteMany), command)
     if isinstance(model, ReplaceOne):
         change = compile_replacement(command["u"])
     else:
-        change = updater(model.update, model.array_filters)
+        change = updater(model.update, model.array_filters, variables)
     upsert = bool(model.upsert)
     return Updating(query, change, intake.spare_id(made=upsert), upsert, isinstance(model, UpdateMany), command)
 
@@ -117,7 +119,7 @@ def _model(request: Any) -> Any:
 
 
 def _from_pymongo(request: Any, model: type[Any]) -> Any:
-    for option in ("collation", "hint", "namespace"):
+    for option in ("collation", "namespace"):
         if getattr(request, f"_{option}", None) is not None:
             raise NotSupportedError(f"{model.__name__} does not support the option {option!r} yet")
     names = [field.name for field in fields(model)]

@@ -12,8 +12,8 @@ from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
 from nosqlpy._io.client import refuse_call, refuse_item, refuse_truth
-from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
+from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.cursor import AsyncCursor

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from nosqlpy._core.values.typed import codec_for
 from nosqlpy._io.client import attribute_name
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aliases import Document, Durability, Filter, SortSpec, Update
+from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, SortSpec, Update
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import UpdateResult
 
@@ -38,12 +38,21 @@ class SeedCollection(AsyncCollection[T]):
         *,
         array_filters: Sequence[Filter] | None = None,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
         return updated(
             await super().update_one(
-                filter, update, upsert, array_filters=array_filters, sort=sort, durability=durability
+                filter,
+                update,
+                upsert,
+                array_filters=array_filters,
+                sort=sort,
+                hint=hint,
+                let=let,
+                durability=durability,
             )
         )
 
@@ -54,11 +63,15 @@ class SeedCollection(AsyncCollection[T]):
         upsert: bool = False,
         *,
         array_filters: Sequence[Filter] | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Update all documents that match; return how many were updated or upserted."""
         return updated(
-            await super().update_many(filter, update, upsert, array_filters=array_filters, durability=durability)
+            await super().update_many(
+                filter, update, upsert, array_filters=array_filters, hint=hint, let=let, durability=durability
+            )
         )
 
     async def replace_one(  # type: ignore[override]
@@ -68,18 +81,46 @@ class SeedCollection(AsyncCollection[T]):
         upsert: bool = False,
         *,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> bool:
         """Replace the first document that matches; return whether one was replaced or upserted."""
-        return bool(updated(await super().replace_one(filter, replacement, upsert, sort=sort, durability=durability)))
+        return bool(
+            updated(
+                await super().replace_one(
+                    filter,
+                    replacement,
+                    upsert,
+                    sort=sort,
+                    hint=hint,
+                    let=let,
+                    durability=durability,
+                )
+            )
+        )
 
-    async def delete_one(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
+    async def delete_one(  # type: ignore[override]
+        self,
+        filter: Filter,
+        *,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+        durability: Durability | None = None,
+    ) -> int:
         """Delete the first document that matches; return how many were deleted: 0 or 1."""
-        return (await super().delete_one(filter, durability=durability)).deleted_count
+        return (await super().delete_one(filter, hint=hint, let=let, durability=durability)).deleted_count
 
-    async def delete_many(self, filter: Filter, *, durability: Durability | None = None) -> int:  # type: ignore[override]
+    async def delete_many(  # type: ignore[override]
+        self,
+        filter: Filter,
+        *,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+        durability: Durability | None = None,
+    ) -> int:
         """Delete all documents that match; return how many were deleted."""
-        return (await super().delete_many(filter, durability=durability)).deleted_count
+        return (await super().delete_many(filter, hint=hint, let=let, durability=durability)).deleted_count
 
     def with_type(self, type: type[V], /) -> SeedCollection[V]:
         """Return the same collection, whose documents are of `type`."""

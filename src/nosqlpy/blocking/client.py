@@ -11,8 +11,8 @@ from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
-from nosqlpy._io.cursor import FindOptions
 from nosqlpy._io.database import Database
+from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.requests import index_definitions

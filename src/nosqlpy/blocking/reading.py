@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.values.typed import TypeCodec
-from nosqlpy._io.cursor import FindOptions, one, require_filter
+from nosqlpy._io.finding import FindOptions, by_id, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy.aliases import Document, Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.blocking.cursor import Cursor
@@ -47,6 +48,7 @@ class Reading(Generic[T]):
         skip: int = 0,
         limit: int = 0,
         hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Cursor[T]: ...
     @overload
     def find(
@@ -59,6 +61,7 @@ class Reading(Generic[T]):
         skip: int = 0,
         limit: int = 0,
         hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -71,6 +74,7 @@ class Reading(Generic[T]):
         skip: int = 0,
         limit: int = 0,
         hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -83,6 +87,7 @@ class Reading(Generic[T]):
         skip: int = 0,
         limit: int = 0,
         hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Cursor[V]: ...
     def find(
         self,
@@ -94,16 +99,18 @@ class Reading(Generic[T]):
         skip: int = 0,
         limit: int = 0,
         hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Cursor[Any]:
         """Return a cursor over the documents that match, all of them without a filter.
 
         `projection` names the fields to return, as a list or a mapping; with it, and
-        without `type`, documents are plain dicts.
+        without `type`, documents are plain dicts. `hint` names the index to use, and `let` defines
+        variables for expressions, which are ``$$name`` there.
 
         Raises:
             QueryError: An argument cannot be understood.
         """
-        options = FindOptions(filter, projection, sort, skip, limit, hint)
+        options = FindOptions(filter, projection, sort, skip, limit, hint, let)
         return Cursor(self._backend, self._name, options, self._codec, type)
 
     @overload
@@ -114,14 +121,30 @@ class Reading(Generic[T]):
         *,
         sort: SortSpec | None = None,
         skip: int = 0,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> T | None: ...
     @overload
     def find_one(
-        self, filter: Filter | Any, projection: Projection, *, sort: SortSpec | None = None, skip: int = 0
+        self,
+        filter: Filter | Any,
+        projection: Projection,
+        *,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Document | None: ...
     @overload
     def find_one(
-        self, filter: Filter | Any = None, *, projection: Projection, sort: SortSpec | None = None, skip: int = 0
+        self,
+        filter: Filter | Any = None,
+        *,
+        projection: Projection,
+        sort: SortSpec | None = None,
+        skip: int = 0,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Document | None: ...
     def find_one(
         self,
@@ -130,12 +153,15 @@ class Reading(Generic[T]):
         *,
         sort: SortSpec | None = None,
         skip: int = 0,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return the first document that matches, or None.
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        return self._backend.read_steps(reads.find_first, self._name, one(filter, projection, sort, skip, self._codec))
+        options = FindOptions(by_id(filter), projection, sort, skip, 1, hint, let)
+        return self._backend.read_steps(reads.find_first, self._name, options.request(self._codec, None))
 
     def count_documents(
         self, filter: Filter, *, skip: int = 0, limit: int = 0, hint: str | IndexKeys | None = None
@@ -148,6 +174,7 @@ class Reading(Generic[T]):
         """Return how many documents there are; here it is exact."""
         return self._backend.read_steps(reads.count, self._name, FindOptions().compile())
 
-    def distinct(self, key: str, filter: Filter | None = None) -> list[Any]:
+    def distinct(self, key: str, filter: Filter | None = None, *, hint: str | IndexKeys | None = None) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        return self._backend.read_steps(reads.distinct, self._name, key, FindOptions(filter).compile())
+        options = FindOptions(filter, hint=hint)
+        return self._backend.read_steps(reads.distinct, self._name, key, options.compile())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import bulk, writes
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.update.compile import compile_replacement
 from nosqlpy._core.values.typed import TypeCodec
-from nosqlpy._io.cursor import match, one, require_filter
+from nosqlpy._io.finding import FindOptions, bind, match, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import bulk_requests, updater
-from nosqlpy.aliases import Document, Durability, Filter, Projection, SortSpec, Update
+from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.results import (
     BulkWriteResult,
     DeleteResult,
@@ -93,22 +93,26 @@ class Writing(Generic[T]):
         *,
         array_filters: Sequence[Filter] | None = None,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
 
         `sort` says which match is the first; `array_filters` which elements of an array ``$[name]`` means.
+        `hint` names the index to use, and `let` defines variables for expressions.
 
         Raises:
             QueryError: The filter or the update cannot be understood.
             WriteError: The update cannot be made on the document.
         """
+        variables = bind(let)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(filter, sort),
-            updater(update, array_filters),
+            match(FindOptions(filter, sort=sort, hint=hint), variables),
+            updater(update, array_filters, variables),
             self._intake.spare_id(),
             upsert=upsert,
             many=False,
@@ -121,22 +125,26 @@ class Writing(Generic[T]):
         upsert: bool = False,
         *,
         array_filters: Sequence[Filter] | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
 
         `array_filters` says which elements of an array ``$[name]`` means.
+        `hint` names the index to use, and `let` defines variables for expressions.
 
         Raises:
             QueryError: The filter or the update cannot be understood.
             WriteError: The update cannot be made on a document; none is changed.
         """
+        variables = bind(let)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(filter),
-            updater(update, array_filters),
+            match(FindOptions(filter, hint=hint), variables),
+            updater(update, array_filters, variables),
             self._intake.spare_id(),
             upsert=upsert,
             many=True,
@@ -149,41 +157,68 @@ class Writing(Generic[T]):
         upsert: bool = False,
         *,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
+
+        `sort` says which match is the first, `hint` names the index to use, `let` defines variables for expressions.
 
         Raises:
             WriteError: `replacement` has another ``_id``.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
+        variables = bind(let)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(filter, sort),
+            match(FindOptions(filter, sort=sort, hint=hint), variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
             many=False,
         )
 
-    def delete_one(self, filter: Filter, *, durability: Durability | None = None) -> DeleteResult:
-        """Delete the first document that matches."""
-        return self._backend.write_bulk(durability, writes.delete, self._name, match(filter), many=False)
+    def delete_one(
+        self,
+        filter: Filter,
+        *,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+        durability: Durability | None = None,
+    ) -> DeleteResult:
+        """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
+        query = match(FindOptions(filter, hint=hint), bind(let))
+        return self._backend.write_bulk(durability, writes.delete, self._name, query, many=False)
 
-    def delete_many(self, filter: Filter, *, durability: Durability | None = None) -> DeleteResult:
+    def delete_many(
+        self,
+        filter: Filter,
+        *,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+        durability: Durability | None = None,
+    ) -> DeleteResult:
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
-        return self._backend.write_bulk(durability, writes.delete, self._name, match(filter), many=True)
+        query = match(FindOptions(filter, hint=hint), bind(let))
+        return self._backend.write_bulk(durability, writes.delete, self._name, query, many=True)
 
     def bulk_write(
-        self, requests: Iterable[WriteModel[T]], *, ordered: bool = True, durability: Durability | None = None
+        self,
+        requests: Iterable[WriteModel[T]],
+        *,
+        ordered: bool = True,
+        let: Mapping[str, Any] | None = None,
+        durability: Durability | None = None,
     ) -> BulkWriteResult:
         """Carry out all `requests`, each as one atomic write, and return a result with their counts.
 
         A request is an `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne` or
         `DeleteMany`, ours or pymongo's. All are looked at first: a document that cannot be
-        stored, or what is no request, keeps all from being done.
+        stored, or what is no request, keeps all from being done. `let` defines variables for the
+        expressions of all.
 
         Raises:
             DocumentError: A document holds a value that cannot be stored; nothing was done.
@@ -194,7 +229,7 @@ class Writing(Generic[T]):
             durability,
             bulk.bulk_write,
             self._name,
-            self._backend.prepare(bulk_requests(requests, self._intake)),
+            self._backend.prepare(bulk_requests(requests, self._intake, bind(let))),
             ordered=ordered,
         )
 
@@ -209,6 +244,8 @@ class Writing(Generic[T]):
         upsert: bool = False,
         return_document: bool = False,
         array_filters: Sequence[Filter] | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -222,6 +259,8 @@ class Writing(Generic[T]):
         upsert: bool = False,
         return_document: bool = False,
         array_filters: Sequence[Filter] | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_update(
@@ -234,6 +273,8 @@ class Writing(Generic[T]):
         upsert: bool = False,
         return_document: bool = False,
         array_filters: Sequence[Filter] | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -241,12 +282,14 @@ class Writing(Generic[T]):
         Raises:
             WriteError: The update cannot be made on the document.
         """
+        variables = bind(let)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
         return self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
-            one(require_filter(filter), projection, sort, 0, self._codec),
-            updater(update, array_filters),
+            options.request(self._codec, None, variables),
+            updater(update, array_filters, variables),
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
@@ -262,6 +305,8 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         upsert: bool = False,
         return_document: bool = False,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -274,6 +319,8 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         upsert: bool = False,
         return_document: bool = False,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_replace(
@@ -285,6 +332,8 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         upsert: bool = False,
         return_document: bool = False,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Replace the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -292,11 +341,13 @@ class Writing(Generic[T]):
         Raises:
             WriteError: `replacement` has another ``_id``.
         """
+        variables = bind(let)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
         return self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
-            one(require_filter(filter), projection, sort, 0, self._codec),
+            options.request(self._codec, None, variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
@@ -310,6 +361,8 @@ class Writing(Generic[T]):
         *,
         projection: None = None,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -319,6 +372,8 @@ class Writing(Generic[T]):
         *,
         projection: Projection,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_delete(
@@ -327,12 +382,16 @@ class Writing(Generic[T]):
         *,
         projection: Projection | None = None,
         sort: SortSpec | None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Delete the first document that matches and return it."""
+        variables = bind(let)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
         return self._backend.write_bulk(
             durability,
             writes.find_one_and_delete,
             self._name,
-            one(require_filter(filter), projection, sort, 0, self._codec),
+            options.request(self._codec, None, variables),
         )

@@ -96,18 +96,18 @@ def test_the_operand_is_copied_when_it_is_compiled():
 def test_the_current_date_is_the_time_that_the_caller_gives():
     update = {"$currentDate": {"a": True, "b": {"$type": "date"}}}
 
-    assert updated({"a": 1}, update, now=NOW) == {"a": NOW, "b": NOW}
+    assert updated({"a": 1}, update, variables={"NOW": NOW}) == {"a": NOW, "b": NOW}
 
 
 def test_the_current_date_may_be_a_timestamp():
-    result = updated({}, {"$currentDate": {"a": {"$type": "timestamp"}}}, now=NOW)
+    result = updated({}, {"$currentDate": {"a": {"$type": "timestamp"}}}, variables={"NOW": NOW})
 
     assert result == {"a": Timestamp(int(NOW.timestamp()), 1)}
 
 
 @pytest.mark.parametrize("operand", [1, "date", {"$type": "x"}, {"$type": 1}, {"type": "date"}, {}, None])
 def test_a_current_date_of_anything_else_is_refused(operand):
-    assert refusal({"$currentDate": {"a": operand}}, now=NOW).code == 2
+    assert refusal({"$currentDate": {"a": operand}}, variables={"NOW": NOW}).code == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def updated(stages: list[Any], document: dict[str, Any]) -> dict[str, Any]:
-    return compile_update(stages, now=NOW).apply(document)
+    return compile_update(stages, variables={"NOW": NOW}).apply(document)
 
 
 @pytest.mark.parametrize(
@@ -78,19 +78,19 @@ def test_a_pipeline_computes_the_new_document(
 )
 def test_a_stage_that_means_nothing_is_refused(stages: list[Any], code: int) -> None:
     with pytest.raises(QueryError) as refused:
-        compile_update(stages, now=NOW)
+        compile_update(stages, variables={"NOW": NOW})
 
     assert refused.value.code == code
 
 
 def test_an_unknown_stage_names_the_nearest() -> None:
     with pytest.raises(QueryError, match="did you mean '\\$unset'"):
-        compile_update([{"$unsett": "a"}], now=NOW)
+        compile_update([{"$unsett": "a"}], variables={"NOW": NOW})
 
 
 def test_array_filters_have_no_place_in_a_pipeline() -> None:
     with pytest.raises(QueryError, match="array_filters") as refused:
-        compile_update([{"$set": {"a": 1}}], now=NOW, array_filters=[{"x": 1}])
+        compile_update([{"$set": {"a": 1}}], variables={"NOW": NOW}, array_filters=[{"x": 1}])
 
     assert refused.value.code == 9
 
@@ -103,6 +103,6 @@ def test_a_document_is_not_replaced_by_what_is_none() -> None:
 
 
 def test_an_upsert_by_a_pipeline_starts_from_the_filter() -> None:
-    updater = compile_update([{"$set": {"b": {"$add": ["$a", 1]}}}], now=NOW)
+    updater = compile_update([{"$set": {"b": {"$add": ["$a", 1]}}}], variables={"NOW": NOW})
 
     assert updater.insert({"_id": 1, "a": 2}) == {"_id": 1, "a": 2, "b": 3}

@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 def updated(document, update, array_filters=None, *, filter=None):
     """The document after the update; `filter` is what found it."""
-    updater = compile_update(update, array_filters=array_filters, now=NOW)
+    updater = compile_update(update, array_filters=array_filters, variables={"NOW": NOW})
     position = compile_filter(filter).position(document) if filter is not None else None
     return updater.apply(copy.deepcopy(document), position)
 

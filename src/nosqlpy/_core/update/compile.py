@@ -7,8 +7,9 @@ steps then run in the order in which MongoDB applies them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
+
+from nosqlpy._core.query.tree import NO_VARIABLES
 
 # Importing these registers their operators.
 from nosqlpy._core.update import arithmetic as _arithmetic
@@ -147,9 +148,14 @@ class Replacer:
 
 
 def compile_update(
-    update: Update, *, now: datetime | None = None, array_filters: Sequence[Mapping[str, Any]] | None = None
+    update: Update,
+    *,
+    variables: Mapping[str, Any] = NO_VARIABLES,
+    array_filters: Sequence[Mapping[str, Any]] | None = None,
 ) -> Updater:
-    """Return the updater of a document of operators or a pipeline; `now` is what $currentDate sets, and ``$$NOW``.
+    """Return the updater of a document of operators or a pipeline.
+
+    `variables` are what a pipeline may use, by name: those of ``let``, and NOW for ``$$NOW`` and $currentDate.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
@@ -161,7 +167,7 @@ def compile_update(
         if array_filters is not None:
             message = "array_filters have no place in an update by a pipeline"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        return compile_pipeline(given, now)
+        return compile_pipeline(given, variables)
     filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
     steps: list[Step | PositionalStep] = []
     for name, fields in given.items():
@@ -169,7 +175,7 @@ def compile_update(
         if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        steps += [compile_step(name, path, operand, now) for path, operand in fields.items()]
+        steps += [compile_step(name, path, operand, variables.get("NOW")) for path, operand in fields.items()]
     positional = [step.path for step in steps if type(step) is PositionalStep]
     if positional or array_filters is not None:
         check_identifiers(positional, filters)

@@ -8,7 +8,6 @@ Manual: tutorial/update-documents-with-aggregation-pipeline. The stages are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.compile import Expression, compile_expression
@@ -52,14 +51,13 @@ class PipelineUpdater:
         return self.apply(seed)
 
 
-def compile_pipeline(stages: Sequence[Any], now: datetime | None) -> PipelineUpdater:
-    """Return the updater of a list of stages; `now` is the value of ``$$NOW``.
+def compile_pipeline(stages: Sequence[Any], variables: Mapping[str, Any]) -> PipelineUpdater:
+    """Return the updater of a list of stages; `variables` are what their expressions may use, by name.
 
     Raises:
         QueryError: A stage means nothing, or has no place in an update.
         NotSupportedError: An expression has an operator that nosqlpy lacks.
     """
-    variables = {} if now is None else {"NOW": now}
     return PipelineUpdater([_compile_stage(stage, variables) for stage in stages])
 
 

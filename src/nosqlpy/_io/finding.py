@@ -1,0 +1,94 @@
+"""What a call asks for: the options of a find, as the user gave them, and how they become a query.
+
+To add an option of MongoDB's: a field of `FindOptions`, what `compile_query` makes
+of it, and the parameter of the methods that take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, decoder
+from nosqlpy._core.expression.parameters import bind_parameters
+from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
+from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
+from nosqlpy.errors import QueryError
+
+
+class FindOptions(msgspec.Struct, frozen=True):
+    """The arguments of a find, or of a write that finds what it changes, as the user gave them."""
+
+    filter: Filter | None = None
+    projection: Projection | None = None
+    sort: SortSpec | None = None
+    skip: int = 0
+    limit: int = 0
+    hint: str | IndexKeys | None = None
+    let: Mapping[str, Any] | None = None
+
+    def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
+        """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""
+        return compile_query(
+            self.filter,
+            self.projection,
+            self.sort,
+            self.skip,
+            self.limit,
+            self.hint,
+            bind(self.let) if variables is None else variables,
+        )
+
+    def request(self, codec: TypeCodec[Any], kind: Any, variables: Mapping[str, Any] | None = None) -> Request[Any]:
+        """Return the compiled query and the decoder of what it finds.
+
+        A projection alone gives plain dicts, since a part of a document is no whole object of its collection's type.
+        """
+        query = self.compile(variables)
+        if kind is not None:
+            codec = codec_for(kind)
+        elif query.projection is not None:
+            codec = PLAIN
+        return Request(query, _decode_with(query, codec))
+
+
+def bind(let: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the variables of one call, by name: NOW, its time, is ``$$NOW``, and those of `let`.
+
+    Raises:
+        QueryError: `let` is no mapping, or a variable of it is malformed.
+    """
+    provided: dict[str, Any] = {"NOW": datetime.now(UTC)}
+    return provided if let is None else bind_parameters(let, provided)
+
+
+def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
+    if query.projection is None:
+        return codec.decode
+    shape, convert = decoder(query.projection), codec.convert
+    return shape if codec is PLAIN else lambda data: convert(shape(data))
+
+
+def match(options: FindOptions, variables: Mapping[str, Any]) -> Query:
+    """Return the compiled query of a write.
+
+    Raises:
+        QueryError: The filter is no mapping, or an option cannot be understood.
+    """
+    require_filter(options.filter)
+    return options.compile(variables)
+
+
+def require_filter(filter: Any) -> Filter:
+    """Return `filter`, which must be a mapping: a write to everything is asked for by ``{}``."""
+    if not hasattr(filter, "keys"):
+        raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
+    return filter  # type: ignore[no-any-return]
+
+
+def by_id(filter: Any) -> Filter | None:
+    """Return the filter of a find_one; what is no mapping is an ``_id``, as in pymongo."""
+    return filter if filter is None or hasattr(filter, "keys") else {"_id": {"$eq": filter}}
