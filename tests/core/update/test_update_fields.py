@@ -348,7 +348,7 @@ def test_a_replacement_has_no_dollar_fields():
     with pytest.raises(QueryError, match="to use operators call update_one") as caught:
         compile_replacement({"$set": {"a": 1}})
 
-    assert caught.value.code == 52
+    assert caught.value.code == 9
 
 
 def test_a_replacement_is_not_changed_by_what_is_made_of_it():

@@ -436,8 +436,19 @@ def test_what_cannot_be_stored_is_no_id(value):
         check_id(value)
 
 
+@pytest.mark.parametrize(
+    ("id", "path"), [({"a": {"$b": 1}}, "_id.a.$b"), ({"a": [1, {"b": {"$c": 1}}]}, "_id.a.1.b.$c")]
+)
+def test_an_id_document_has_no_dollar_fields_at_any_depth(id, path):
+    with pytest.raises(DocumentError, match=f"^{re.escape(path)}: ") as caught:
+        check_id(id)
+
+    assert caught.value.code == 52
+
+
 def test_an_id_document_has_no_dollar_fields_but_those_of_a_dbref():
-    check_id({"$ref": "users", "$id": 1, "x": {"$y": 1}})
+    check_id({"$ref": "users", "$id": 1, "x": {"y": 1}})
+    check_id({"owner": {"$ref": "users", "$id": 1}})
     check_id(bson.DBRef("users", 1))
     with pytest.raises(DocumentError, match=r"^_id\.\$a: ") as caught:
         check_id({"b": 1, "$a": 1})

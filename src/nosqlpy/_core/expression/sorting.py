@@ -16,7 +16,7 @@ from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.values.numbers import NUMERIC, integer
 from nosqlpy._core.values.order import number_content, order_key
-from nosqlpy._core.values.paths import array_position, parse_path, plain
+from nosqlpy._core.values.paths import array_position, plain
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
 
 _SORT: Final = Fields(("input", "sortBy"), {}, Codes(2942500, 2942501, (2942502, 2942503)))
@@ -44,7 +44,7 @@ def _arrangement(order: Any) -> Callable[[list[Any]], list[Any]]:
     if TYPES[type(order)] != OBJECT:
         descending = _descends(order)
         return lambda array: sorted(array, key=order_key, reverse=descending)
-    keys = [(parse_path(path).parts, _descends(direction)) for path, direction in as_mapping(order).items()]
+    keys = [(_parts(path), _descends(direction)) for path, direction in as_mapping(order).items()]
     if not keys:
         raise malformed("the sort pattern of $sortArray cannot be empty", BAD_VALUE)
 
@@ -54,6 +54,16 @@ def _arrangement(order: Any) -> Callable[[list[Any]], list[Any]]:
         return array
 
     return arrange
+
+
+def _parts(path: Any) -> tuple[str, ...]:
+    """Return the parts of a path of names and positions; as in the $sort of $push, a name may begin with ``$``."""
+    if not isinstance(path, str):
+        raise malformed(f"$sortArray sorts by paths, each a str, not {type(path).__name__}", BAD_VALUE)
+    parts = tuple(path.split("."))
+    if "" in parts:
+        raise malformed(f"$sortArray: the path {path!r} has an empty part", BAD_VALUE)
+    return parts
 
 
 def _descends(direction: Any) -> bool:

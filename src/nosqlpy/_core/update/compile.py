@@ -17,7 +17,8 @@ from nosqlpy._core.update import arrays as _arrays
 from nosqlpy._core.update import fields as _fields
 from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
 from nosqlpy._core.update.conflicts import check_conflicts
-from nosqlpy._core.update.paths import Order, UpdatePath
+from nosqlpy._core.update.dollars import guarded, refuse_name
+from nosqlpy._core.update.paths import Order
 from nosqlpy._core.update.pipeline import compile_pipeline
 from nosqlpy._core.update.positional import Expansion
 from nosqlpy._core.update.registry import PositionalStep, Run, Step, check_operator, compile_step
@@ -61,24 +62,21 @@ class Updater(Protocol):
 class OperatorUpdater:
     """Changes fields of documents by operators."""
 
-    __slots__ = ("_dollar", "_expansion", "_on_insert", "_on_update", "_touches_id", "needs_position")
+    __slots__ = ("_expansion", "_on_insert", "_on_update", "_touches_id", "needs_position")
 
     needs_position: bool
     replaces = False
 
     def __init__(self, steps: Sequence[Step | PositionalStep], expansion: Expansion | None) -> None:
         self._on_insert = [step.run for step in steps if type(step) is Step]
-        self._on_update = [step.run for step in steps if type(step) is Step and step.on_update]
+        self._on_update = [_run_on_update(step) for step in steps if type(step) is Step and step.on_update]
         self._expansion = expansion
         self.needs_position = expansion is not None and expansion.needs_position
         self._touches_id = False
-        self._dollar: UpdatePath | None = None
         for step in steps:
             for claim in step.claims:
                 if claim.parts[0] == "_id":
                     self._touches_id = True
-            if step.creates and step.on_update and step.path.text[0] == "$":
-                self._dollar = step.path
 
     def apply(self, document: Document, position: int | None = None) -> Document:
         """Return the updated document."""
@@ -94,8 +92,6 @@ class OperatorUpdater:
         except WriteError as error:
             error.details = {**error.details, "_id": document.get("_id")}
             raise
-        if self._dollar is not None:
-            _refuse_dollar(self._dollar)
         return document
 
     def insert(self, seed: Document) -> Document:
@@ -111,6 +107,10 @@ class OperatorUpdater:
         return seed
 
 
+def _run_on_update(step: Step) -> Run:
+    return guarded(step.run, step.path) if step.path.text[0] == "$" and step.creates else step.run
+
+
 def _run_guarded(runs: Sequence[Run], document: Document) -> None:
     identity = _fingerprint(document)
     for run in runs:
@@ -122,7 +122,7 @@ def _run_guarded(runs: Sequence[Run], document: Document) -> None:
 class Replacer:
     """Replaces whole documents, all but their ``_id``."""
 
-    __slots__ = ("_fields", "_id")
+    __slots__ = ("_dollar", "_fields", "_id")
 
     needs_position = False
     replaces = True
@@ -130,9 +130,12 @@ class Replacer:
     def __init__(self, replacement: Document) -> None:
         self._fields = replacement
         self._id = replacement.pop("_id", MISSING)
+        self._dollar = next((name for name in replacement if name.startswith("$")), None)
 
     def apply(self, document: Document, position: int | None = None) -> Document:  # noqa: ARG002 - it has no ``$``
         """Return the replacement with the document's ``_id``."""
+        if self._dollar is not None:
+            refuse_name(self._dollar)
         return self._replace(document.get("_id", MISSING))
 
     def insert(self, seed: Document) -> Document:
@@ -189,17 +192,17 @@ def compile_replacement(document: Mapping[str, Any]) -> Updater:
     """Return the updater that puts `document` in the place of another, which keeps its ``_id``.
 
     Raises:
-        QueryError: It is no document, or has a field that begins with ``$``.
+        QueryError: It is no document, or its first field begins with ``$``.
         DocumentError: It has a value that cannot be stored.
     """
     if not isinstance(document, Mapping):
         message = f"a replacement is a document, not {type(document).__name__}"
         raise QueryError(message, code=9, code_name="FailedToParse")
     replacement: Document = copy_value(document)
-    for name in replacement:
-        if name.startswith("$"):
-            message = f"field {name!r} of a replacement begins with '$'; to use operators call update_one"
-            raise QueryError(message, code=52, code_name="DollarPrefixedFieldName")
+    first = next(iter(replacement), "")
+    if first.startswith("$"):
+        message = f"field {first!r} of a replacement begins with '$'; to use operators call update_one"
+        raise QueryError(message, code=9, code_name="FailedToParse")
     return Replacer(replacement)
 
 
@@ -231,8 +234,3 @@ def _fingerprint(document: Document) -> bytes | None:
 
 def _immutable_id() -> WriteError:
     return WriteError("the update would change the immutable field '_id'", code=66, code_name="ImmutableField")
-
-
-def _refuse_dollar(path: UpdatePath) -> None:
-    message = f"field {path.parts[0]!r}: the name of a field that an update sets cannot begin with '$'"
-    raise WriteError(message, code=52, code_name="DollarPrefixedFieldName")

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.compile import Expression, compile_expression
-from nosqlpy._core.query.projected import Leaf, Tree, exclusion
+from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.query.projection import compile_projection
 from nosqlpy._core.values.depth import check_depth
-from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
 from nosqlpy.errors import QueryError, WriteError
@@ -24,7 +23,15 @@ Stage: TypeAlias = Callable[[Document], Document]
 
 # Stages of MongoDB's aggregation that an update may not have.
 _OTHER_STAGES: Final = frozenset(
-    ("$bucket", "$count", "$facet", "$group", "$limit", "$lookup", "$match", "$sample", "$skip", "$sort", "$unwind")
+    (
+        *("$bucket", "$bucketAuto", "$changeStream", "$changeStreamSplitLargeEvent", "$collStats", "$count"),
+        *("$currentOp", "$densify", "$documents", "$facet", "$fill", "$geoNear", "$graphLookup", "$group"),
+        *("$indexStats", "$limit", "$listClusterCatalog", "$listLocalSessions", "$listSampledQueries"),
+        *("$listSearchIndexes", "$listSessions", "$lookup", "$match", "$merge", "$out", "$planCacheStats"),
+        *("$querySettings", "$queryStats", "$rankFusion", "$redact", "$rerank", "$sample", "$score", "$scoreFusion"),
+        *("$search", "$searchMeta", "$setWindowFields", "$shardedDataDistribution", "$skip", "$sort"),
+        *("$sortByCount", "$unionWith", "$unwind", "$vectorSearch"),
+    )
 )
 
 
@@ -76,11 +83,11 @@ def _compile_stage(stage: Any, variables: Mapping[str, Any]) -> Stage:
 
 
 def _set(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
-    if not isinstance(operand, Mapping) or not operand:
-        message = f"{name} takes a document of fields that is not empty"
-        raise QueryError(message, code=40272, code_name="Location40272")
+    if not isinstance(operand, Mapping):
+        raise _refusal(f"{name} takes a document of fields", 40272)
     fields = _Fields()
-    fields.parse(operand, "", variables)
+    for path, value in operand.items():
+        fields.parse(path, value, variables)
     return lambda document: fields.set(document, document, variables)
 
 
@@ -92,18 +99,22 @@ class _Fields:
     def __init__(self) -> None:
         self.nodes: dict[str, _Fields | Expression] = {}
 
-    def parse(self, operand: Mapping[str, Any], prefix: str, variables: Mapping[str, Any]) -> None:
-        """Enter the fields of `operand`, which stands at `prefix`."""
-        for name, value in operand.items():
-            path = f"{prefix}{name}"
-            parts = parse_path(name).parts
-            place = self.lead(parts[:-1], path)
-            if isinstance(value, Mapping) and value and not str(next(iter(value))).startswith("$"):
-                place.lead(parts[-1:], path).parse(value, f"{path}.", variables)
-            elif parts[-1] in place.nodes:
-                raise _collision(path)
-            else:
-                place.nodes[parts[-1]] = compile_expression(value, variables=frozenset(variables))
+    def parse(self, path: Any, value: Any, variables: Mapping[str, Any]) -> None:
+        """Enter what is set at `path`: an expression, or a document of fields below it."""
+        if not isinstance(path, str):
+            message = f"a stage names fields by str, not {type(path).__name__}"
+            raise QueryError(message, code=14, code_name="TypeMismatch")
+        *above, last = parse_field_path(path, "the path")
+        if isinstance(value, Mapping) and value and not _is_expression(value, path):
+            for name, below in value.items():
+                if "." in str(name):
+                    raise _refusal(f"the dotted name {name!r} cannot stand in the document at {path!r}", 40183)
+                self.parse(f"{path}.{name}", below, variables)
+            return
+        place = self.lead(above, path)
+        if last in place.nodes:
+            raise _collision(path)
+        place.nodes[last] = compile_expression(value, variables=frozenset(variables))
 
     def lead(self, parts: Sequence[str], path: str) -> _Fields:
         """Return the place that `parts` lead to."""
@@ -130,45 +141,54 @@ class _Fields:
         return result
 
 
+def _is_expression(value: Mapping[str, Any], path: str) -> bool:
+    operators = [name for name in value if str(name).startswith("$")]
+    if operators and len(value) > 1:
+        raise _refusal(f"the expression at {path!r} has other names beside {operators[0]}", 40181)
+    return bool(operators)
+
+
 def _collision(path: str) -> QueryError:
-    return QueryError(f"{path!r} is set twice in one stage", code=40176, code_name="Location40176")
+    return _refusal(f"{path!r} is set twice in one stage", 40176)
 
 
-def _unset(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:  # noqa: ARG001 - stages are compiled alike
+def _refusal(message: str, code: int) -> QueryError:
+    return QueryError(message, code=code, code_name=f"Location{code}")
+
+
+def _unset(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
     names = [operand] if isinstance(operand, str) else operand
-    if not isinstance(names, Sequence) or not names or not all(isinstance(path, str) and path for path in names):
-        message = f"{name} takes a field's name, or a list of names that is not empty"
-        raise QueryError(message, code=31002, code_name="Location31002")
-    tree = Tree()
-    for path in names:
-        _exclude(tree, path)
-    return exclusion(tree)
-
-
-def _exclude(tree: Tree, path: str) -> None:
-    *above, last = parse_path(path).parts
-    for part in above:
-        below = tree.fields.setdefault(part, Tree(fields={}))
-        if isinstance(below, Leaf):
-            raise QueryError(f"{path!r} collides with another field", code=31249, code_name="Location31249")
-        tree = below
-    if last in tree.fields:
-        raise QueryError(f"{path!r} collides with another field", code=31250, code_name="Location31250")
-    tree.fields[last] = Leaf(includes=False)
+    if not isinstance(names, list | tuple):
+        raise _refusal(f"{name} takes a field's name, or a list of names", 31002)
+    if not names:
+        raise _refusal(f"{name} takes a field's name, or a list of names that is not empty", 31119)
+    if not all(isinstance(path, str) for path in names):
+        raise _refusal(f"{name} takes names of fields, each a str", 31120)
+    if len(set(names)) < len(names):
+        raise _refusal(f"{name} names a field twice", 31250)
+    return compile_projection(dict.fromkeys(names, 0), variables, find=False).apply
 
 
 def _project(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
-    if not isinstance(operand, Mapping) or not operand:
-        message = f"{name} takes a document of fields that is not empty"
-        raise QueryError(message, code=51272, code_name="Location51272")
+    if not isinstance(operand, Mapping):
+        raise _refusal(f"{name} takes a document of fields", 15969)
+    if not operand:
+        raise _refusal(f"{name} takes a document of fields that is not empty", 51272)
     return compile_projection(operand, variables, find=False).apply
 
 
+def _replace_root(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
+    if not isinstance(operand, Mapping):
+        raise _refusal(f"{name} takes {{newRoot: …}}", 40229)
+    for other in operand:
+        if other != "newRoot":
+            raise _refusal(f"{name} has no field {other!r}{nearest(str(other), ['newRoot'])}", 40415)
+    if not operand:
+        raise _refusal(f"{name} needs the field 'newRoot'", 40414)
+    return _replace(name, operand["newRoot"], variables)
+
+
 def _replace(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
-    if name == "$replaceRoot":
-        if not isinstance(operand, Mapping) or set(operand) != {"newRoot"}:
-            raise QueryError(f"{name} takes {{newRoot: …}}", code=40230, code_name="Location40230")
-        operand = operand["newRoot"]
     root = compile_expression(operand, variables=frozenset(variables))
 
     def replace(document: Document) -> Document:
@@ -184,7 +204,7 @@ def _replace(name: str, operand: Any, variables: Mapping[str, Any]) -> Stage:
 _STAGES: Final[Mapping[str, Callable[[str, Any, Mapping[str, Any]], Stage]]] = {
     "$addFields": _set,
     "$project": _project,
-    "$replaceRoot": _replace,
+    "$replaceRoot": _replace_root,
     "$replaceWith": _replace,
     "$set": _set,
     "$unset": _unset,

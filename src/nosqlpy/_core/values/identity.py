@@ -73,11 +73,14 @@ def check_id(value: Any) -> None:
     if bracket in _REFUSED:
         raise DocumentError(f"_id cannot be {_REFUSED[bracket]}", code=53, code_name="InvalidIdField")
     if bracket == OBJECT:
-        _check_fields(as_mapping(value))
+        _check_fields(as_mapping(value), "_id")
 
 
-def _check_fields(fields: Mapping[str, Any]) -> None:
-    """Refuse ``$`` fields but a DBRef's: ``$ref``, a str, ``$id``, ``$db`` if any (BSONObj::storageValidEmbedded)."""
+def _check_fields(fields: Mapping[str, Any], path: str) -> None:
+    """Refuse ``$`` names in `fields` and all below (BSONObj::storageValidEmbedded).
+
+    Those of a DBRef are fine: ``$ref``, a str, ``$id``, and ``$db`` if any.
+    """
     names = list(fields)
     rest = names
     if names[:2] == ["$ref", "$id"] and type(fields["$ref"]) is str:
@@ -85,5 +88,16 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
     for name in rest:
         if name.startswith("$"):
             raise DocumentError(
-                f"_id.{name}: a field of an _id cannot begin with '$'", code=52, code_name="DollarPrefixedFieldName"
+                f"{path}.{name}: a field of an _id cannot begin with '$'", code=52, code_name="DollarPrefixedFieldName"
             )
+    for name, value in fields.items():
+        _check_below(value, f"{path}.{name}")
+
+
+def _check_below(value: Any, path: str) -> None:
+    kind = TYPES[type(value)]
+    if kind == OBJECT:
+        _check_fields(as_mapping(value), path)
+    elif kind == ARRAY:
+        for position, item in enumerate(value):
+            _check_below(item, f"{path}.{position}")
