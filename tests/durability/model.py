@@ -34,7 +34,7 @@ def state_of_engine(engine: Engine) -> State:
     return tuple(
         (
             name,
-            tuple(tuple(decode_document(data).items()) for data in collection.slots.values()),
+            tuple(tuple(decode_document(data).items()) for data in collection.slots.all()),
             tuple(collection.indexes.by_name),
         )
         for name, collection in engine.collections.items()
@@ -64,7 +64,7 @@ def wrong_indexes(engine: Engine) -> list[str]:
     """Return the indexes that do not hold exactly what the documents of their collection say."""
     wrong = []
     for collection in engine.collections.values():
-        documents = [decode_document(data) for data in collection.slots.values()]
+        documents = [decode_document(data) for data in collection.slots.all()]
         for name, index in collection.indexes.by_name.items():
             expected: dict[Any, set[Any]] = {}
             for document in documents:

@@ -36,7 +36,7 @@ def collection(*documents: dict[str, Any], fields: tuple[str, ...] = FIELDS) -> 
 
 
 def contents(held: CollectionState) -> Any:
-    return dict(held.slots), [entries(index) for index in held.indexes.by_name.values()]
+    return dict(held.slots.items()), [entries(index) for index in held.indexes.by_name.values()]
 
 
 def rebuilt(held: CollectionState) -> Any:
@@ -55,7 +55,7 @@ def test_a_document_that_is_replaced_keeps_its_place() -> None:
     held = collection({"_id": 1, "x": 1}, {"_id": 2, "x": 2})
     held.put(put({"_id": 1, "x": 3}))
 
-    assert [decode_document(blob) for blob in held.slots.values()] == [{"_id": 1, "x": 3}, {"_id": 2, "x": 2}]
+    assert [decode_document(blob) for blob in held.slots.all()] == [{"_id": 1, "x": 3}, {"_id": 2, "x": 2}]
     assert list(held.keys(plan("x", 1))) == []
     assert list(held.keys(plan("x", 3))) == [1]
 
@@ -79,7 +79,7 @@ def test_documents_can_be_deleted_from_a_collection_without_indexes() -> None:
     held = collection({"_id": 1}, {"_id": 2}, fields=())
     held.delete(delete(1, 7))
 
-    assert list(held.slots) == [2]
+    assert held.slots.keys() == [2]
 
 
 def test_an_index_that_is_built_late_holds_the_same() -> None:
@@ -101,10 +101,10 @@ def test_clearing_leaves_empty_indexes() -> None:
 
 def test_a_cleared_collection_leaves_a_list_of_its_documents_as_it_was() -> None:
     held = collection({"_id": 1})
-    slots = held.slots
+    documents = held.slots.all()
     held.clear()
 
-    assert list(slots) == [1]
+    assert [decode_document(blob) for blob in documents] == [{"_id": 1}]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,8 @@ def test_a_plan_leads_to_keys_none_twice(chosen: Plan, keys: list[int]) -> None:
     held = collection({"_id": 1, "x": 5}, {"_id": 2, "x": [5, 6]}, {"_id": 3, "x": 6})
 
     assert list(held.keys(chosen)) == keys
-    assert [decode_document(blob)["_id"] for blob in held.fetch(chosen)] == [key for key in keys if key in held.slots]
+    found = [decode_document(blob)["_id"] for blob in held.fetch(chosen)]
+    assert found == [key for key in keys if held.slots.holds(key)]
 
 
 VALUES = st.recursive(

@@ -175,9 +175,9 @@ def test_a_collection_that_changes_while_its_first_documents_are_taken_is_taken_
             return super().values()
 
     collection = CollectionState(1, "a")
-    collection.slots = Changing({n: encode_document({"_id": n}) for n in range(5)})
+    collection.slots._use(Changing({n: encode_document({"_id": n}) for n in range(5)}))
 
-    assert ids(map(decode_document, reads._first(collection, 2))) == [0, 1]
+    assert ids(map(decode_document, collection.slots.first(2))) == [0, 1]
 
 
 # ── single answers ──────────────────────────────────────────────────────────────
@@ -349,5 +349,8 @@ def test_statistics_tell_documents_their_size_and_indexes() -> None:
     db = catalogue()
     stats = reads.collection_stats(db.engine, "a")
 
-    assert stats == {"name": "a", "count": 1, "size": len(encode_document({"_id": 1})), "indexes": ["_id_", "x_1"]}
-    assert reads.collection_stats(db.engine, "z") == {"name": "z", "count": 0, "size": 0, "indexes": []}
+    size = len(encode_document({"_id": 1}))
+    residence = {"resident_bytes": size, "places": 0}
+    assert stats == {"name": "a", "count": 1, "size": size, **residence, "indexes": ["_id_", "x_1"]}
+    nothing = {"resident_bytes": 0, "places": 0, "indexes": []}
+    assert reads.collection_stats(db.engine, "z") == {"name": "z", "count": 0, "size": 0, **nothing}

@@ -8,6 +8,7 @@ from core.engine.logged import HEADER, Logged, fresh, new, request, state
 from nosqlpy._core.engine import state as engine_state
 from nosqlpy._core.engine import writes
 from nosqlpy._core.engine.definitions import rename_collection
+from nosqlpy._core.engine.slots import RECORD_SIZE
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
@@ -127,14 +128,15 @@ def test_a_change_whose_apply_was_interrupted_shows_and_can_be_repeated() -> Non
             raise KeyboardInterrupt
 
     held = db.engine.collections["a"]
-    before, held.slots = held.slots, Interrupting(held.slots)
+    before = held.slots._held
+    held.slots._use(Interrupting(before))
     change = db.engine.change([Put(1, [2], [2], [new({"_id": 2}).data])], None)
     with pytest.raises(KeyboardInterrupt):
         db.engine.apply(change)
 
     assert (db.engine.begun, db.engine.applied) == (change.end.lsn, change.start.lsn)
     assert db.engine.tail.end == change.start
-    held.slots = before
+    held.slots._use(before)
     db.engine.apply(change)
     assert db.ids("a") == [1, 2]
     assert db.engine.begun == db.engine.applied
@@ -202,9 +204,40 @@ def test_statistics_add_up_what_lives_and_what_is_dead() -> None:
     db.insert("b", {"_id": 1}, {"_id": 2})
     db.run(writes.delete_by_id, "b", 2)
     stats = db.engine.stats()
-    live = sum(len(blob) for held in db.engine.collections.values() for blob in held.slots.values())
+    live = sum(len(blob) for held in db.engine.collections.values() for blob in held.slots.all())
 
     assert (stats["collections"], stats["documents"], stats["segments"], stats["commits"]) == (2, 2, 1, 3)
     assert stats["live_bytes"] == live
     assert stats["disk_bytes"] == len(db.segment)
-    assert stats["dead_bytes"] == len(db.segment) - live
+    assert stats["dead_bytes"] == len(new({"_id": 2}).data) + RECORD_SIZE < len(db.segment) - live
+
+
+def test_a_log_without_dead_records_has_no_dead_bytes() -> None:
+    db = written()
+    db.index("a", "x")
+
+    assert db.engine.stats()["dead_bytes"] == 0
+
+
+@pytest.mark.parametrize("verb", ["drop", "clear"])
+def test_all_documents_of_a_collection_die_at_once(verb: str) -> None:
+    db = Logged()
+    db.insert("a", *({"_id": n, "x": "x" * 50} for n in range(9)))
+    live = db.engine.stats()["live_bytes"]
+    db.commit(db.engine.change([Define(1, verb, {})], None))
+    stats = db.engine.stats()
+
+    assert (stats["live_bytes"], stats["resident_bytes"]) == (0, 0)
+    assert live < stats["dead_bytes"] <= stats["disk_bytes"]
+
+
+def test_bytes_are_counted_once_however_often_an_interrupted_apply_is_repeated() -> None:
+    db = written()
+    change = db.engine.change([Put(1, [1, 2], [1, 2], [new({"_id": 1, "x": 1}).data, new({"_id": 2}).data])], None)
+    db.segment += change.data
+    for _ in range(3):
+        db.engine.begun = change.end.lsn
+        db.engine.apply(change)
+    size = sum(map(len, db.engine.collections["a"].slots.all()))
+
+    assert (db.engine.stats()["live_bytes"], db.engine.memory.resident) == (size, size)

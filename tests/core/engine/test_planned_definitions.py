@@ -43,9 +43,9 @@ def test_a_collection_is_made_empty_and_with_a_number_of_its_own() -> None:
     db.run(plans.create_collection, "a", exist_ok=False)
     db.run(plans.create_collection, "b", exist_ok=False)
 
-    assert [(name, held.number, held.slots) for name, held in db.engine.collections.items()] == [
-        ("a", 1, {}),
-        ("b", 2, {}),
+    assert [(name, held.number, held.slots.items()) for name, held in db.engine.collections.items()] == [
+        ("a", 1, []),
+        ("b", 2, []),
     ]
     db.check()
 

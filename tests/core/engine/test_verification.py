@@ -57,7 +57,7 @@ def test_without_files_documents_alone_are_checked() -> None:
 def test_a_document_that_cannot_be_decoded_is_corruption_and_its_collection_is_named() -> None:
     db = Logged()
     db.insert("users", {"_id": 1})
-    db.engine.collections["users"].slots[1] = b"\xc1"
+    db.engine.collections["users"].slots.put([1], [b"\xc1"], fresh=False)
 
     with pytest.raises(CorruptionError, match="'users'"):
         World().run(verify(db.engine, files=False))

@@ -95,4 +95,4 @@ def written(*ids: Any) -> tuple[World, Engine]:
 
 
 def ids(engine: Engine) -> list[Any]:
-    return [decode_document(data)["_id"] for data in engine.collections["a"].slots.values()]
+    return [decode_document(data)["_id"] for data in engine.collections["a"].slots.all()]

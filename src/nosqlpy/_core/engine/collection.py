@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
+from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.log.operation import Delete, Put
@@ -20,25 +21,26 @@ class CollectionState:
 
     __slots__ = ("indexes", "name", "number", "slots")
 
-    def __init__(self, number: int, name: str) -> None:
+    def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number = number
         self.name = name
-        self.slots: dict[Hashable, bytes] = {}
+        self.slots = Slots(memory or Memory())
         self.indexes = IndexManager()
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         keys, documents, slots = operation.keys, operation.documents, self.slots
+        fresh = slots.disjoint(keys)
         if self.indexes:
-            if slots.keys().isdisjoint(keys):
+            if fresh:
                 self.indexes.insert(keys, documents)
             else:
                 for key, document in zip(keys, documents, strict=True):
                     self._index(key, document)
-        slots.update(zip(keys, documents, strict=True))
+        slots.put(keys, documents, fresh=fresh)
 
     def _index(self, key: Hashable, document: bytes) -> None:
-        stored = self.slots.get(key)
+        stored = self.slots.before(key)
         if stored is None:
             self.indexes.insert((key,), (document,))
         else:
@@ -47,36 +49,37 @@ class CollectionState:
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
         slots = self.slots
-        keys = [key for key in operation.keys if key in slots]
+        keys = [key for key in operation.keys if slots.holds(key)]
         if self.indexes:
-            self.indexes.remove(keys, [slots[key] for key in keys])
-        for key in keys:
-            del slots[key]
+            self.indexes.remove(keys, list(filter(None, map(slots.before, keys))))
+        slots.delete(keys)
+
+    def warm(self, operation: Put | Delete) -> None:
+        """Read what applying `operation` needs of the documents that it replaces or removes."""
+        if self.indexes:
+            self.slots.warm(operation.keys)
 
     def clear(self) -> None:
         """Remove every document; indexes stay, empty."""
-        self.slots = {}
+        self.slots.clear()
         self.indexes.clear()
 
     def build(self, definition: IndexDefinition) -> None:
         """Add an index over the documents that are here."""
-        self.indexes.build(definition, list(self.slots), list(self.slots.values()))
+        self.indexes.build(definition, self.slots.keys(), self.slots.all())
 
     def definitions(self) -> list[IndexDefinition]:
         """Return the definitions of all indexes, that of ``_id`` first."""
         return [ID_DEFINITION, *self.indexes.definitions()]
 
-    def fetch(self, plan: Plan) -> list[bytes]:
+    def fetch(self, plan: Plan) -> Sequence[bytes]:
         """Return the encoded documents that `plan` leads to, all of one moment; none twice."""
-        if plan.stage == "COLLSCAN":
-            return list(self.slots.values())
-        # get, not [key]: another thread may delete a document after its key was found
-        return list(filter(None, map(self.slots.get, self.keys(plan))))
+        return self.slots.all() if plan.stage == "COLLSCAN" else self.slots.some(self.keys(plan))
 
     def keys(self, plan: Plan) -> Iterable[Hashable]:
         """Return the keys that `plan` leads to, none twice."""
         if plan.stage == "COLLSCAN":
-            return list(self.slots)
+            return self.slots.keys()
         if plan.stage == "IDHACK":
             return plan.values
         index = self.indexes.by_name[plan.index or ""]
@@ -85,11 +88,12 @@ class CollectionState:
         return dict.fromkeys(key for value in plan.values for key in tuple(index.lookup(value)))
 
     def stats(self) -> dict[str, Any]:
-        """Return how many documents there are, their encoded size in bytes, and the indexes' names."""
-        sizes = list(map(len, list(self.slots.values())))
+        """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
         return {
             "name": self.name,
-            "count": len(sizes),
-            "size": sum(sizes),
+            "count": self.slots.count(),
+            "size": self.slots.live,
+            "resident_bytes": self.slots.resident,
+            "places": self.slots.places,
             "indexes": [d.name for d in self.definitions()],
         }

@@ -7,19 +7,21 @@ into a dump. A restored or repaired database is a base as well.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.effects import Append, Procedure, SyncDirectory, WriteFile
 from nosqlpy._core.engine.publish import sync
+from nosqlpy._core.engine.reader import sizes
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import encode_frame
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 from nosqlpy._core.values.codec import decode_id
+from nosqlpy._core.values.keys import equality_keys
 
 FRAME_DOCUMENTS = 1000
 FRAME_BYTES = 32 << 20
@@ -29,7 +31,7 @@ class Content(msgspec.Struct, frozen=True):
     """The catalogue as operations that make it, and the documents of each collection by its number."""
 
     definitions: list[Operation]
-    documents: list[tuple[int, list[tuple[Hashable, bytes]]]]
+    documents: list[tuple[int, Sequence[bytes]]]
 
     @property
     def count(self) -> int:
@@ -47,7 +49,7 @@ def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -
             Define(collection.number, "index", {"name": index.name, "keys": index.keys})
             for index in collection.indexes.definitions()
         ]
-    return Content(definitions, [(collection.number, list(collection.slots.items())) for collection in taken])
+    return Content(definitions, [(collection.number, collection.slots.all()) for collection in taken])
 
 
 def frames(content: Content) -> Iterator[list[Operation]]:
@@ -55,9 +57,10 @@ def frames(content: Content) -> Iterator[list[Operation]]:
     if content.definitions:
         yield content.definitions
     for number, documents in content.documents:
-        for part in _parts([len(data) for _, data in documents]):
-            keys, blobs = map(list, zip(*documents[part], strict=True))
-            yield [Put(number, keys, list(map(decode_id, blobs)), blobs)]
+        for part in _parts(sizes(documents)):
+            blobs = list(documents[part])
+            ids = list(map(decode_id, blobs))
+            yield [Put(number, equality_keys(ids), ids, blobs)]
 
 
 def _parts(sizes: list[int]) -> Iterator[slice]:

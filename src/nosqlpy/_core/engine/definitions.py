@@ -57,9 +57,9 @@ def drop_collection(engine: Engine, name: str) -> Change[bool]:
 def clear_collection(engine: Engine, name: str) -> Change[int]:
     """Plan the removal of all documents; indexes stay. The result is how many there were."""
     collection = engine.collections.get(name)
-    if collection is None or not collection.slots:
+    if collection is None or not collection.slots.count():
         return engine.change([], 0)
-    return engine.change([Define(collection.number, "clear", {})], len(collection.slots))
+    return engine.change([Define(collection.number, "clear", {})], collection.slots.count())
 
 
 def rename_collection(engine: Engine, name: str, new_name: str, *, drop_target: bool) -> Change[None]:

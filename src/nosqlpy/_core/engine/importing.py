@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.engine.definitions import ensure_collection
+from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Operation, Put
@@ -95,8 +96,8 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
     the batch ends early: then nothing is changed.
     """
     operations, number = ensure_collection(engine, name)
-    slots = {} if operations or clear else engine.collections[name].slots
-    if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots.keys().isdisjoint(batch.keys)):
+    slots = None if operations or clear else engine.collections[name].slots
+    if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots is None or slots.disjoint(batch.keys)):
         batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
     imported = Imported(len(batch.numbers), batch.error)
     if clear:
@@ -112,11 +113,11 @@ def _with_documents(operations: list[Operation], number: int, batch: Prepared, *
     return operations if clear else []
 
 
-def _until_taken(name: str, slots: Mapping[Hashable, bytes], batch: Prepared) -> Prepared:
+def _until_taken(name: str, slots: Slots | None, batch: Prepared) -> Prepared:
     """Return the documents before the first one whose id is taken, by a stored document or an earlier one."""
     seen: set[Hashable] = set()
     for position, key in enumerate(batch.keys):
-        if key in slots or key in seen:
+        if key in seen or (slots is not None and slots.holds(key)):
             return batch.upto(position, duplicate_key(name, batch.ids[position]))
         seen.add(key)
     return batch

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.reader import Stored, slots_of
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.planner import Hint, Plan, choose
@@ -129,17 +129,16 @@ class Execution(Generic[T]):
         if len(self._blobs) <= STEP and self._query.ordering is None:
             yield list(map(self._decode, self._few()))
             return
-        matching = self.matching()
-        if self._query.ordering is not None:
-            matching = self._ordered(matching, self._query.ordering)
+        ordering = self._query.ordering
+        matching = self.matching() if ordering is None else self._ordered(ordering)
         for blobs in self._window(matching):
             yield list(map(self._decode, blobs))
 
     def _few(self) -> Sequence[bytes]:
         """Return the answer where one step is enough for it, encoded."""
         query = self._query
-        found = self._blobs if self._all_match else query.predicate.select(self._blobs)
-        return found[query.skip :][: query.limit or None] if query.skip or query.limit else found
+        found = self._blobs if self._all_match else query.predicate.select(self._blobs[:])
+        return found[query.skip : query.skip + query.limit if query.limit else None]
 
     def matching(self) -> Iterator[list[bytes]]:
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
@@ -151,16 +150,19 @@ class Execution(Generic[T]):
             chunk = blobs[start : start + STEP]
             yield predicate.select(chunk)
 
-    def _ordered(self, matching: Iterator[list[bytes]], ordering: Ordering) -> Iterator[list[bytes]]:
+    def _ordered(self, ordering: Ordering) -> Iterator[list[bytes]]:
         rows: list[Any] = []
-        blobs: list[bytes] = []
-        for batch in matching:
-            rows += ordering.rows(batch)
-            blobs += batch
+        found: list[Any] = []
+        for start in range(0, len(self._blobs), STEP):
+            chunk = self._blobs[start : start + STEP]
+            selected = list(chunk) if self._all_match else self._query.predicate.select(chunk)
+            rows += ordering.rows(selected)
+            found += slots_of(self._blobs, start, chunk, selected)
             yield []
         wanted = self._query.skip + self._query.limit if self._query.limit else None
-        blobs = ordering.arrange(rows, blobs, wanted)
-        yield from (blobs[start : start + STEP] for start in range(0, len(blobs), STEP))
+        found = ordering.arrange(rows, found, wanted)
+        ordered = self._blobs.only(found) if isinstance(self._blobs, Stored) else found
+        yield from (list(ordered[start : start + STEP]) for start in range(0, len(ordered), STEP))
 
     def _window(self, matching: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """Leave out what is skipped, and end when the limit is reached."""
@@ -189,20 +191,12 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     collection = engine.collections.get(name)
     if collection is None:
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
-    plan = choose(query.predicate, collection.indexes.by_name, len(collection.slots), query.hint)
+    plan = choose(query.predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
     if plan.stage == "COLLSCAN" and query.predicate.everything and query.ordering is None and query.limit:
-        blobs = _first(collection, query.skip + query.limit)
+        blobs = collection.slots.first(query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
     return Execution(query, plan, blobs, decode)
-
-
-def _first(collection: CollectionState, count: int) -> list[bytes]:
-    """Return the first `count` documents without taking them all."""
-    try:
-        return list(islice(collection.slots.values(), min(count, len(collection.slots))))
-    except RuntimeError:  # another thread changed the collection meanwhile
-        return list(collection.slots.values())[:count]
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:
@@ -272,7 +266,7 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     if collection is None:
         return done(0)
     if query.predicate.everything and query.hint is None:
-        return done(_within(query, len(collection.slots)))
+        return done(_within(query, collection.slots.count()))
     return _count(execute(engine, name, Request(query, bytes)), query)
 
 
@@ -348,7 +342,7 @@ def index_documents(engine: Engine, name: str) -> list[Document]:
 def collection_stats(engine: Engine, name: str) -> Document:
     """Return the statistics of one collection; zeros for one that does not exist."""
     collection = engine.collections.get(name)
-    return {"name": name, "count": 0, "size": 0, "indexes": []} if collection is None else collection.stats()
+    return CollectionState(0, name).stats() | {"indexes": []} if collection is None else collection.stats()
 
 
 def index_information(engine: Engine, name: str) -> dict[str, Document]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.log.manifest import Manifest
@@ -47,16 +48,20 @@ class Engine:
         "collections",
         "document_size_max",
         "manifest",
+        "memory",
         "next_number",
         "next_segment",
         "read_only",
         "tail",
     )
 
-    def __init__(self, manifest: Manifest, tail: Tail, *, read_only: bool = False) -> None:
+    def __init__(
+        self, manifest: Manifest, tail: Tail, *, read_only: bool = False, memory: Memory | None = None
+    ) -> None:
         self.document_size_max: int = DOCUMENT_SIZE_MAX
         self.manifest: Manifest = manifest
         self.tail: Tail = tail
+        self.memory: Memory = memory or Memory()
         self.read_only: bool = read_only
         self.collections: dict[str, CollectionState] = {}
         self.next_number: int = 1
@@ -88,13 +93,25 @@ class Engine:
         data, after = self.tail.frame(operations)
         if len(data) > CHANGE_SIZE_MAX:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
+        if self.memory.mixed:
+            self._warm(operations)
         return Change(operations, data, end, after, result)
+
+    def _warm(self, operations: Sequence[Operation]) -> None:
+        """Read what applying needs: an apply cannot fail, and a disk can."""
+        for operation in operations:
+            collection = self._numbers.get(operation.collection)
+            if collection is not None and not isinstance(operation, Define):
+                collection.warm(operation)
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""
+        repeated = self.begun == change.end.lsn
         self.begun = change.end.lsn
         for operation in change.operations:
             self.replay(operation)
+        if repeated:
+            self.recount()
         self.tail.end = change.end
         self.applied = change.end.lsn
         return change.result
@@ -108,6 +125,12 @@ class Engine:
         elif type(operation) is Define:
             self._define(operation)
 
+    def recount(self) -> None:
+        """Count the documents' bytes anew, which an interrupted apply may have counted twice or not at all."""
+        for collection in self._numbers.values():
+            collection.slots.recount()
+        self.memory.resident = sum(collection.slots.resident for collection in self._numbers.values())
+
     def _define(self, operation: Define) -> None:
         number, payload = operation.collection, operation.payload
         if operation.verb == "create":
@@ -120,6 +143,7 @@ class Engine:
             case "drop":
                 self.collections.pop(collection.name, None)
                 del self._numbers[number]
+                collection.slots.bury()
             case "clear":
                 collection.clear()
             case "rename":
@@ -130,7 +154,7 @@ class Engine:
                 collection.indexes.drop(payload["name"])
 
     def _create(self, number: int, name: str) -> None:
-        collection = self._numbers.setdefault(number, CollectionState(number, name))
+        collection = self._numbers.setdefault(number, CollectionState(number, name, self.memory))
         # also when it is there: an apply that was interrupted here is repeated
         self.collections[name] = collection
         self.next_number = max(self.next_number, number + 1)
@@ -182,10 +206,14 @@ class Engine:
 
     def count_documents(self) -> int:
         """Return how many documents there are in all collections."""
-        return sum(len(collection.slots) for collection in self.collections.values())
+        return sum(collection.slots.count() for collection in self.collections.values())
+
+    def collection(self, number: int) -> CollectionState | None:
+        """Return the collection with this number in the log, if it was not dropped."""
+        return self._numbers.get(number)
 
     def stats(self) -> dict[str, Any]:
-        """Return documents, their size, the log's size and its segments."""
+        """Return documents, their size and where they are, the log's size and its segments."""
         collections = [collection.stats() for collection in list(self.collections.values())]
         live = sum(collection["size"] for collection in collections)
         disk = sum(segment.size for segment in self.manifest.sealed) + self.tail.end.size
@@ -194,7 +222,11 @@ class Engine:
             "documents": sum(collection["count"] for collection in collections),
             "live_bytes": live,
             "disk_bytes": disk,
-            "dead_bytes": max(0, disk - live),
+            # counted with an estimate of what stands around a document; never more than what is not live
+            "dead_bytes": max(0, min(self.memory.dead, disk - live)),
+            "resident_bytes": sum(collection["resident_bytes"] for collection in collections),
+            "places": sum(collection["places"] for collection in collections),
+            "memory_budget": self.memory.limit,
             "segments": len(self.manifest.sealed) + 1,
             "commits": self.tail.end.lsn,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nosqlpy._core.engine.effects import ListFiles, Procedure, ReadFile
@@ -12,6 +13,9 @@ from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
 from nosqlpy._core.log.segment import damaged, decode_header, segment_name
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.errors import CorruptionError
+
+# documents that are read at once
+STEP = 1000
 
 
 def verify(engine: Engine, *, files: bool) -> Procedure[dict[str, Any]]:
@@ -24,8 +28,7 @@ def verify(engine: Engine, *, files: bool) -> Procedure[dict[str, Any]]:
     if files:
         report |= yield from _check_files(engine)
     report["documents"] = sum(
-        _check_documents(list(collection.slots.values()), collection.name)
-        for collection in list(engine.collections.values())
+        _check_documents(collection.slots.all(), collection.name) for collection in list(engine.collections.values())
     )
     return report
 
@@ -51,10 +54,11 @@ def _check_files(engine: Engine) -> Procedure[dict[str, Any]]:
     }
 
 
-def _check_documents(blobs: list[bytes], name: str) -> int:
-    for data in blobs:
-        try:
-            decode_document(data)
-        except ValueError as error:
-            raise CorruptionError(f"a document of collection {name!r} cannot be decoded") from error
+def _check_documents(blobs: Sequence[bytes], name: str) -> int:
+    for start in range(0, len(blobs), STEP):
+        for data in blobs[start : start + STEP]:
+            try:
+                decode_document(data)
+            except ValueError as error:
+                raise CorruptionError(f"a document of collection {name!r} cannot be decoded") from error
     return len(blobs)

@@ -12,6 +12,7 @@ from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
 from nosqlpy._core.engine.reads import Query, Request
+from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
@@ -45,7 +46,7 @@ def insert_one(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
         DuplicateKeyError: The ``_id`` is taken.
     """
     operations, number = ensure_collection(engine, name)
-    if not operations and new.key in engine.collections[name].slots:
+    if not operations and engine.collections[name].slots.holds(new.key):
         raise duplicate_key(name, new.id)
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
 
@@ -134,11 +135,11 @@ def _insert_chunk(
 ) -> tuple[Change[int], list[Document]]:
     """Return the change for those of the documents at `places` that can go in, and an error for each that cannot."""
     operations, number = ensure_collection(engine, name)
-    slots = {} if operations else engine.collections[name].slots
+    slots = None if operations else engine.collections[name].slots
     part = slice(places.start, places.stop)
     keys, ids, blobs = new.keys[part], new.ids[part], new.blobs[part]
     errors: list[Document] = []
-    if len(set(keys)) < len(keys) or not slots.keys().isdisjoint(keys):
+    if len(set(keys)) < len(keys) or not (slots is None or slots.disjoint(keys)):
         kept, errors = _without_duplicates(name, slots, new, places, ordered=ordered)
         keys, ids, blobs = [new.keys[i] for i in kept], [new.ids[i] for i in kept], [new.blobs[i] for i in kept]
     if keys:
@@ -147,7 +148,7 @@ def _insert_chunk(
 
 
 def _without_duplicates(
-    name: str, slots: Mapping[Hashable, bytes], new: NewDocuments, places: range, *, ordered: bool
+    name: str, slots: Slots | None, new: NewDocuments, places: range, *, ordered: bool
 ) -> tuple[list[int], list[Document]]:
     """Return the places of the documents whose ids are free, and an error for the others (the first, if `ordered`)."""
     seen: set[Hashable] = set()
@@ -155,7 +156,7 @@ def _without_duplicates(
     errors: list[Document] = []
     for place in places:
         key = new.keys[place]
-        if key in slots or key in seen:
+        if key in seen or (slots is not None and slots.holds(key)):
             error = duplicate_key(name, new.ids[place])
             errors.append(write_error(place, error, decode_document(new.blobs[place])))
             if ordered:
@@ -172,7 +173,7 @@ def reach(engine: Engine, name: str, asked: object) -> int:
     if collection is None:
         return 0
     query = asked.query if isinstance(asked, Request) else asked
-    size = len(collection.slots)
+    size = collection.slots.count()
     if not isinstance(query, Query) or not query.predicate.equalities:
         return size
     return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
@@ -183,12 +184,11 @@ def _matches(collection: CollectionState | None, query: Query, limit: int) -> li
     if collection is None:
         return []
     predicate = query.predicate
-    plan = choose(predicate, collection.indexes.by_name, len(collection.slots), query.hint)
-    slots = collection.slots
+    plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
     if plan.stage == "COLLSCAN":
-        found = _scan(slots, predicate, 0 if query.ordering else limit)
+        found = _scan(collection.slots.all(), predicate, 0 if query.ordering else limit)
     else:
-        candidates = [Match(key, slots[key]) for key in collection.keys(plan) if key in slots]
+        candidates = [Match(key, data) for key, data in collection.slots.pairs(collection.keys(plan))]
         found = candidates if plan.exact else _tested(candidates, predicate)
     if query.ordering is not None:
         found = query.ordering.arrange(query.ordering.rows([match.data for match in found]), found, limit or None)
@@ -200,9 +200,8 @@ def _tested(candidates: list[Match], predicate: Predicate) -> list[Match]:
     return [match for match in candidates if id(match.data) in selected]
 
 
-def _scan(slots: Mapping[Hashable, bytes], predicate: Predicate, limit: int) -> list[Match]:
+def _scan(blobs: Sequence[bytes], predicate: Predicate, limit: int) -> list[Match]:
     found: list[Match] = []
-    blobs = list(slots.values())
     for start in range(0, len(blobs), STEP):
         selected = predicate.select(blobs[start : start + STEP])
         found += [Match(equality_key(decode_id(data)), data) for data in selected]
@@ -283,7 +282,7 @@ def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
     """Plan the deletion of the document with this ``_id``; the result says whether there was one."""
     collection = engine.collections.get(name)
     key = bounded_key(id)
-    if collection is None or key not in collection.slots:
+    if collection is None or not collection.slots.holds(key):
         return engine.change([], False)
     return engine.change([Delete(collection.number, [key], [id])], True)
 

@@ -1,0 +1,174 @@
+"""The reader: documents that are not resident, from the segments that hold them.
+
+The engine does no I/O: it is given a function that opens a file, and gets one that
+reads a part of it. A file that was opened stays readable after its name is gone,
+for as long as somebody refers to it: a cursor over documents of segments that a
+compaction has removed goes on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias, overload
+
+from nosqlpy._core.log.place import SEGMENT_SHIFT, Place, crc_of, length_of, offset_of, segment_of
+from nosqlpy._core.log.segment import damaged, segment_name
+
+# a document's bytes while it is resident, else its place
+Slot: TypeAlias = "bytes | Place"
+# reads `size` bytes at `offset`, fewer at the end of the file
+File: TypeAlias = Callable[[int, int], bytes]
+# opens a file by its name
+Open: TypeAlias = Callable[[str], File]
+Files: TypeAlias = Mapping[int, File]
+
+# what one read takes at most, and the gap between two documents that it rather reads than leaves out
+CHUNK = 1 << 20
+GAP = 4 << 10
+
+
+class Reader:
+    """Reads documents by their places; every one is verified by its own checksum."""
+
+    __slots__ = ("_open", "files")
+
+    def __init__(self, opener: Open) -> None:
+        self._open = opener
+        # replaced when a segment goes, so that whoever holds the old one can read on
+        self.files: dict[int, File] = {}
+
+    def open(self, name: str) -> File:
+        """Return what reads a file that is no segment."""
+        return self._open(name)
+
+    def file(self, number: int, files: Files | None = None) -> File:
+        """Return what reads segment `number`, among `files` if it is there.
+
+        Raises:
+            StorageError: It cannot be opened.
+        """
+        file = (self.files if files is None else files).get(number)
+        if file is None:
+            file = self.files.get(number) or self._open(segment_name(number))
+            self.files[number] = file
+        return file
+
+    def hold(self, numbers: Iterable[int]) -> None:
+        """Open segments whose names are about to go."""
+        for number in numbers:
+            self.file(number)
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Let go of segments that no slot refers to any more."""
+        gone = set(numbers)
+        self.files = {number: file for number, file in self.files.items() if number not in gone}
+
+    def one(self, place: Place, files: Files | None = None) -> bytes:
+        """Return the document at a place.
+
+        Raises:
+            CorruptionError: It is damaged; `details` has the file and the offset.
+        """
+        data = self.file(place >> SEGMENT_SHIFT, files)(offset_of(place), length_of(place))
+        if zlib.crc32(data) != crc_of(place):
+            raise _damaged(place)
+        return data
+
+    def many(self, slots: Sequence[Slot], files: Files | None = None) -> list[bytes]:
+        """Return the documents of `slots`, in their order; what lies together is read at once.
+
+        Raises:
+            CorruptionError: One is damaged; `details` has the file and the offset.
+        """
+        places = [slot for slot in slots if type(slot) is int]
+        if not places:
+            return list(slots)  # type: ignore[arg-type]  # they are bytes
+        ordered = sorted(set(places))
+        documents: list[bytes] = []
+        for run in _runs(ordered):
+            documents += self._read_run(run, files)
+        if len(ordered) == len(slots) and ordered == places:
+            return documents
+        found = dict(zip(ordered, documents, strict=True))
+        return [found[slot] if type(slot) is int else slot for slot in slots]  # type: ignore[misc]
+
+    def _read_run(self, run: Sequence[Place], files: Files | None) -> list[bytes]:
+        """Return the documents at places that lie close together in one segment, in their order."""
+        first = offset_of(run[0])
+        size = offset_of(run[-1]) + length_of(run[-1]) - first
+        data = self.file(segment_of(run[0]), files)(first, size)
+        documents = []
+        for place in run:
+            start = (place >> 64 & 0xFFFFFFFFFFFF) - first
+            document = data[start : start + (place & 0xFFFFFFFF)]
+            if zlib.crc32(document) != place >> 32 & 0xFFFFFFFF:
+                raise _damaged(place)
+            documents.append(document)
+        return documents
+
+
+def _runs(ordered: Sequence[Place]) -> Iterator[Sequence[Place]]:
+    """Yield slices of ascending places, each of documents that one read takes."""
+    begin, first, end = 0, ordered[0] >> 64, 0
+    for index, place in enumerate(ordered):
+        start = place >> 64  # with the segment's number above it: another segment is far away
+        stop = start + (place & 0xFFFFFFFF)
+        if index > begin and (start - end > GAP or stop - first > CHUNK):
+            yield ordered[begin:index]
+            begin, first = index, start
+        end = stop
+    yield ordered[begin:]
+
+
+def _damaged(place: Place) -> Exception:
+    return damaged(segment_name(segment_of(place)), offset_of(place), "holds a damaged document")
+
+
+class Stored(Sequence[bytes]):
+    """Documents of one moment, read when they are asked for; a slice of it is a list."""
+
+    __slots__ = ("_files", "_reader", "slots")
+
+    def __init__(self, slots: list[Slot], reader: Reader, files: Files) -> None:
+        self.slots = slots
+        self._reader = reader
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return self._reader.many(self.slots[index], self._files)
+        return self._reader.many([self.slots[index]], self._files)[0]
+
+    def only(self, slots: list[Slot]) -> Stored:
+        """Return other documents of the same moment."""
+        return Stored(slots, self._reader, self._files)
+
+
+def sizes(blobs: Sequence[bytes]) -> list[int]:
+    """Return how many bytes each document has, without reading it."""
+    slots: Sequence[Slot] = blobs.slots if isinstance(blobs, Stored) else blobs
+    return list(map(size_of, slots))
+
+
+def size_of(slot: Slot) -> int:
+    """Return how many bytes a document has, without reading it."""
+    return length_of(slot) if isinstance(slot, int) else len(slot)
+
+
+def slots_of(blobs: Sequence[bytes], start: int, chunk: Sequence[bytes], chosen: list[bytes]) -> Sequence[Slot]:
+    """Return what to keep of `chosen`, selected from the `chunk` of `blobs` at `start`: no bytes from a disk."""
+    if not isinstance(blobs, Stored):
+        return chosen
+    slots = blobs.slots[start : start + len(chunk)]
+    if len(chosen) == len(chunk):
+        return slots
+    kept = set(map(id, chosen))
+    return [slot for slot, blob in zip(slots, chunk, strict=True) if id(blob) in kept]

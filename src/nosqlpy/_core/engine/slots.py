@@ -1,0 +1,211 @@
+"""The documents of one collection: by key, in natural order, resident or as places in the log.
+
+Everything above asks `Slots` and does not know which of the two a document is.
+While all are resident, its functions are those of a dict itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import islice
+from typing import cast
+
+from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
+from nosqlpy._core.log.place import Place
+
+# what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
+RECORD_SIZE = 24
+
+
+class Memory:
+    """What the documents of all collections take: bytes that are resident, and bytes in the log that are dead.
+
+    `limit` is how many bytes may stay resident, None for all. `evicted` is the place in
+    the log, as (segment, offset), up to which no document is resident any more.
+    """
+
+    __slots__ = ("dead", "evicted", "limit", "mixed", "reader", "resident")
+
+    def __init__(self, limit: int | None = None, reader: Reader | None = None) -> None:
+        self.limit = limit
+        self.reader = reader
+        self.resident = 0
+        self.dead = 0
+        self.mixed = False
+        self.evicted: tuple[int, int] | None = None
+
+    def files(self) -> Reader:
+        """Return the reader, which is there where documents have places."""
+        assert self.reader is not None, "a document has a place, and nobody can read it"
+        return self.reader
+
+
+class Slots:
+    """Encoded documents by the key of their ``_id``, in natural order.
+
+    `get`, `holds` and `count` are functions of the dict while all documents are
+    resident. Once one is not, the dict is another one: whoever took a function of the
+    old dict finds bytes there.
+    """
+
+    __slots__ = ("_held", "_memory", "_mixed", "_warm", "count", "get", "holds", "live")
+
+    get: Callable[[Hashable], bytes | None]
+    """Return the document of a key, or None."""
+    holds: Callable[[object], bool]
+    """Whether there is a document of this key."""
+    count: Callable[[], int]
+    """Return how many documents there are."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.live = 0
+        self._memory = memory
+        self._mixed = False
+        # documents, by their places, that the write that is being planned will replace: applying it must not read
+        self._warm: dict[Slot, bytes] = {}
+        self._use({})
+
+    def _use(self, held: dict[Hashable, Slot]) -> None:
+        self._held = held
+        self.holds = held.__contains__
+        self.count = held.__len__
+        self.get = self._read if self._mixed else cast("Callable[[Hashable], bytes | None]", held.get)
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def _read(self, key: Hashable) -> bytes | None:
+        files = self._memory.files().files  # before the slot: what that refers to is among them, or there to be opened
+        slot = self._held.get(key)
+        return self._memory.files().one(slot, files) if type(slot) is int else slot  # type: ignore[return-value]
+
+    def _stored(self, slots: list[Slot]) -> Sequence[bytes]:
+        if not self._mixed:
+            return cast("list[bytes]", slots)
+        reader = self._memory.files()
+        return Stored(slots, reader, reader.files)
+
+    def all(self) -> Sequence[bytes]:
+        """Return all documents of this moment."""
+        return self._stored(list(self._held.values()))
+
+    def first(self, count: int) -> Sequence[bytes]:
+        """Return the first `count` documents without taking them all."""
+        try:
+            return self._stored(list(islice(self._held.values(), min(count, len(self._held)))))
+        except RuntimeError:  # another thread changed the collection meanwhile
+            return self._stored(list(self._held.values())[:count])
+
+    def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+        """Return the documents of those of `keys` that are there."""
+        # get, not [key]: another thread may delete a document after its key was found
+        return self._stored(list(filter(None, map(self._held.get, keys))))
+
+    def pairs(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, bytes]]:
+        """Return the documents of those of `keys` that are there, with their keys."""
+        held = self._held
+        found = [key for key in keys if key in held]
+        return list(zip(found, self._stored([held[key] for key in found])[:], strict=True))
+
+    def keys(self) -> list[Hashable]:
+        """Return the keys of all documents."""
+        return list(self._held)
+
+    def items(self) -> list[tuple[Hashable, Slot]]:
+        """Return all keys with what stands for their documents."""
+        return list(self._held.items())
+
+    def disjoint(self, keys: Iterable[Hashable]) -> bool:
+        """Whether there is no document of any of `keys`."""
+        return self._held.keys().isdisjoint(keys)
+
+    @property
+    def places(self) -> int:
+        """How many documents are not resident."""
+        return sum(type(slot) is int for slot in list(self._held.values())) if self._mixed else 0
+
+    @property
+    def resident(self) -> int:
+        """How many bytes of documents are resident."""
+        if not self._mixed:
+            return self.live
+        return sum(len(slot) for slot in list(self._held.values()) if isinstance(slot, bytes))
+
+    # ── changing ─────────────────────────────────────────────────────────────────
+
+    def warm(self, keys: Sequence[Hashable]) -> None:
+        """Read the documents that a write is going to replace or delete, so that applying it needs no disk."""
+        if self._mixed:
+            slots = [slot for slot in map(self._held.get, keys) if type(slot) is int]
+            self._warm = dict(zip(slots, self._memory.files().many(slots), strict=True))
+
+    def before(self, key: Hashable) -> bytes | None:
+        """Return the document that a write replaces or deletes."""
+        warm = self._warm.get(self._held.get(key, b"")) if self._mixed else None
+        return self.get(key) if warm is None else warm
+
+    def put(self, keys: Sequence[Hashable], documents: Sequence[bytes], *, fresh: bool) -> None:
+        """Store documents, each in the place of the one with its key; `fresh`: there is none of them."""
+        held, memory = self._held, self._memory
+        size = sum(map(len, documents))
+        live, resident = self.live + size, memory.resident + size
+        if not fresh:
+            lost, freed = self._bury([held[key] for key in keys if key in held])
+            live, resident = live - lost, resident - freed
+        held.update(zip(keys, documents, strict=True))
+        self.live, memory.resident = live, resident
+
+    def delete(self, keys: Sequence[Hashable]) -> None:
+        """Remove the documents of `keys`, all of which are there."""
+        held = self._held
+        lost, freed = self._bury([held[key] for key in keys])
+        for key in keys:
+            del held[key]
+        self.live -= lost
+        self._memory.resident -= freed
+
+    def clear(self) -> None:
+        """Remove every document."""
+        self.bury()
+        self.live = 0
+        self._use({})
+
+    def bury(self) -> None:
+        """Count every document as dead: the collection is dropped, or cleared."""
+        self._memory.dead += self.live + RECORD_SIZE * self.count()
+        self._memory.resident -= self.resident
+
+    def _bury(self, slots: list[Slot]) -> tuple[int, int]:
+        """Count documents as dead; return how many bytes they have, and how many of them are resident."""
+        if self._mixed:
+            lost = sum(map(size_of, slots))
+            freed = sum(len(slot) for slot in slots if isinstance(slot, bytes))
+        else:
+            lost = freed = sum(map(len, cast("list[bytes]", slots)))
+        self._memory.dead += lost + RECORD_SIZE * len(slots)
+        return lost, freed
+
+    def recount(self) -> None:
+        """Count again, after a change that was interrupted was made once more."""
+        slots = list(self._held.values())
+        self.live = sum(map(size_of, slots))
+
+    # ── residence ────────────────────────────────────────────────────────────────
+
+    def give_places(self, keys: Sequence[Hashable], pieces: Sequence[bytes], places: Sequence[Place]) -> None:
+        """Let those documents go that are byte for byte what lies at `places`."""
+        if not self._mixed:
+            self._mixed = self._memory.mixed = True
+            self._use(dict(self._held))  # readers on other threads have functions of the old one
+        held, freed = self._held, 0
+        for key, piece, place in zip(keys, pieces, places, strict=True):
+            if held.get(key) == piece:
+                held[key] = place
+                freed += len(piece)
+        self._memory.resident -= freed
+
+    def move(self, keys: Sequence[Hashable], before: Sequence[Slot], after: Sequence[Place]) -> None:
+        """Give documents that a compaction has copied their new places, where they still have the old ones."""
+        held = self._held
+        for key, old, new in zip(keys, before, after, strict=True):
+            if type(old) is int and held.get(key) == old:
+                held[key] = new
