@@ -166,3 +166,19 @@ async def test_a_time_given_by_let_is_compared_as_a_date(users: Any) -> None:
 
     assert await users.find(since, let={"since": datetime(2019, 1, 1, tzinfo=UTC)}).first() is not None
     assert await users.find(since, let={"since": datetime(2021, 1, 1, tzinfo=UTC)}).first() is None
+
+
+async def test_a_sample_is_drawn_anew_by_each_call(users: Any) -> None:
+    await users.insert_many([{"_id": n} for n in range(2000)])
+    samples = [[found["_id"] for found in await users.find({"$sampleRate": 0.5})] for _ in range(2)]
+
+    assert all(800 < len(sample) < 1200 for sample in samples)
+    assert samples[0] != samples[1]
+    assert 800 < await users.count({"$expr": {"$lt": [{"$rand": {}}, 0.5]}}) < 1200
+
+
+async def test_an_update_draws_a_number_for_each_document(users: Any) -> None:
+    await users.insert_many([{"_id": n} for n in range(50)])
+    await users.update_many({}, [{"$set": {"lot": {"$rand": {}}}}])
+
+    assert len(await users.distinct("lot")) == 50

@@ -6,6 +6,7 @@ of it, and the parameter of the methods that take it.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 
 from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, decoder
 from nosqlpy._core.expression.parameters import bind_parameters
+from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import QueryError
@@ -56,12 +58,12 @@ class FindOptions(msgspec.Struct, frozen=True):
 
 
 def bind(let: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the variables of one call, by name: NOW, its time, is ``$$NOW``, and those of `let`.
+    """Return the variables of one call, by name: NOW, its time, is ``$$NOW``; RANDOM draws; and those of `let`.
 
     Raises:
         QueryError: `let` is no mapping, or a variable of it is malformed.
     """
-    provided: dict[str, Any] = {"NOW": datetime.now(UTC)}
+    provided: dict[str, Any] = {"NOW": datetime.now(UTC), RANDOM: random.random}
     return provided if let is None else bind_parameters(let, provided)
 
 

@@ -14,6 +14,7 @@ from nosqlpy._core.expression import (
     arithmetic,
     arrays,
     boolean,
+    chance,
     comparison,
     conditional,
     convert,
@@ -40,8 +41,9 @@ from nosqlpy._core.expression.scope import Scope
 __all__ = ["OPERATOR_MODULES", "Expression", "compile_expression"]
 
 OPERATOR_MODULES: Final = (
-    *(accumulated, arithmetic, arrays, boolean, comparison, conditional, convert, dateformat, datemath, dateparse),
-    *(dateparts, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings, types, variables),
+    *(accumulated, arithmetic, arrays, boolean, chance, comparison, conditional, convert, dateformat, datemath),
+    *(dateparse, dateparts, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings, types),
+    variables,
 )
 
 NO_VARIABLES: Final[frozenset[str]] = frozenset()
@@ -51,8 +53,8 @@ def compile_expression(expression: Any, *, variables: frozenset[str] = NO_VARIAB
     """Return the compiled expression.
 
     `variables` are the names that `Expression.evaluate` will be given values of,
-    NOW among them where ``$$NOW`` can be told; ROOT, CURRENT and REMOVE are
-    always known. A `flat` expression reads documents that have the value of
+    NOW among them where ``$$NOW`` can be told, RANDOM where $rand can draw; ROOT,
+    CURRENT and REMOVE are always known. A `flat` expression reads documents that have the value of
     every path under the path's text, unless it reads the whole document.
 
     Raises:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nosqlpy._core.expression.chance import EACH_DOCUMENT
 from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.failures import malformed
 from nosqlpy._core.expression.node import NOTHING
@@ -32,7 +33,7 @@ def bind_parameters(let: Any, provided: Mapping[str, Any]) -> dict[str, Any]:
         check_new_variable(name)
         check_depth(value)
         expression = compile_expression(value, variables=frozenset(variables))
-        if expression.paths is None or expression.paths:
+        if expression.paths is None or not expression.paths <= EACH_DOCUMENT:
             message = f"variable {name!r} of 'let' reads a field, but is computed before any document is read"
             raise malformed(message, 4890500)
         variables[name] = expression.evaluate(NOTHING, variables)

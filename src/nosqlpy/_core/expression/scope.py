@@ -15,6 +15,9 @@ from nosqlpy.naming import nearest
 _WRITABLE: Final = re.compile(r"[a-z\u0080-\U0010ffff][a-zA-Z0-9_\u0080-\U0010ffff]*")
 _READABLE: Final = re.compile(r"[a-zA-Z\u0080-\U0010ffff][a-zA-Z0-9_\u0080-\U0010ffff]*")
 _SYSTEM: Final = frozenset(("ROOT", "CURRENT", "REMOVE"))
+RANDOM: Final = "random.source"
+"""The variable that holds the function that $rand calls; no ``$$name`` means it, for none has a dot."""
+
 _UNAVAILABLE: Final = frozenset(
     ("NOW", "CLUSTER_TIME", "DESCEND", "PRUNE", "KEEP", "SEARCH_META", "USER_ROLES", "JS_SCOPE", "IS_MR", "IDX")
 )
@@ -53,7 +56,7 @@ class Scope(msgspec.Struct, frozen=True):
         _check_name(name, _READABLE)
         if name in _UNAVAILABLE:
             raise NotSupportedError(f"variable $${name} is not supported here")
-        hint = nearest(name, self.variables | _SYSTEM)
+        hint = nearest(name, (self.variables | _SYSTEM) - {RANDOM})
         raise malformed(f"use of undefined variable: {name}{hint}", 17276)
 
 

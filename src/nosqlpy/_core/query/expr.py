@@ -1,6 +1,6 @@
-"""$expr: a condition on the document as a whole, computed by an expression.
+"""$expr and $sampleRate: a condition on the document as a whole, computed by an expression.
 
-Manual: reference/operator/query/expr. Its paths are read as expressions read
+Manual: reference/operator/query/expr, reference/operator/aggregation/sampleRate. Its paths are read as expressions read
 them (an array is mapped, and no condition holds on one of its elements), from
 the same rows as all other conditions.
 """
@@ -17,9 +17,11 @@ from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.fieldpaths import gather, reach
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout
+from nosqlpy._core.values.numbers import NUMERIC
+from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.paths import plain
-from nosqlpy._core.values.types import MISSING
-from nosqlpy.errors import NotSupportedError
+from nosqlpy._core.values.types import MISSING, TYPES
+from nosqlpy.errors import NotSupportedError, QueryError
 
 
 class Computation(msgspec.Struct, frozen=True):
@@ -47,6 +49,21 @@ def compile_computation(operand: Any, variables: Mapping[str, Any]) -> Computati
     except NotSupportedError as error:
         raise NotSupportedError(f"{error} (in $expr)") from None
     return Computation(expression, variables)
+
+
+def compile_sample(rate: Any, variables: Mapping[str, Any]) -> Computation:
+    """Return the computation that is true of a document with the probability `rate`.
+
+    Raises:
+        QueryError: It is no number from 0 to 1.
+    """
+    if TYPES[type(rate)] not in NUMERIC:
+        raise QueryError(f"$sampleRate takes a number from 0 to 1, not {type(rate).__name__}")
+    share = number_content(rate)
+    if share is NAN or not 0 <= share <= 1:
+        raise QueryError("$sampleRate takes a number from 0 to 1")
+    operand = share == 1 if share in (0, 1) else {"$lt": [{"$rand": {}}, float(share)]}
+    return compile_computation(operand, variables)
 
 
 def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[Row]], list[bool]]:

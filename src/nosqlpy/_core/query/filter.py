@@ -78,7 +78,7 @@ class Predicate:
     @property
     def computes(self) -> bool:
         """Whether the filter has an ``$expr``."""
-        return self._template.computes
+        return self._template.computes is not None
 
     @property
     def equalities(self) -> dict[str, list[Any]]:

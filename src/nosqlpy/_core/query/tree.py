@@ -4,7 +4,7 @@ The *shape* of a filter is its paths and operators without their operands. A
 `Template` is compiled from a shape; binding operands to it gives conditions,
 and those, with the template's layout, *masks*: functions that say which of a
 list of rows match. $and, $or, $nor and $comment, which stand beside field
-names, are part of the shape; so are the paths that an $expr reads.
+names, are part of the shape; so are the paths that an $expr or $sampleRate reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.comparison import compile_value
 from nosqlpy._core.query.condition import All, Condition, Not, Test, Whole
-from nosqlpy._core.query.expr import Computation, compile_computation, truth_mask
+from nosqlpy._core.query.expr import Computation, compile_computation, compile_sample, truth_mask
 from nosqlpy._core.query.partial import Layout, Row, WholeLayout, layout_of, matched_leaves, matched_values
 from nosqlpy._core.query.registry import (
     Operator,
@@ -38,7 +38,8 @@ MaskMaker: TypeAlias = Callable[[Layout], Mask]
 """Makes the mask of a bound node, when it is first needed: point queries never do."""
 
 Shape: TypeAlias = tuple[Any, ...]
-"""Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)`` or ``($expr, paths)``."""
+"""Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)``,
+or ``($expr | $sampleRate, paths)``."""
 
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
@@ -98,9 +99,12 @@ class LogicalNode:
 
 
 class ExpressionNode:
-    """``$expr``; its operand is compiled already."""
+    """``$expr`` or ``$sampleRate``; its operand is compiled already."""
 
-    __slots__ = ()
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def bind(self, operands: Iterator[Any], _depth: int) -> list[MaskMaker]:
         """Return the one mask-to-be of this node."""
@@ -122,7 +126,8 @@ class Template:
         paths: set[str | None] = set()  # None for the whole document
         self.nodes: list[Node] = _nodes(shape, paths)
         self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)
-        self.computes: bool = any(isinstance(node, ExpressionNode) for node in _leaves(self.nodes))
+        # the name of what computes, if anything does
+        self.computes: str | None = next((n.name for n in _leaves(self.nodes) if isinstance(n, ExpressionNode)), None)
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self._layout: Layout | None = _WHOLE if None in paths else None
@@ -170,7 +175,7 @@ def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[
     """Return the function that says which of some decoded (sub)documents match `filter`."""
     template, operands = template_of(filter, depth)
     if template.computes:
-        raise QueryError("$expr can only be applied to the top-level document")
+        raise QueryError(f"{template.computes} can only be applied to the top-level document")
     makers = template.bind(operands, depth)
     mask: Mask | None = None
 
@@ -192,8 +197,9 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
         if not isinstance(name, str):
             raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
         if name[:1] == "$" and name not in DBREF_FIELDS:
-            if name == "$expr":
-                computation = compile_computation(value, variables)
+            if name in ("$expr", "$sampleRate"):
+                compile_one = compile_computation if name == "$expr" else compile_sample
+                computation = compile_one(value, variables)
                 operands.append(computation)
                 shape.append((name, computation.expression.paths))
             elif name != "$comment":
@@ -229,9 +235,9 @@ def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
             else:
                 nodes.append(LogicalNode([_nodes(child, paths) for child in rest], negated=name == "$nor"))
             continue
-        if name == "$expr":
+        if name in ("$expr", "$sampleRate"):
             paths.update((None,) if rest is None else rest)
-            nodes.append(ExpressionNode())
+            nodes.append(ExpressionNode(name))
             continue
         parse_path(name, empty_parts=True)
         paths.add(name)
