@@ -1,4 +1,5 @@
-"""Print how nosqlpy compares: ``python -m tests.benchmarks [--documents 100000] [--rounds 5] [--json FILE]``.
+"""Print how nosqlpy compares: ``python -m tests.benchmarks [--documents 100000] [--rounds 5] [--json FILE]``;
+with ``--language`` what filters, their operators and operations on one document cost instead.
 
 Every answer is compared with the other competitors' before it is timed. A line shows
 microseconds (per call, or per document) and the ratios to the floor and to SQLite.
@@ -20,7 +21,9 @@ from typing import Any
 import msgspec
 from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
+from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operators
 from tests.benchmarks.measure import interleaved, seconds
+from tests.benchmarks.points import points
 
 import nosqlpy
 from nosqlpy import AsyncClient
@@ -185,18 +188,42 @@ def verdict(row: Line) -> str:
     return f"{'met' if row['faster than sqlite'] >= factor else 'missed'}: >= {factor}x faster than sqlite"
 
 
+def measure_language(directory: Path, rounds: int) -> dict[str, list[Figure]]:
+    """Return the figures about the query language and operations on one document, by section."""
+    return {
+        "a filter of a new shape": new_shapes(rounds),
+        "a filter of a known shape": bound_shapes(rounds),
+        "operators in a scan, per document; ratio to $gt": operators(rounds),
+        "operations on one document; ratio to the floor": points(directory, rounds),
+    }
+
+
+def show_language(sections: dict[str, list[Figure]]) -> None:
+    """Print them for a person."""
+    for title, found in sections.items():
+        print(f"{title:50}{'best us':>10}{'median us':>11}{'ratio':>8}   target")
+        for figure in found:
+            ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}x"
+            verdict = "" if figure.met is None else f"{'met' if figure.met else 'missed'}: <= {figure.target:g}"
+            print(f"  {figure.name:48}{figure.best:10.2f}{figure.median:11.2f}{ratio:>8}   {verdict}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--language", action="store_true", help="measure filters, operators and single operations")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        report = measure(Path(directory), options.documents, options.rounds)
-    show(report)
+        if options.language:
+            report: Any = measure_language(Path(directory), options.rounds)
+        else:
+            report = measure(Path(directory), options.documents, options.rounds)
+    (show_language if options.language else show)(report)
     if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+        options.json.write_text(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -27,14 +27,22 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begun - (waited_s() - waited)
 
 
-def interleaved(
+def every_time(
     runs: Mapping[str, Callable[[], object]], *, rounds: int, prepare: Callable[[str], None] | None = None
-) -> dict[str, float]:
-    """Return the median seconds of each run; every round makes each of them once, in turn."""
+) -> dict[str, list[float]]:
+    """Return all the seconds of each run; every round makes each of them once, in turn."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             if prepare is not None:
                 prepare(name)
             times[name].append(seconds(run))
+    return times
+
+
+def interleaved(
+    runs: Mapping[str, Callable[[], object]], *, rounds: int, prepare: Callable[[str], None] | None = None
+) -> dict[str, float]:
+    """Return the median seconds of each run; every round makes each of them once, in turn."""
+    times = every_time(runs, rounds=rounds, prepare=prepare)
     return {name: statistics.median(found) for name, found in times.items()}
