@@ -7,7 +7,7 @@ of it, and the parameter of the methods that take it.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,13 +57,36 @@ class FindOptions(msgspec.Struct, frozen=True):
         return Request(query, _decode_with(query, codec))
 
 
-def bind(let: Mapping[str, Any] | None) -> dict[str, Any]:
+class CallTime(Mapping[str, Any]):
+    """The variables that every call has: NOW, its time, read from the clock only if asked for; and RANDOM, which draws."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] | None = None
+
+    def _read(self) -> dict[str, Any]:
+        if self._values is None:
+            self._values = {"NOW": datetime.now(UTC), RANDOM: random.random}
+        return self._values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:  # whoever compiles an expression asks for the names, during the call
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+def bind(let: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return the variables of one call, by name: NOW, its time, is ``$$NOW``; RANDOM draws; and those of `let`.
 
     Raises:
         QueryError: `let` is no mapping, or a variable of it is malformed.
     """
-    provided: dict[str, Any] = {"NOW": datetime.now(UTC), RANDOM: random.random}
+    provided = CallTime()
     return provided if let is None else bind_parameters(let, provided)
 
 

@@ -142,6 +142,9 @@ def test_an_updater_that_changes_an_id_unnoticed_is_refused() -> None:
         def apply(self, document: dict[str, Any], position: int | None = None) -> dict[str, Any]:
             return {**document, "_id": 9}
 
+        def patch(self, data: bytes, size_max: int) -> bytes | None:
+            return None
+
     db = people()
     with pytest.raises(WriteError) as caught:
         db.run(writes.update, "a", request({}).query, Careless(), intake().spare_id(), upsert=False, many=False)

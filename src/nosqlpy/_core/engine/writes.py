@@ -243,11 +243,13 @@ def _update_all(engine: Engine, matches: Sequence[Match], predicate: Predicate, 
     ids: list[Any] = []
     after: list[bytes] = []
     for match in matches:
-        document = _updated(match, predicate, updater)
-        data = encode_document(document, size_max=engine.document_size_max)
+        data = updater.patch(match.data, engine.document_size_max)
+        if data is None:
+            document = _updated(match, predicate, updater)
+            data = encode_document(document, size_max=engine.document_size_max)
         if data != match.data:
             keys.append(match.key)
-            ids.append(document["_id"])
+            ids.append(_id_of(match.key, data))
             after.append(data)
     return Updated(len(matches), keys, ids, after)
 
@@ -258,6 +260,11 @@ def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
     if equality_key(document.get("_id")) != match.key:
         raise WriteError("the _id of a document cannot be changed", code=66, code_name="ImmutableField")
     return document
+
+
+def _id_of(key: Hashable, data: bytes) -> Any:
+    """Return the ``_id`` of an encoded document, given its key: that itself if it is a str, as of no other id."""
+    return key if type(key) is str else decode_id(data)
 
 
 def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id: SpareId) -> Change[UpdateResult]:
@@ -290,7 +297,7 @@ def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
 def _deletion(collection: CollectionState | None, matches: Sequence[Match]) -> list[Operation]:
     if collection is None or not matches:
         return []
-    return [Delete(collection.number, [m.key for m in matches], [decode_id(m.data) for m in matches])]
+    return [Delete(collection.number, [m.key for m in matches], [_id_of(m.key, m.data) for m in matches])]
 
 
 def find_one_and_update(

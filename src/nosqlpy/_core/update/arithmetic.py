@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator as functions
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.update.paths import Modifier
@@ -28,16 +29,15 @@ _BITWISE: Final[dict[str, Calculation]] = {"and": functions.and_, "or": function
 def compile_inc(operand: Any, place: Place) -> Modifier:
     """Add the operand to the field; a missing field becomes the operand."""
     _check_number(operand, place)
-    add = _arithmetic(functions.add, DECIMAL128.add, place)
-    return Modifier(change=lambda value: add(value, operand), create=lambda: operand)
+    return Modifier(partial(_calculated, functions.add, DECIMAL128.add, place, operand), lambda: operand)
 
 
 @operator("$mul")
 def compile_mul(operand: Any, place: Place) -> Modifier:
     """Multiply the field by the operand; a missing field becomes zero of the operand's type."""
     _check_number(operand, place)
-    multiply = _arithmetic(functions.mul, DECIMAL128.multiply, place)
-    return Modifier(change=lambda value: multiply(value, operand), create=lambda: multiply(0, operand))
+    multiply = partial(_calculated, functions.mul, DECIMAL128.multiply, place, operand)
+    return Modifier(multiply, lambda: multiply(0))
 
 
 def _check_number(operand: Any, place: Place) -> None:
@@ -48,24 +48,20 @@ def _check_number(operand: Any, place: Place) -> None:
         raise QueryError(f"{place.operator} of {place.path.text!r} takes a number that fits 64 bits")
 
 
-def _arithmetic(whole: Calculation, decimals: Calculation, place: Place) -> Calculation:
-    """Return the calculation of a field's value and an operand that is a number."""
-
-    def calculate(value: Any, operand: Any) -> Any:
-        if type(value) is int and type(operand) is int:
-            return _fitting(whole(value, operand), place)
-        numbers = (TYPES[type(value)], TYPES[type(operand)])
-        if numbers[0] not in NUMERIC:
-            message = f"{place.operator}: {place.path.text!r} is of type {type_name(value)}, which is not numeric"
-            raise WriteError(message, code=14, code_name="TypeMismatch")
-        if DECIMAL in numbers:
-            result = decimals(as_decimal(value), as_decimal(operand))
-            return like(result, value if numbers[0] == DECIMAL else operand)
-        if DOUBLE in numbers:
-            return whole(float(value), float(operand))
-        return like(_fitting(whole(int(value), int(operand)), place), value if numbers[0] == LONG else operand)
-
-    return calculate
+def _calculated(whole: Calculation, decimals: Calculation, place: Place, operand: Any, value: Any) -> Any:
+    """Return what a calculation makes of a field's value and an operand that is a number."""
+    if type(value) is int and type(operand) is int:
+        return _fitting(whole(value, operand), place)
+    numbers = (TYPES[type(value)], TYPES[type(operand)])
+    if numbers[0] not in NUMERIC:
+        message = f"{place.operator}: {place.path.text!r} is of type {type_name(value)}, which is not numeric"
+        raise WriteError(message, code=14, code_name="TypeMismatch")
+    if DECIMAL in numbers:
+        result = decimals(as_decimal(value), as_decimal(operand))
+        return like(result, value if numbers[0] == DECIMAL else operand)
+    if DOUBLE in numbers:
+        return whole(float(value), float(operand))
+    return like(_fitting(whole(int(value), int(operand)), place), value if numbers[0] == LONG else operand)
 
 
 def _fitting(result: int, place: Place) -> int:

@@ -1,7 +1,7 @@
 """Updates to updaters: what the user writes to a function from document to document.
 
-Manual: tutorial/update-documents. An update's operands are checked once; its
-steps then run in the order in which MongoDB applies them.
+Manual: tutorial/update-documents. An update is a document of operators (see
+`operators`), a pipeline, or a document that replaces another.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.update import arithmetic as _arithmetic
 from nosqlpy._core.update import arrays as _arrays
 from nosqlpy._core.update import fields as _fields
-from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
-from nosqlpy._core.update.conflicts import check_conflicts
-from nosqlpy._core.update.dollars import guarded, refuse_name
-from nosqlpy._core.update.paths import Order
+from nosqlpy._core.update.dollars import refuse_name
+from nosqlpy._core.update.operators import bind_known, compile_operators
 from nosqlpy._core.update.pipeline import compile_pipeline
-from nosqlpy._core.update.positional import Expansion
-from nosqlpy._core.update.registry import PositionalStep, Run, Step, check_operator, compile_step
-from nosqlpy._core.values.codec import copy_value, encode_value
+from nosqlpy._core.update.updater import immutable_id
+from nosqlpy._core.values.codec import copy_value, decode_id, encode_document
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document, Update
-from nosqlpy.errors import QueryError, WriteError
+from nosqlpy.errors import QueryError
 
 OPERATOR_MODULES = (_arithmetic, _arrays, _fields)
 
@@ -54,69 +51,16 @@ class Updater(Protocol):
         """
         ...
 
+    def patch(self, data: bytes, size_max: int) -> bytes | None:
+        """Return what `apply` makes of an encoded document, encoded, having decoded no more of it than it takes.
+
+        None where only `apply` can tell, or say what is wrong; then nothing was altered.
+        """
+        ...
+
     def insert(self, seed: Document) -> Document:
         """Return the document that an upsert inserts; `seed` is what the filter asks for, and may be altered."""
         ...
-
-
-class OperatorUpdater:
-    """Changes fields of documents by operators."""
-
-    __slots__ = ("_expansion", "_on_insert", "_on_update", "_touches_id", "needs_position")
-
-    needs_position: bool
-    replaces = False
-
-    def __init__(self, steps: Sequence[Step | PositionalStep], expansion: Expansion | None) -> None:
-        self._on_insert = [step.run for step in steps if type(step) is Step]
-        self._on_update = [_run_on_update(step) for step in steps if type(step) is Step and step.on_update]
-        self._expansion = expansion
-        self.needs_position = expansion is not None and expansion.needs_position
-        self._touches_id = False
-        for step in steps:
-            for claim in step.claims:
-                if claim.parts[0] == "_id":
-                    self._touches_id = True
-
-    def apply(self, document: Document, position: int | None = None) -> Document:
-        """Return the updated document."""
-        runs = self._on_update
-        try:
-            if self._expansion is not None:
-                runs = self._expansion.runs(document, position, inserting=False)
-            if self._touches_id:
-                _run_guarded(runs, document)
-            else:
-                for run in runs:
-                    run(document)
-        except WriteError as error:
-            error.details = {**error.details, "_id": document.get("_id")}
-            raise
-        return document
-
-    def insert(self, seed: Document) -> Document:
-        """Return the document that an upsert inserts."""
-        identity = _fingerprint(seed) if self._touches_id else None
-        runs = self._on_insert
-        if self._expansion is not None:
-            runs = self._expansion.runs(seed, None, inserting=True)
-        for run in runs:
-            run(seed)
-        if identity is not None and _fingerprint(seed) != identity:
-            raise _immutable_id()
-        return seed
-
-
-def _run_on_update(step: Step) -> Run:
-    return guarded(step.run, step.path) if step.path.text[0] == "$" and step.creates else step.run
-
-
-def _run_guarded(runs: Sequence[Run], document: Document) -> None:
-    identity = _fingerprint(document)
-    for run in runs:
-        run(document)
-    if _fingerprint(document) != identity:
-        raise _immutable_id()
 
 
 class Replacer:
@@ -138,6 +82,12 @@ class Replacer:
             refuse_name(self._dollar)
         return self._replace(document.get("_id", MISSING))
 
+    def patch(self, data: bytes, size_max: int) -> bytes | None:
+        """Return the replacement with the ``_id`` of an encoded document, encoded."""
+        if self._dollar is not None:
+            refuse_name(self._dollar)
+        return encode_document(self._replace(decode_id(data)), size_max=size_max)
+
     def insert(self, seed: Document) -> Document:
         """Return the replacement with the ``_id`` that the filter asks for; its other values do not count."""
         return self._replace(seed.get("_id", MISSING))
@@ -145,7 +95,7 @@ class Replacer:
     def _replace(self, identity: Any) -> Document:
         if self._id is not MISSING:
             if identity is not MISSING and not equal(identity, self._id):
-                raise _immutable_id()
+                raise immutable_id()
             identity = self._id
         return dict(self._fields) if identity is MISSING else {"_id": identity, **self._fields}
 
@@ -165,27 +115,16 @@ def compile_update(
         NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
         DocumentError: An operand cannot be stored.
     """
+    known = bind_known(update, variables) if array_filters is None else None
+    if known is not None:
+        return known
     given = require_operators(update)
     if isinstance(given, list | tuple):
         if array_filters is not None:
             message = "array_filters have no place in an update by a pipeline"
             raise QueryError(message, code=9, code_name="FailedToParse")
         return compile_pipeline(given, variables)
-    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
-    steps: list[Step | PositionalStep] = []
-    for name, fields in given.items():
-        check_operator(name)
-        if type(fields) is not dict and not isinstance(fields, Mapping):
-            message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
-            raise QueryError(message, code=9, code_name="FailedToParse")
-        steps += [compile_step(name, path, operand, variables.get("NOW")) for path, operand in fields.items()]
-    positional = [step.path for step in steps if type(step) is PositionalStep]
-    if positional or array_filters is not None:
-        check_identifiers(positional, filters)
-    if len(steps) > 1:
-        check_conflicts([claim for step in steps for claim in step.claims])
-        steps.sort(key=_order)
-    return OperatorUpdater(steps, Expansion(steps, filters) if positional else None)
+    return compile_operators(given, variables, array_filters)
 
 
 def compile_replacement(document: Mapping[str, Any]) -> Updater:
@@ -221,16 +160,3 @@ def require_operators(update: Any) -> Any:
         message = "an update needs operators such as $set; to replace whole documents use replace_one"
         raise QueryError(message, code=9, code_name="FailedToParse")
     return update
-
-
-def _order(step: Step | PositionalStep) -> Order:
-    return step.path.order
-
-
-def _fingerprint(document: Document) -> bytes | None:
-    """Return what tells whether the ``_id`` is the same to the last bit; None if there is none."""
-    return encode_value(document["_id"]) if "_id" in document else None
-
-
-def _immutable_id() -> WriteError:
-    return WriteError("the update would change the immutable field '_id'", code=66, code_name="ImmutableField")

@@ -60,7 +60,7 @@ def _keep(operand: Any, keeps: Callable[[int], bool]) -> Modifier:
     return Modifier(change, create=lambda: operand)
 
 
-@operator("$currentDate")
+@operator("$currentDate", timed=True)
 def compile_current_date(operand: Any, place: Place) -> Modifier:
     """Set the field to the time of the update: a date, or a bson Timestamp."""
     assert place.now is not None, "whoever compiles $currentDate passes the time"

@@ -53,6 +53,10 @@ class PipelineUpdater:
             document = stage(document)
         return document if "_id" in document or identity is MISSING else {"_id": identity, **document}
 
+    def patch(self, data: bytes, size_max: int) -> bytes | None:  # noqa: ARG002 - a stage may read any field
+        """Return None: it takes all of a document."""
+        return None
+
     def insert(self, seed: Document) -> Document:
         """Return what the stages make of the values that the filter asks for."""
         return self.apply(seed)

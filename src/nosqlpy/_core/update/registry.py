@@ -10,13 +10,13 @@ and register it:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.update.paths import Modifier, UpdatePath, parse_update_path, runner
+from nosqlpy._core.update.paths import Modifier, UpdatePath, runner
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
@@ -24,11 +24,16 @@ Run: TypeAlias = Callable[[dict[str, Any]], None]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an operand stands, and when: the operator, the path, and the time if the caller gave one."""
+    """Where an operand stands, and when: the operator, the path, and the variables of the call."""
 
     operator: str
     path: UpdatePath
-    now: datetime | None
+    variables: Mapping[str, Any]
+
+    @property
+    def now(self) -> datetime | None:
+        """The time of the call, if the caller gave one."""
+        return self.variables.get("NOW")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -66,21 +71,27 @@ class PositionalStep(msgspec.Struct, frozen=True):
 Compile: TypeAlias = Callable[[Any, Place], Modifier]
 StepCompile: TypeAlias = Callable[[Any, Place], Step | PositionalStep]
 
-_OPERATORS: Final[dict[str, StepCompile]] = {}
+
+class Operator(msgspec.Struct, frozen=True):
+    """A registered operator: one that modifies the end of its path has `compile`, any other `compile_step`.
+
+    A `timed` one means something else at another time.
+    """
+
+    compile: Compile | None = None
+    compile_step: StepCompile | None = None
+    on_update: bool = True
+    timed: bool = False
 
 
-def operator(name: str, *, on_update: bool = True) -> Callable[[Compile], Compile]:
+_OPERATORS: Final[dict[str, Operator]] = {}
+
+
+def operator(name: str, *, on_update: bool = True, timed: bool = False) -> Callable[[Compile], Compile]:
     """Register the decorated function as what compiles the operand of `name`, an operator on one path."""
 
     def register(function: Compile) -> Compile:
-        def compile_step(operand: Any, place: Place) -> Step | PositionalStep:
-            modifier = function(operand, place)
-            path = place.path
-            if path.positional:
-                return PositionalStep(path, modifier, on_update)
-            return Step(path, (path,), runner(path, modifier), modifier.create is not None, on_update)
-
-        _OPERATORS[name] = compile_step
+        _OPERATORS[name] = Operator(compile=function, on_update=on_update, timed=timed)
         return function
 
     return register
@@ -90,29 +101,37 @@ def step_operator(name: str) -> Callable[[StepCompile], StepCompile]:
     """Register the decorated function for an operator that does more than modify the end of its path."""
 
     def register(function: StepCompile) -> StepCompile:
-        _OPERATORS[name] = function
+        _OPERATORS[name] = Operator(compile_step=function)
         return function
 
     return register
 
 
-def compile_step(name: str, path: str, operand: Any, now: datetime | None) -> Step | PositionalStep:
-    """Return the step of the operator `name` on `path`.
+def compile_step(found: Operator, operand: Any, place: Place) -> Step | PositionalStep:
+    """Return the step of an operator, and its operand, at a place.
 
     Raises:
-        QueryError: The operand or the path does not fit the operator.
+        QueryError: The operand does not fit the operator.
     """
-    return _OPERATORS[name](operand, Place(name, parse_update_path(path, name), now))
+    if found.compile is None:
+        assert found.compile_step is not None
+        return found.compile_step(operand, place)
+    modifier = found.compile(operand, place)
+    path = place.path
+    if path.positional:
+        return PositionalStep(path, modifier, found.on_update)
+    return Step(path, (path,), runner(path, modifier), modifier.create is not None, found.on_update)
 
 
-def check_operator(name: Any) -> None:
-    """Refuse what is no update operator.
+def find_operator(name: Any) -> Operator:
+    """Return the update operator of this name.
 
     Raises:
-        QueryError: With MongoDB's code 9 (FailedToParse), and the way out.
+        QueryError: There is none: with MongoDB's code 9 (FailedToParse), and the way out.
     """
-    if name in _OPERATORS:
-        return
+    found = _OPERATORS.get(name)
+    if found is not None:
+        return found
     if str(name).startswith("$"):
         message = f"unknown update operator {name!r}{nearest(str(name), _OPERATORS)}"
     else:

@@ -57,6 +57,11 @@ def is_plain_value(value: Any) -> bool:
     return _is_plain_array(value, 1) if type(value) is list else type(value) in _plain
 
 
+def is_plain_field(name: str, value: Any) -> bool:
+    """Return whether msgspec writes a field of a document exactly as it is, but for integers past 64 bits."""
+    return name in _keys if type(value) in _plain else is_plain({name: value})
+
+
 def has_wide_int(value: Any) -> bool:
     """Return whether a plain value is, or holds, an int that unsigned 64 bits can hold and signed ones cannot."""
     kind = type(value)

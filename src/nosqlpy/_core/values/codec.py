@@ -7,12 +7,19 @@ documents, nearly all, are proved to be so by `nosqlpy._core.values.check` first
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from nosqlpy._core.values.check import are_plain, has_wide_int, is_plain, is_plain_scalar, is_plain_value
+from nosqlpy._core.values.check import (
+    are_plain,
+    has_wide_int,
+    is_plain,
+    is_plain_field,
+    is_plain_scalar,
+    is_plain_value,
+)
 from nosqlpy._core.values.extensions import Unstorable, pack_atom, unpack
 from nosqlpy._core.values.identity import check_id, with_id, with_ids
 from nosqlpy._core.values.storable import storable
@@ -23,10 +30,12 @@ __all__ = [
     "check_id",
     "copy_value",
     "decode_document",
+    "decode_fields",
     "decode_id",
     "decode_value",
     "encode_document",
     "encode_documents",
+    "encode_fields",
     "encode_value",
     "partial_decoder",
     "with_id",
@@ -42,6 +51,7 @@ T = TypeVar("T")
 
 _encode = msgspec.msgpack.Encoder(enc_hook=pack_atom).encode
 _decode = msgspec.msgpack.Decoder(ext_hook=unpack).decode
+_decode_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 
 # MessagePack's mark of an unsigned 64-bit integer, before one that no signed one can hold; it may be part of a text.
 _past_int64 = re.compile(rb"\xcf[\x80-\xff]").search
@@ -129,6 +139,23 @@ def decode_document(data: bytes) -> dict[str, Any]:
     """
     document: dict[str, Any] = _decode(data)
     return document
+
+
+def decode_fields(data: bytes) -> dict[str, Any]:
+    """Return the fields of an encoded document with their values still encoded: `decode_value` decodes one."""
+    return _decode_fields(data)
+
+
+def encode_fields(fields: dict[str, Any], changed: Iterable[str], *, size_max: int = SIZE_MAX) -> bytes | None:
+    """Return the document of `fields` encoded: those `changed` are values now, the others as `decode_fields` gave them.
+
+    None where it cannot be stored, or is too large; `encode_document` says what is wrong with it.
+    """
+    for name in changed:
+        if name in fields and not is_plain_field(name, fields[name]):
+            fields.update(storable({name: fields[name]}))
+    data = _encode_plain(fields)
+    return None if data is None or len(data) > size_max else data
 
 
 def decode_value(data: bytes) -> Any:

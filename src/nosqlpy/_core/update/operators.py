@@ -1,0 +1,184 @@
+"""Updates by operators: compiled in full when their shape is new, only bound to their operands when it is known.
+
+The *shape* of an update is its operators and paths without the operands. What
+is proved of one update (its operators exist, its paths are sound and do not
+conflict) holds for every other of the same shape. Positional paths, paths that
+begin with ``$``, and $rename, whose operand is a path, are compiled in full each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from nosqlpy._core.query.tree import NO_VARIABLES
+from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
+from nosqlpy._core.update.conflicts import check_conflicts
+from nosqlpy._core.update.dollars import guarded
+from nosqlpy._core.update.paths import parse_update_path, runner
+from nosqlpy._core.update.positional import Expansion
+from nosqlpy._core.update.registry import (
+    Compile,
+    Operator,
+    Place,
+    PositionalStep,
+    Run,
+    Step,
+    compile_step,
+    find_operator,
+)
+from nosqlpy._core.update.updater import OperatorUpdater, Reach, reach_of
+from nosqlpy.errors import QueryError
+
+Shape: TypeAlias = tuple[tuple[Any, ...], ...]
+"""Per operator its name and then its paths."""
+
+SHAPES_MAX: Final = 512
+FIELDS_MAX: Final = 100
+"""A shape with more paths is not kept: few repeat, and they are large."""
+
+
+class _Field(msgspec.Struct, frozen=True):
+    """One operator on one path, which waits for its operand."""
+
+    operator: Operator
+    compile: Compile
+    place: Place
+
+
+_IMMUTABLE: Final = frozenset((str, int, float, bool, type(None)))
+
+
+class _Bound(msgspec.Struct, frozen=True):
+    """An operand, and the updater that it was bound in."""
+
+    operand: Any
+    updater: OperatorUpdater
+
+
+class Template:
+    """What a shape compiles to: its fields in the order of the update, and the order in which they are applied."""
+
+    __slots__ = ("_fields", "_last", "_order", "_reach")
+
+    def __init__(self, fields: Sequence[_Field], reach: Reach) -> None:
+        self._fields = fields
+        self._reach = reach
+        # of one field only: a counter is mostly counted up by 1, which is the same object each time
+        self._last: _Bound | None = None
+        order = sorted(range(len(fields)), key=lambda index: fields[index].place.path.order)
+        as_given = order == list(range(len(fields))) and all(field.operator.on_update for field in fields)
+        self._order: list[int] | None = None if as_given else order
+
+    def bind(self, update: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any]) -> OperatorUpdater:
+        """Return the updater of an update of this shape.
+
+        Raises:
+            QueryError: An operand does not fit its operator.
+            DocumentError: One cannot be stored.
+        """
+        last = self._last
+        runs: list[Run] = []
+        for operands in update.values():
+            for operand in operands.values():
+                if last is not None and operand is last.operand:
+                    return last.updater
+                field = self._fields[len(runs)]
+                place = field.place
+                if field.operator.timed:
+                    place = Place(place.operator, place.path, variables)
+                runs.append(runner(place.path, field.compile(operand, place)))
+        updater = self._updater(runs)
+        if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
+            self._last = _Bound(operand, updater)
+        return updater
+
+    def _updater(self, runs: list[Run]) -> OperatorUpdater:
+        if self._order is None:
+            return OperatorUpdater(self._reach, runs, runs)
+        on_insert = [runs[index] for index in self._order]
+        on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
+        return OperatorUpdater(self._reach, on_update, on_insert)
+
+
+_templates: dict[Shape | None, Template] = {}
+
+
+def bind_known(update: Any, variables: Mapping[str, Any]) -> OperatorUpdater | None:
+    """Return the updater of a document of operators whose shape is known, None for any other update.
+
+    Raises:
+        QueryError: An operand does not fit its operator.
+        DocumentError: One cannot be stored.
+    """
+    template = _templates.get(_shape(update)) if type(update) is dict else None
+    return None if template is None else template.bind(update, variables)
+
+
+def compile_operators(
+    update: Mapping[str, Any], variables: Mapping[str, Any], array_filters: Sequence[Mapping[str, Any]] | None
+) -> OperatorUpdater:
+    """Return the updater of a document of operators, compiled in full; its shape is known from then on.
+
+    Raises:
+        QueryError: The update is malformed, as MongoDB's codes say how.
+        DocumentError: An operand cannot be stored.
+    """
+    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
+    steps = list(_steps(update, variables))
+    positional = [step.path for step in steps if type(step) is PositionalStep]
+    if positional or array_filters is not None:
+        check_identifiers(positional, filters)
+    if len(steps) > 1:
+        check_conflicts([claim for step in steps for claim in step.claims])
+    reach = reach_of(steps)
+    if not positional and array_filters is None and (shape := _shape(update)) is not None:
+        _keep(shape, reach)
+    steps.sort(key=lambda step: step.path.order)
+    plain = [step for step in steps if type(step) is Step]
+    return OperatorUpdater(
+        reach,
+        [_run_on_update(step) for step in plain if step.on_update],
+        [step.run for step in plain],
+        Expansion(steps, filters) if positional else None,
+    )
+
+
+def _run_on_update(step: Step) -> Run:
+    return guarded(step.run, step.path) if step.path.text[0] == "$" and step.creates else step.run
+
+
+def _shape(update: Mapping[str, Any]) -> Shape | None:
+    """Return the shape of an update, None where that is not seen at a glance."""
+    shape = []
+    for name, fields in update.items():
+        if type(fields) is not dict:
+            return None
+        shape.append((name, *fields))
+    return tuple(shape)
+
+
+def _keep(shape: Shape, reach: Reach) -> None:
+    """Keep the template of a shape of which an update was compiled, so that nothing is wrong with it."""
+    fields: list[_Field] = []
+    for name, *paths in shape:
+        found = find_operator(name)
+        for path in paths:
+            if found.compile is None or path[0] == "$" or len(fields) == FIELDS_MAX:
+                return
+            fields.append(_Field(found, found.compile, Place(name, parse_update_path(path, name), NO_VARIABLES)))
+    if len(_templates) >= SHAPES_MAX:  # paths may hold data: begin anew, the shared shapes come back soon
+        _templates.clear()
+    _templates[shape] = Template(fields, reach)
+
+
+def _steps(update: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[Step | PositionalStep]:
+    for name, fields in update.items():
+        found = find_operator(name)
+        if type(fields) is not dict and not isinstance(fields, Mapping):
+            message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
+            raise QueryError(message, code=9, code_name="FailedToParse")
+        for path, operand in fields.items():
+            yield compile_step(found, operand, Place(name, parse_update_path(path, name), variables))
