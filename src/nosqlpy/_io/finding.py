@@ -58,7 +58,7 @@ class FindOptions(msgspec.Struct, frozen=True):
 
 
 class CallTime(Mapping[str, Any]):
-    """The variables that every call has: NOW, its time, read from the clock only if asked for; and RANDOM, which draws."""
+    """The variables that every call has: NOW, its time, read from the clock if asked for, and RANDOM, which draws."""
 
     __slots__ = ("_values",)
 
