@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import msgspec
 import pytest
 
-from nosqlpy import ConfigurationError, DocumentError, ValidationError
+from nosqlpy import Client, ConfigurationError, DocumentError, ValidationError
 
 pydantic = pytest.importorskip("pydantic")
 bson = pytest.importorskip("bson")
@@ -255,6 +255,25 @@ async def test_a_stored_document_that_lacks_a_field_is_refused(db: Any, kind: An
     await db["users"].insert({"_id": "a"})
     with pytest.raises(ValidationError, match=r"name"):
         await db.collection("users", type=kind).find().to_list()
+
+
+def test_a_type_may_write_to_the_database_while_it_is_decoded() -> None:
+    class Watched(msgspec.Struct):
+        n: int = 0
+        id: Any = msgspec.field(name="_id", default=None)
+
+        def __post_init__(self) -> None:
+            client["log"].insert({"n": self.n})
+
+    with Client(":memory:") as client:
+        counters = client.collection("counters", type=Watched)
+        client["counters"].insert({"_id": "a", "n": 1})
+        updated = counters.find_one_and_update({"_id": "a"}, {"$inc": {"n": 1}}, return_document=True)
+        replaced = counters.find_one_and_replace({"_id": "a"}, Watched(5, "a"))
+        deleted = counters.find_one_and_delete({"_id": "a"})
+        upserted = counters.find_one_and_update({"_id": "b"}, {"$inc": {"n": 9}}, upsert=True, return_document=True)
+
+    assert [found and found.n for found in (updated, replaced, deleted, upserted)] == [2, 2, 5, 9]
 
 
 @every_object_type

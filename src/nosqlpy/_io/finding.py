@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, decoder
+from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
@@ -55,6 +56,11 @@ class FindOptions(msgspec.Struct, frozen=True):
         elif query.projection is not None:
             codec = PLAIN
         return Request(query, _decode_with(query, codec))
+
+    def returned(self, codec: TypeCodec[Any], variables: Mapping[str, Any]) -> Returned[Any]:
+        """Return the compiled query of a write that returns a document, and how that is decoded."""
+        request = self.request(codec, None, variables)
+        return Returned(request, at_once=codec is PLAIN or request.query.projection is not None)
 
 
 class CallTime(Mapping[str, Any]):

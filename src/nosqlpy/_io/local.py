@@ -7,7 +7,8 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from nosqlpy._core.engine.intake import IdNeeded
+from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
@@ -97,11 +98,13 @@ class LocalBackend(Backend):
         """Return what `read` finds, in a state between two writes."""
         return self.database().view(read, *args, **kwargs)
 
-    def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the one document that `read` finds; that there is none is believed between two writes only."""
+    def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
+        """Return the document with this ``_id``; that there is none is believed between two writes only."""
         database = self.database()
-        found = read(database.engine, *args, **kwargs)
-        return database.view(read, *args, **kwargs) if found is None else found
+        data = reads.get(database.engine, name, id)
+        if data is None:
+            data = database.view(reads.get, name, id)
+        return None if data is None else decode(data)
 
     def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""
@@ -130,7 +133,7 @@ class LocalBackend(Backend):
                 with database.lock:
                     result, lsn = database.commit(wanted, plan, *args, **kwargs)
                 break
-            except IdNeeded as needed:
+            except CallNeeded as needed:
                 needed.make()
         if lsn is not None:
             database.wait_durable(lsn)

@@ -20,9 +20,9 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from nosqlpy._core.engine import writes
+from nosqlpy._core.engine import reads, writes
 from nosqlpy._core.engine.groupcommit import Verdict
-from nosqlpy._core.engine.intake import IdNeeded
+from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
@@ -105,12 +105,14 @@ class AsyncLocalBackend(Backend):
             await self.pause()
         return outcome.result
 
-    async def point(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the one document that `read` finds; that there is none is believed between two writes only."""
+    async def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
+        """Return the document with this ``_id``; that there is none is believed between two writes only."""
         if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
-        found = read((await self.database()).engine, *args, **kwargs)
-        return await self.read(read, *args, **kwargs) if found is None else found
+        data = reads.get((await self.database()).engine, name, id)
+        if data is None:
+            data = await self.read(reads.get, name, id)
+        return None if data is None else decode(data)
 
     async def write(
         self,
@@ -163,7 +165,7 @@ class AsyncLocalBackend(Backend):
                 result, lsn = await self._locked(database, commit)
             else:
                 result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
-        except IdNeeded as needed:
+        except CallNeeded as needed:
             needed.make()
             return await self._commit(database, commit, inline=inline)
         if lsn is not None:

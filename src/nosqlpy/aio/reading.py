@@ -27,7 +27,7 @@ class AsyncReading(Generic[T]):
 
     async def get(self, id: Any, /) -> T | None:
         """Return the document with this ``_id``, or None."""
-        return await self._backend.point(reads.get, self._name, id, self._codec.decode)
+        return await self._backend.point(self._name, id, self._codec.decode)
 
     async def exists(self, filter: Filter | None = None, /) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""

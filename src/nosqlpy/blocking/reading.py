@@ -27,7 +27,7 @@ class Reading(Generic[T]):
 
     def get(self, id: Any, /) -> T | None:
         """Return the document with this ``_id``, or None."""
-        return self._backend.point(reads.get, self._name, id, self._codec.decode)
+        return self._backend.point(self._name, id, self._codec.decode)
 
     def exists(self, filter: Filter | None = None, /) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""

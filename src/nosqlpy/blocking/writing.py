@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import bulk, writes
@@ -284,16 +284,17 @@ class Writing(Generic[T]):
         """
         variables = bind(let)
         options = FindOptions(require_filter(filter), projection, sort, hint=hint)
-        return self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
-            options.request(self._codec, None, variables),
+            options.returned(self._codec, variables),
             updater(update, array_filters, variables),
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
         )
+        return document()
 
     @overload
     def find_one_and_replace(
@@ -343,16 +344,17 @@ class Writing(Generic[T]):
         """
         variables = bind(let)
         options = FindOptions(require_filter(filter), projection, sort, hint=hint)
-        return self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
-            options.request(self._codec, None, variables),
+            options.returned(self._codec, variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
         )
+        return document()
 
     @overload
     def find_one_and_delete(
@@ -389,9 +391,10 @@ class Writing(Generic[T]):
         """Delete the first document that matches and return it."""
         variables = bind(let)
         options = FindOptions(require_filter(filter), projection, sort, hint=hint)
-        return self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_delete,
             self._name,
-            options.request(self._codec, None, variables),
+            options.returned(self._codec, variables),
         )
+        return document()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.engine.logged import finish, intake, new
-from nosqlpy._core.engine.intake import CHUNK, IdNeeded, SpareId, portions
+from nosqlpy._core.engine.intake import CHUNK, CallNeeded, SpareId, portions
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.errors import DocumentError, DocumentTooLarge
 
@@ -83,7 +83,7 @@ def test_a_spare_id_is_taken_as_often_as_it_is_planned_and_made_once() -> None:
 def test_a_spare_id_that_is_not_made_says_how_to_make_it() -> None:
     spare = intake().spare_id()
 
-    with pytest.raises(IdNeeded) as needed:
+    with pytest.raises(CallNeeded) as needed:
         spare.take()
     needed.value.make()
     assert spare.take() == "new-1"

@@ -6,7 +6,8 @@ import pytest
 
 from core.engine.logged import Logged, intake, request
 from nosqlpy._core.engine import writes
-from nosqlpy._core.engine.intake import IdNeeded, SpareId
+from nosqlpy._core.engine.intake import CallNeeded, SpareId
+from nosqlpy._core.engine.returned import TRIES, Returned
 from nosqlpy._core.update.compile import compile_replacement, compile_update
 from nosqlpy.errors import DocumentTooLarge, DuplicateKeyError, QueryError, WriteError
 from nosqlpy.results import DeleteResult, UpdateResult
@@ -29,8 +30,9 @@ def update(
 
 def find_and_update(db: Logged, filter: Any, change: Any, *, after: bool, upsert: bool = False, **options: Any) -> Any:
     spare = intake().spare_id(made=True)
-    asked = request(filter, **options)
-    return db.run(writes.find_one_and_update, "a", asked, compile_update(change), spare, upsert=upsert, after=after)
+    asked = Returned(request(filter, **options), at_once=True)
+    document = db.run(writes.find_one_and_update, "a", asked, compile_update(change), spare, upsert=upsert, after=after)
+    return document()
 
 
 both = pytest.mark.parametrize("indexed", [False, True], ids=["scan", "index"])
@@ -244,7 +246,7 @@ def test_an_upsert_asks_for_an_id_only_when_it_needs_one() -> None:
     db.run(writes.update, "a", request({"_id": 8}).query, updater, spare, **options)
 
     assert made == []
-    with pytest.raises(IdNeeded) as needed:
+    with pytest.raises(CallNeeded) as needed:
         db.run(writes.update, "a", request({"g": "new"}).query, updater, spare, **options)
     needed.value.make()
     assert db.run(writes.update, "a", request({"g": "new"}).query, updater, spare, **options).upserted_id == "made"
@@ -333,15 +335,55 @@ def test_a_document_is_deleted_by_its_id() -> None:
 
 def test_the_document_that_was_deleted_is_shown() -> None:
     db = people()
-    asked = request({"g": "x"}, sort="n", projection=["n"])
+    asked = Returned(request({"g": "x"}, sort="n", projection=["n"]), at_once=True)
 
-    assert db.run(writes.find_one_and_delete, "a", asked) == {"_id": 3, "n": 4}
+    assert db.run(writes.find_one_and_delete, "a", asked)() == {"_id": 3, "n": 4}
     assert db.ids("a") == [1, 2]
     db.check()
 
 
 def test_nothing_is_shown_where_nothing_was_deleted() -> None:
-    assert people().run(writes.find_one_and_delete, "a", request({"g": "q"})) is None
+    asked = Returned(request({"g": "q"}), at_once=True)
+
+    assert people().run(writes.find_one_and_delete, "a", asked)() is None
+
+
+def test_an_object_of_a_users_type_is_decoded_before_the_write_and_not_while_it_is_planned() -> None:
+    db = people()
+    asked = Returned(request({"g": "y"}), at_once=False)
+    with pytest.raises(CallNeeded) as needed:
+        db.run(writes.find_one_and_delete, "a", asked)
+    needed.value.make()
+
+    assert db.ids("a") == [1, 2, 3]
+    assert db.run(writes.find_one_and_delete, "a", asked)() == {"_id": 2, "n": 3, "g": "y"}
+
+
+def test_an_object_that_others_changed_meanwhile_is_decoded_anew() -> None:
+    db = people()
+    asked = Returned(request({"g": "y"}), at_once=False)
+    with pytest.raises(CallNeeded) as needed:
+        db.run(writes.find_one_and_delete, "a", asked)
+    needed.value.make()
+    update(db, {"_id": 2}, {"$set": {"n": 9}})
+    with pytest.raises(CallNeeded) as needed:
+        db.run(writes.find_one_and_delete, "a", asked)
+    needed.value.make()
+
+    assert db.run(writes.find_one_and_delete, "a", asked)() == {"_id": 2, "n": 9, "g": "y"}
+
+
+def test_an_object_that_others_change_all_the_time_is_decoded_after_the_write() -> None:
+    db = people()
+    asked = Returned(request({"g": "y"}), at_once=False)
+    for n in range(TRIES):
+        update(db, {"_id": 2}, {"$set": {"n": 10 + n}})
+        with pytest.raises(CallNeeded) as needed:
+            db.run(writes.find_one_and_delete, "a", asked)
+        needed.value.make()
+    update(db, {"_id": 2}, {"$set": {"n": 99}})
+
+    assert db.run(writes.find_one_and_delete, "a", asked)() == {"_id": 2, "n": 99, "g": "y"}
 
 
 # ── how far a write looks ───────────────────────────────────────────────────────
@@ -362,7 +404,7 @@ def test_a_write_looks_at_the_candidates_of_its_plan(name: str, filter: Any, rea
     db = people(indexed=True)
 
     assert writes.reach(db.engine, name, request(filter).query) == reached
-    assert writes.reach(db.engine, name, request(filter)) == reached
+    assert writes.reach(db.engine, name, Returned(request(filter), at_once=True)) == reached
 
 
 def test_a_write_that_asks_nothing_looks_at_all() -> None:

@@ -41,8 +41,8 @@ class NewDocuments(msgspec.Struct, gc=False):
     blobs: list[bytes]
 
 
-class IdNeeded(Exception):
-    """A write needs a new id: `make` one without the lock, and plan the write again."""
+class CallNeeded(Exception):
+    """A write needs what code of a user's makes, such as an id: `make` it without the lock, and plan it again."""
 
     def __init__(self, make: Callable[[], None]) -> None:
         super().__init__()
@@ -66,10 +66,10 @@ class SpareId:
         """Return the id.
 
         Raises:
-            IdNeeded: It is not made yet.
+            CallNeeded: It is not made yet.
         """
         if not self._ids:
-            raise IdNeeded(self.make)
+            raise CallNeeded(self.make)
         return self._ids[-1]
 
 

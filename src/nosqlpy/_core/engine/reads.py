@@ -251,13 +251,12 @@ def _any_of(execution: Execution[bytes]) -> Steps[bool]:
     return False
 
 
-def get(engine: Engine, name: str, id: Any, decode: Decode[T]) -> T | None:
-    """Return the document with this ``_id``, or None."""
+def get(engine: Engine, name: str, id: Any) -> bytes | None:
+    """Return the document with this ``_id``, encoded, or None."""
     collection = engine.collections.get(name)
     if collection is None:
         return None
-    data = collection.slots.get(id if type(id) is str else bounded_key(id))
-    return None if data is None else decode(data)
+    return collection.slots.get(id if type(id) is str else bounded_key(id))
 
 
 def count(engine: Engine, name: str, query: Query) -> Steps[int]:

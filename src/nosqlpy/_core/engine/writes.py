@@ -11,7 +11,8 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
-from nosqlpy._core.engine.reads import Query, Request
+from nosqlpy._core.engine.reads import Query
+from nosqlpy._core.engine.returned import Returned, no_document
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
@@ -168,11 +169,11 @@ def _without_duplicates(
 
 
 def reach(engine: Engine, name: str, asked: object) -> int:
-    """Return how many documents a write looks at to find what is `asked` for by a query or request; None: all."""
+    """Return how many documents a write looks at to find what is `asked` for by a query; None: all."""
     collection = engine.collections.get(name)
     if collection is None:
         return 0
-    query = asked.query if isinstance(asked, Request) else asked
+    query = asked.query if isinstance(asked, Returned) else asked
     size = collection.slots.count()
     if not isinstance(query, Query) or not query.predicate.equalities:
         return size
@@ -303,36 +304,42 @@ def _deletion(collection: CollectionState | None, matches: Sequence[Match]) -> l
 def find_one_and_update(
     engine: Engine,
     name: str,
-    request: Request[T],
+    returned: Returned[Any],
     updater: Updater,
     spare_id: SpareId,
     *,
     upsert: bool,
     after: bool,
-) -> Change[T | None]:
-    """Plan an update of the first match; the result is that document, before or `after` the change."""
+) -> Change[Callable[[], Any]]:
+    """Plan an update of the first match; the result gives that document, before or `after` the change."""
     check_flag("upsert", upsert)
     check_flag("return_document", after)
-    query, decode = request.query, request.decode
+    if (planned := returned.planned(engine)) is not None:
+        return planned
+    query = returned.query
     if after and isinstance(query.projection, PositionalProjection):
         raise QueryError("a positional projection needs the document as it was found, not as it is after the update")
     collection = engine.collections.get(name)
     matches = _matches(collection, query, 1)
     if not matches:
         if not upsert:
-            return engine.change([], None)
+            return engine.change([], no_document)
         new = _upserted(engine, query, updater, spare_id)
-        return _with_result(insert_one(engine, name, new), lambda _: decode(new.data) if after else None)
+        inserted = insert_one(engine, name, new)
+        return returned.by(engine, inserted, new.data) if after else _with_result(inserted, lambda _: no_document)
     assert collection is not None, "a document was found in it"
     done = _update_all(engine, matches, query.predicate, updater)
     operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
     shown = done.after[0] if after and done.after else matches[0].data
-    return engine.change(operations, decode(shown))
+    return returned.by(engine, engine.change(operations, None), shown)
 
 
-def find_one_and_delete(engine: Engine, name: str, request: Request[T]) -> Change[T | None]:
-    """Plan the deletion of the first match; the result is that document."""
+def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> Change[Callable[[], Any]]:
+    """Plan the deletion of the first match; the result gives that document."""
+    if (planned := returned.planned(engine)) is not None:
+        return planned
     collection = engine.collections.get(name)
-    matches = _matches(collection, request.query, 1)
-    result = request.decode(matches[0].data) if matches else None
-    return engine.change(_deletion(collection, matches), result)
+    matches = _matches(collection, returned.query, 1)
+    if not matches:
+        return engine.change([], no_document)
+    return returned.by(engine, engine.change(_deletion(collection, matches), None), matches[0].data)
