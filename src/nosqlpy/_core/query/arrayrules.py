@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nosqlpy._core.query.features import refuse_features
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.projected import Rule
 from nosqlpy._core.values.numbers import INTS, NUMERIC
@@ -61,6 +62,7 @@ def first_match_rule(operand: Any, path: str) -> Rule:
         message = f"$elemMatch in the projection of {path!r} takes a document"
         raise QueryError(message, code=31274, code_name="Location31274")
     predicate = compile_filter({path: {"$elemMatch": operand}})
+    refuse_features({path: {"$elemMatch": operand}}, "a projection")
 
     def first(value: Any) -> Any:
         if type(value) is list:

@@ -7,7 +7,7 @@ the same rows as all other conditions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from nosqlpy._core.expression.boolean import is_true
 from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.fieldpaths import gather, reach
 from nosqlpy._core.expression.node import Expression
-from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout
+from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout, documents_of
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.paths import plain
@@ -79,7 +79,7 @@ def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[R
         return lambda rows: [is_true(evaluate({}, variables))] * len(rows) if rows else []
     names = sorted(expression.paths)
     columns = [_computed_column(layout, name) for name in names]
-    rows_of = _documents(names)
+    rows_of = documents_of(names)
 
     def mask(rows: Sequence[Row]) -> list[bool]:
         documents = rows_of([column(rows) for column in columns])
@@ -87,17 +87,6 @@ def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[R
         return [value is True or (value is not False and is_true(value)) for value in values]
 
     return mask
-
-
-def _documents(names: Sequence[str]) -> Callable[[Sequence[Iterable[Any]]], Iterator[dict[str, Any]]]:
-    """Return what makes flat documents of columns; a literal with one or two names takes half of the time."""
-    if len(names) == 1:
-        (only,) = names
-        return lambda columns: ({only: value} for value in columns[0])
-    if len(names) == 2:
-        first, second = names
-        return lambda columns: ({first: left, second: right} for left, right in zip(*columns, strict=True))
-    return lambda columns: (dict(zip(names, entry, strict=True)) for entry in zip(*columns, strict=True))
 
 
 def _computed_column(layout: Layout, name: str) -> Column:

@@ -47,9 +47,9 @@ class Operator(msgspec.Struct, frozen=True):
 
 _OPERATORS: Final[dict[str, Operator]] = {}
 
-TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$sampleRate"))
+TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate"))
 
-_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$jsonSchema", "$text", "$where", "$rand", "$alwaysTrue", "$alwaysFalse"))
+_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$text", "$where", "$rand", "$alwaysTrue", "$alwaysFalse"))
 _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
     (
         "$geoIntersects",

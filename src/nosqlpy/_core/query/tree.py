@@ -4,7 +4,7 @@ The *shape* of a filter is its paths and operators without their operands. A
 `Template` is compiled from a shape; binding operands to it gives conditions,
 and those, with the template's layout, *masks*: functions that say which of a
 list of rows match. $and, $or, $nor and $comment, which stand beside field
-names, are part of the shape; so are the paths that an $expr or $sampleRate reads.
+names, are part of the shape; so are the paths that an $expr, $sampleRate or $jsonSchema reads.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from nosqlpy._core.query.registry import (
     is_operators,
     refuse_top_level,
 )
+from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
@@ -39,7 +40,7 @@ MaskMaker: TypeAlias = Callable[[Layout], Mask]
 
 Shape: TypeAlias = tuple[Any, ...]
 """Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)``,
-or ``($expr | $sampleRate, paths)``."""
+or ``($expr | $sampleRate | $jsonSchema, paths)``."""
 
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
@@ -112,7 +113,18 @@ class ExpressionNode:
         return [lambda layout: truth_mask(computation, layout)]
 
 
-Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode
+class SchemaNode:
+    """``$jsonSchema``; its operand is compiled already."""
+
+    __slots__ = ()
+
+    def bind(self, operands: Iterator[Any], _depth: int) -> list[MaskMaker]:
+        """Return the one mask-to-be of this node."""
+        schema: Schema = next(operands)
+        return [lambda layout: schema_mask(schema, layout)]
+
+
+Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode | SchemaNode
 
 _WHOLE: Final = WholeLayout()
 
@@ -202,6 +214,10 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
                 computation = compile_one(value, variables)
                 operands.append(computation)
                 shape.append((name, computation.expression.paths))
+            elif name == "$jsonSchema":
+                schema = compile_schema(value, depth)
+                operands.append(schema)
+                shape.append((name, paths_of(schema)))
             elif name != "$comment":
                 shape.append((name, _branches(name, value, operands, depth, variables)))
         elif type(value) not in sieves.PLAIN and is_operators(value):
@@ -235,9 +251,9 @@ def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
             else:
                 nodes.append(LogicalNode([_nodes(child, paths) for child in rest], negated=name == "$nor"))
             continue
-        if name in ("$expr", "$sampleRate"):
+        if name in ("$expr", "$sampleRate", "$jsonSchema"):
             paths.update((None,) if rest is None else rest)
-            nodes.append(ExpressionNode(name))
+            nodes.append(SchemaNode() if name == "$jsonSchema" else ExpressionNode(name))
             continue
         parse_path(name, empty_parts=True)
         paths.add(name)

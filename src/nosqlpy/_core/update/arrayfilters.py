@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from nosqlpy._core.query.features import refuse_features
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.update.paths import UpdatePath
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
@@ -41,6 +42,7 @@ def compile_array_filters(specification: Sequence[Mapping[str, Any]]) -> ArrayFi
             message = f"an array filter is a document, not {type(filter).__name__}"
             raise QueryError(message, code=14, code_name="TypeMismatch")
         predicate = compile_filter(filter)
+        refuse_features(filter, "an array filter")
         identifier = _identifier(filter)
         if identifier in filters:
             message = f"two array filters have the identifier {identifier!r}"
@@ -74,8 +76,6 @@ def _names(filter: Mapping[str, Any]) -> Iterator[str]:
         if name in ("$and", "$or", "$nor"):
             for part in value:
                 yield from _names(as_mapping(part))
-        elif name == "$expr":
-            raise QueryError("$expr is not allowed in an array filter", code=224, code_name="QueryFeatureNotAllowed")
         elif not name.startswith("$"):
             yield name.partition(".")[0]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.query.features import refuse_features
+from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.registry import is_operator
 from nosqlpy._core.update.paths import Modifier, find, parse_update_path
 from nosqlpy._core.update.registry import Place, operator
@@ -16,7 +17,19 @@ from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import number_content, order_key
-from nosqlpy._core.values.types import ARRAY, DECIMAL, DOUBLE, INT, LONG, MISSING, OBJECT, REGEX, TYPES, type_name
+from nosqlpy._core.values.types import (
+    ARRAY,
+    DECIMAL,
+    DOUBLE,
+    INT,
+    LONG,
+    MISSING,
+    OBJECT,
+    REGEX,
+    TYPES,
+    as_mapping,
+    type_name,
+)
 from nosqlpy.errors import QueryError, WriteError
 from nosqlpy.naming import nearest
 
@@ -158,13 +171,19 @@ def _pulls(operand: Any, place: Place) -> Callable[[Any], bool]:
     name = next(iter(operand), None) if bracket == OBJECT else None
     if bracket == REGEX or (is_operator(name) and name != "$not"):  # the server takes a leading $not for a filter's
         # Operators test the element as the value of a field, hence the field.
-        wrapped = compile_filter({"element": operand})
+        wrapped = _compiled({"element": operand})
         return lambda element: wrapped.matches({"element": element})
     if bracket == OBJECT:
-        predicate = compile_filter(operand)
+        predicate = _compiled(as_mapping(operand))
         return lambda element: type(element) is dict and predicate.matches(element)
     key = equality_key(copy_value(operand, place.path.text))
     return lambda element: equality_key(element) == key
+
+
+def _compiled(filter: Mapping[str, Any]) -> Predicate:
+    predicate = compile_filter(filter)
+    refuse_features(filter, "$pull")
+    return predicate
 
 
 @operator("$pullAll")

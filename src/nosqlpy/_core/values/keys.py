@@ -51,6 +51,14 @@ def equality_keys(values: list[Any]) -> list[Hashable]:
     return values if {str, int}.issuperset(map(type, values)) else list(map(equality_key, values))
 
 
+def unordered_key(value: Any) -> Hashable:
+    """Return a key as `equality_key` does, for which the order of the fields of a document does not count."""
+    number = TYPES[type(value)]
+    if number == OBJECT:
+        return (20, frozenset((name, unordered_key(item)) for name, item in as_mapping(value).items()))
+    return (25, *map(unordered_key, value)) if number == ARRAY else equality_key(value)
+
+
 def _number_key(value: Any) -> Hashable:
     number = number_content(value)
     return _NAN_KEY if number is NAN else cast("Hashable", number)
