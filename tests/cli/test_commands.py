@@ -17,6 +17,8 @@ from nosqlpy.cli.main import main
 
 ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
 
+COPIES = ["backup", "dump", "restore"]
+
 
 @pytest.fixture
 def shop(tmp_path):
@@ -193,6 +195,13 @@ def test_compact_says_what_it_saved(shop):
         (2, ["import", "SHOP", "orders", "a", "--mode", "merge"], "merge"),
         (2, ["info", "http://x/y"], "file:///"),
         (2, ["info", "SHOP", "--lock-timeout", "soon"], "seconds"),
+        (1, ["dump", "SHOP", "/nowhere/x.nqd"], "x.nqd"),
+        (1, ["dump", "SHOP", "NEW", "--collection", "ordres"], "did you mean 'orders'"),
+        (2, ["dump", "SHOP", "NEW", "--compression", "rar"], "zlib"),
+        (1, ["restore", "/nowhere/x.nqd", "NEW"], "No such file"),
+        (3, ["restore", "FILE", "NEW"], "does not begin as a dump"),
+        (3, ["backup", "SHOP", "FOREIGN"], "it holds 'MANIFEST'"),
+        (2, ["backup", "SHOP", ":memory:"], "the path of a directory"),
         (3, ["info", "NEW"], "NEW"),
         (3, ["compact", "NEW"], "NEW"),
         (3, ["info", "FILE"], "is a file"),
@@ -215,6 +224,29 @@ def test_an_error_is_one_line_with_an_exit_code(shop, tmp_path, capfd, code, arg
     assert err.count("\n") == 1
     assert (text or "") in err
     assert not (tmp_path / "NEW").exists()
+
+
+def test_a_backup_can_be_used_like_the_original(shop, tmp_path):
+    (report,) = run("backup", shop, tmp_path / "copy").documents
+
+    assert report["documents"] == 5
+    assert run("find", tmp_path / "copy", "orders").documents == ORDERS
+
+
+def test_a_dump_is_restored_through_files(shop, tmp_path):
+    (report,) = run("dump", shop, tmp_path / "shop.nqd", "--compression", "zlib", "--collection", "orders").documents
+    (came,) = run("restore", tmp_path / "shop.nqd", tmp_path / "again").documents
+
+    assert (report["documents"], came["documents"]) == (5, 5)
+    assert run("find", tmp_path / "again", "orders").documents == ORDERS
+
+
+def test_a_dump_is_restored_through_a_pipe(shop, tmp_path):
+    dumped = run("dump", shop, "-")
+    run("restore", "-", tmp_path / "again", stdin=dumped.stdout)
+
+    assert (dumped.code, dumped.stderr) == (0, "")
+    assert run("find", tmp_path / "again", "orders").documents == ORDERS
 
 
 def test_a_locked_database_is_storage_trouble_and_names_the_holder(shop):
@@ -241,7 +273,7 @@ def test_a_damaged_database_is_storage_trouble(shop):
 def test_help_and_version_are_printed(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"nosqlpy {__version__}\n"
-    for command in ["demo", "info", "find", "insert", "count", "import", "export", "compact", "verify"]:
+    for command in ["demo", "info", "find", "insert", "count", "import", "export", "compact", "verify", *COPIES]:
         assert main([command, "--help"]) == 0
         out = capsys.readouterr().out
         assert f"usage: nosqlpy {command} " in out

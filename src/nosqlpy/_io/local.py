@@ -176,11 +176,17 @@ class LocalBackend(Backend):
         self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Return what a long piece of work on the database returns; now and then it calls what it is given."""
-        return method(self.database(), _go_on, *args, **kwargs)
+        database = self.database()
+        return in_place(lambda watch: method(database, watch, *args, **kwargs))
 
     def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns."""
         return method(self.database(), *args, **kwargs)
+
+
+def in_place(function: Callable[Concatenate[Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what a long piece of work returns; now and then it calls what it is given, which does nothing here."""
+    return function(_go_on, *args, **kwargs)
 
 
 def _go_on() -> None:

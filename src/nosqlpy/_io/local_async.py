@@ -254,20 +254,9 @@ class AsyncLocalBackend(Backend):
     async def work(
         self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Return what a long piece of work on the database returns, done in a worker thread.
-
-        Cancelling stops it: what it is given to call now and then raises. The cancelled
-        task waits until the thread has put everything away.
-        """
+        """Return what a long piece of work on the database returns, as `in_worker`."""
         database = await self.database()
-        work = _Work(lambda check: method(database, check, *args, **kwargs))
-        try:
-            return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
-        except BaseException:
-            work.stopped = True
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(work.ended.wait)
-            raise
+        return await in_worker(lambda watch: method(database, watch, *args, **kwargs))
 
     async def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns, called in a worker thread."""
@@ -284,6 +273,22 @@ class AsyncLocalBackend(Backend):
         if time.perf_counter() - self._paused_at >= SLICE_S:
             await anyio.lowlevel.checkpoint()
             self._paused_at = time.perf_counter()
+
+
+async def in_worker(function: Callable[Concatenate[Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what a long piece of work returns, done in a worker thread.
+
+    Cancelling stops it: what it is given to call now and then raises. The cancelled
+    task waits until the thread has put everything away.
+    """
+    work = _Work(lambda watch: function(watch, *args, **kwargs))
+    try:
+        return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
+    except BaseException:
+        work.stopped = True
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(work.ended.wait)
+        raise
 
 
 class _StoppedError(Exception):

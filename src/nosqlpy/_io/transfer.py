@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 from nosqlpy._core.engine import importing, reads
 from nosqlpy._core.engine.intake import portions
@@ -15,6 +13,7 @@ from nosqlpy._core.engine.reads import Query, Request, decoder
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.json_lines import parse_lines, without_mark
 from nosqlpy._io.database import Database
+from nosqlpy._io.places import Place, check_bytes, check_place, write_to
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import (
     ConfigurationError,
@@ -26,8 +25,6 @@ from nosqlpy.errors import (
     QueryError,
 )
 from nosqlpy.naming import nearest
-
-Place: TypeAlias = "str | os.PathLike[str]"
 
 BLOCK_SIZE = 1 << 20
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
@@ -66,7 +63,7 @@ def import_file(
         DocumentError: A document cannot be stored; likewise.
         OSError: The file cannot be read.
     """
-    _check_place("import_file", source, "read")
+    check_place("import_file", source, "read")
     _check_format(format, source)
     if mode not in MODES:
         raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(str(mode), MODES)}")
@@ -136,7 +133,7 @@ def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
     size, first = 0, True
     while block := read(BLOCK_SIZE):
         if first:
-            block, first = without_mark(_check_bytes(block)), False
+            block, first = without_mark(check_bytes(block)), False
         *lines, rest = block.split(b"\n")
         if lines:
             lines[0] = b"".join([*begun, lines[0]])
@@ -148,12 +145,6 @@ def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
             raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is")
     if size:
         yield [b"".join(begun)]
-
-
-def _check_bytes(block: Any) -> bytes:
-    if not isinstance(block, bytes):
-        raise ConfigurationError("a stream to import from yields bytes; open it in binary mode")
-    return block
 
 
 # ── exporting ────────────────────────────────────────────────────────────────────
@@ -170,20 +161,11 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
         DocumentError: A document has no form in JSON that would be read back as the same.
         OSError: The file cannot be written; what was there is as it was.
     """
-    _check_place("export_file", target, "write")
+    check_place("export_file", target, "write")
     _check_format(format, target)
     execution = database.view(reads.execute, name, Request(query, decoder(query.projection)))
     lines = _lines(execution.steps())
-    if not isinstance(target, (str, os.PathLike)):
-        if isinstance(target, io.TextIOBase):
-            raise ConfigurationError("a stream to export into takes bytes; open it in binary mode")
-        return _write(target, lines)
-    path = Path(os.path.realpath(target))
-    mode = _mode_of(path)
-    if mode is not None and not stat.S_ISREG(mode):
-        with path.open("wb") as file:
-            return _write(file, lines)
-    return _write_aside(path, mode, lines)
+    return write_to(target, lambda stream: _write(stream, lines))
 
 
 def _lines(batches: Iterator[list[dict[str, Any]]]) -> Iterator[list[bytes]]:
@@ -210,67 +192,7 @@ def _write(stream: BinaryIO, batches: Iterator[list[bytes]]) -> int:
     return count
 
 
-def _mode_of(path: Path) -> int | None:
-    try:
-        return path.stat().st_mode
-    except FileNotFoundError:
-        return None
-
-
-def _write_aside(path: Path, mode: int | None, batches: Iterator[list[bytes]]) -> int:
-    """Write a file beside `path`, and rename it once it is complete and synced; keep the permissions of the old one."""
-    draft = path.with_name(f".nosqlpy-export-{os.urandom(6).hex()}.tmp")
-    try:
-        with draft.open("xb") as file:
-            count = _write(file, batches)
-            if mode is not None:
-                draft.chmod(stat.S_IMODE(mode))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException as error:
-        draft.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise type(error)(error.errno, error.strerror, str(path)) from error
-        raise
-    _sync_directory(path.parent)
-    return count
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-# ── places and formats ──────────────────────────────────────────────────────────────────────
-
-
-def _check_place(method: str, place: Any, verb: str) -> None:
-    """Refuse what is neither the path of a file nor has the method that a stream needs.
-
-    Raises:
-        QueryError: It is neither, or no file can have that path.
-    """
-    if isinstance(place, (str, os.PathLike)):
-        _check_path(method, os.fspath(place))
-    elif not hasattr(place, verb):
-        message = f"{method} takes a path or a stream of bytes, not {type(place).__name__}"
-        raise QueryError(message, code=14, code_name="TypeMismatch")
-
-
-def _check_path(method: str, path: Any) -> None:
-    if not isinstance(path, str):
-        message = f"{method} takes a path of str, not {type(path).__name__}"
-        raise QueryError(message, code=14, code_name="TypeMismatch")
-    try:
-        possible = b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        possible = False
-    if not possible:
-        raise QueryError(f"{method}: no file can have the path {path!r}, for a NUL or a lone surrogate in it")
+# ── formats ──────────────────────────────────────────────────────────────────────
 
 
 def _check_format(format: str | None, place: Place | BinaryIO) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
+from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
 from nosqlpy._io.database import Database
+from nosqlpy._io.dump import dump, restore
 from nosqlpy._io.finding import FindOptions
-from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy._io.local_async import AsyncLocalBackend, in_worker
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.collection import AsyncCollection
@@ -229,6 +230,42 @@ class AsyncClient:
             CorruptionError: The database is damaged; likewise.
         """
         return await self._backend.work(back_up, target)
+
+    async def dump(
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        /,
+        *,
+        collections: Sequence[str] | None = None,
+        compression: Literal["zlib"] | None = None,
+    ) -> Document:
+        """Write this moment of the database to one checked file, or to a stream; return what that holds.
+
+        It holds the documents and indexes of all collections, or of those named. The file is
+        complete and durable or not there. `restore` makes a database of it. The report has
+        ``bytes``, ``collections``, ``documents``, ``lsn`` and ``seconds``.
+
+        Raises:
+            CollectionNotFound: There is no collection of such a name.
+            ConfigurationError: There is no such compression.
+            OSError: The file cannot be written; what was there is as it was.
+        """
+        return await self._backend.work(dump, target, collections, compression)
+
+    @classmethod
+    async def restore(cls, source: str | os.PathLike[str] | BinaryIO, directory: str | os.PathLike[str], /) -> Document:
+        """Make a database of a dump, in a new or empty directory; return what it holds.
+
+        It becomes a database in the last step, when all of the dump was checked and all of
+        it is durable; what fails leaves nothing that opens.
+
+        Raises:
+            CorruptionError: The dump is damaged or cut short, or is none; `details` has the offset.
+            FormatVersionError: A newer nosqlpy wrote it.
+            StorageError: The directory is not empty, or the disk is full.
+            OSError: The file cannot be read.
+        """
+        return await in_worker(restore, source, directory)
 
     async def stats(self) -> Document:
         """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""

@@ -95,6 +95,30 @@ def export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def backup(arguments: argparse.Namespace) -> int:
+    """Copy a database to a new directory."""
+    with _reader(arguments) as db:
+        Output(arguments.json).fields(db.backup(arguments.target))
+    return 0
+
+
+def dump(arguments: argparse.Namespace) -> int:
+    """Write a database to one file or to stdout."""
+    target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
+    with _reader(arguments) as db:
+        report = db.dump(target, collections=arguments.collection, compression=arguments.compression)
+    if arguments.file != STANDARD:
+        Output(arguments.json).fields(report)
+    return 0
+
+
+def restore(arguments: argparse.Namespace) -> int:
+    """Make a database of a dump."""
+    source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
+    Output(arguments.json).fields(Client.restore(source, arguments.target))
+    return 0
+
+
 def _reader(arguments: argparse.Namespace) -> Client:
     """Return a client that can neither change nor create the database."""
     return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout)

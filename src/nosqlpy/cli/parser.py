@@ -20,6 +20,9 @@ examples:
   nosqlpy count shop orders '{"state": "paid"}'
   nosqlpy export shop orders - --filter '{"state": "paid"}' | gzip > paid.jsonl.gz
   nosqlpy verify shop
+  nosqlpy backup shop backups/monday                      a copy that opens
+  nosqlpy dump shop shop.nqd --compression zlib           one file
+  nosqlpy restore shop.nqd shop-again
 
 exit codes: 0 done; 1 cannot be done; 2 wrong command line; 3 the database cannot be used (not there,
 locked, damaged, disk full); 130 Ctrl-C. On a terminal output is for reading, elsewhere JSON Lines.
@@ -90,6 +93,7 @@ def _build() -> tuple[Parser, list[str]]:
     _add_reading(command)
     _add_writing(command)
     _add_files(command)
+    _add_copies(command)
     return parser, list(found.choices)
 
 
@@ -155,6 +159,23 @@ def _add_files(command: Command) -> None:
     export.add_argument("--filter", type=_filter, metavar="JSON", help="only documents that match")
     export.add_argument("--projection", type=parse_projection, help="name,address.city or a JSON object")
     _add_format(export)
+
+
+def _add_copies(command: Command) -> None:
+    backup = command("backup", commands.backup, "Copy a database to a new directory", "nosqlpy backup shop backups/1")
+    _add_place(backup, collection=False)
+    backup.add_argument("target", metavar="NEW_PATH", help="a directory that is new or empty")
+    dump = command("dump", commands.dump, "Write a database to one checked file", "nosqlpy dump shop shop.nqd")
+    _add_place(dump, collection=False)
+    dump.add_argument("file", metavar="FILE", help="written completely or not at all; - for stdout")
+    dump.add_argument(
+        "--collection", action="append", metavar="NAME", help="this collection only; may be given several times"
+    )
+    dump.add_argument("--compression", choices=("zlib",), help="make the file smaller (default: none)")
+    restore = command("restore", commands.restore, "Make a database of a dump", "nosqlpy restore shop.nqd shop-again")
+    restore.add_argument("file", metavar="FILE", help="a dump, or - for stdin")
+    restore.add_argument("target", metavar="NEW_PATH", help="a directory that is new or empty")
+    _add_json(restore)
 
 
 def _add_place(parser: Parser, *, collection: bool = True) -> None:

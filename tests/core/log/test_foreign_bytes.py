@@ -17,17 +17,17 @@ DOCUMENTS = Put(1, [1, 2], [1, 2], [encode_document({"_id": number}) for number 
 
 
 def test_columns_of_numbers_are_swapped_on_a_machine_of_the_other_byte_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = operation._pack([1, 0x01020304])
+    here = operation.pack_numbers([1, 0x01020304])
     other = "little" if operation.byteorder == "big" else "big"
     monkeypatch.setattr(operation, "byteorder", other)
 
-    assert operation._pack([1, 0x01020304]) == b"".join(part[::-1] for part in (here[:4], here[4:]))
+    assert operation.pack_numbers([1, 0x01020304]) == b"".join(part[::-1] for part in (here[:4], here[4:]))
     kind, covered, rest = encode_body([DOCUMENTS])
     assert decode_body(kind, covered + rest) == [DOCUMENTS]
 
 
 def test_numbers_are_little_endian_in_the_log() -> None:
-    assert operation._pack([1, 0x01020304]) == b"\1\0\0\0\4\3\2\1"
+    assert operation.pack_numbers([1, 0x01020304]) == b"\1\0\0\0\4\3\2\1"
 
 
 def test_an_operation_of_no_known_kind_is_not_written() -> None:

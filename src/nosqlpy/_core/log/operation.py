@@ -85,7 +85,7 @@ def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     for operation in operations:
         if type(operation) is Put:
             documents = operation.documents
-            lengths, crcs = _pack(map(len, documents)), _pack(map(zlib.crc32, documents))
+            lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(zlib.crc32, documents))
             columns.append([PUT, operation.collection, operation.ids, lengths, crcs])
             blobs += documents
         elif type(operation) is Delete:
@@ -112,8 +112,8 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
     offset = size
     for code, collection, ids, lengths, crcs in decode_value(body[_META.size : size]):
         if code == PUT:
-            documents, offset = _slice(body, offset, _unpack(lengths))
-            if list(map(zlib.crc32, documents)) != _unpack(crcs):
+            documents, offset = slice_documents(body, offset, unpack_numbers(lengths))
+            if list(map(zlib.crc32, documents)) != unpack_numbers(crcs):
                 return None
             operations.append(Put(collection, equality_keys(ids), ids, documents))
         elif code == DELETE:
@@ -133,13 +133,13 @@ def _decode_single(body: bytes) -> Operation:
     return Delete(collection, [equality_key(value)], [value]) if code == DELETE else Define(collection, *value)
 
 
-def _slice(body: bytes, start: int, lengths: list[int]) -> tuple[list[bytes], int]:
+def slice_documents(body: bytes, start: int, lengths: list[int]) -> tuple[list[bytes], int]:
     """Return the documents that lie back to back in `body` from `start` on, and where the last one ends."""
     ends = list(accumulate(lengths, initial=start))
     return [body[i:j] for i, j in pairwise(ends)], ends[-1]
 
 
-def _pack(numbers: Any) -> bytes:
+def pack_numbers(numbers: Any) -> bytes:
     """Return `numbers` as little-endian unsigned 32-bit integers."""
     packed = array("I", numbers)
     if byteorder == "big":
@@ -147,7 +147,8 @@ def _pack(numbers: Any) -> bytes:
     return packed.tobytes()
 
 
-def _unpack(data: bytes) -> list[int]:
+def unpack_numbers(data: bytes) -> list[int]:
+    """Return the integers that `pack_numbers` packed."""
     packed = array("I", data)
     if byteorder == "big":
         packed.byteswap()
