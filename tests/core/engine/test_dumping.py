@@ -69,7 +69,7 @@ def test_a_collection_that_is_not_there_cannot_be_chosen() -> None:
 def test_a_dump_that_is_made_by_hand_is_restored() -> None:
     engine = restored(made([A], (1, [ONE]), end=End(1, 1, len(ONE))))
 
-    assert list(engine.collections["a"].slots.values()) == [ONE]
+    assert list(engine.collections["a"].slots.all()) == [ONE]
 
 
 @pytest.mark.parametrize(
