@@ -68,7 +68,8 @@ class Database:
         try:
             drive(check_place(create=options.create and not options.read_only), self.storage)
             self.storage.lock(shared=options.read_only, timeout_s=options.lock_timeout)
-            recovered = drive(recover(read_only=options.read_only, create=options.create), self.storage)
+            strict = options.recovery == "strict"
+            recovered = drive(recover(read_only=options.read_only, create=options.create, strict=strict), self.storage)
         except OSError as error:
             self.storage.close()
             raise storage_error(error, "the database cannot be opened") from error
@@ -78,7 +79,10 @@ class Database:
         report = recovered.report
         if report.torn_bytes:
             kept = f"kept in {report.torn_file}" if report.torn_file else "left as they are"
-            log.warning("the log had a torn tail, the trace of a crash: %d bytes %s", report.torn_bytes, kept)
+            log.warning(
+                "the log had a torn tail, the trace of a crash: %d bytes of %s, from byte %d on, %s",
+                *(report.torn_bytes, report.segment, report.offset, kept),
+            )
         return recovered.engine, report
 
     # ── reading ──────────────────────────────────────────────────────────────────

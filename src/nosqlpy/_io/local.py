@@ -7,13 +7,15 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+import msgspec
+
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options, check_durability
-from nosqlpy.aliases import Durability
+from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
 
 P = ParamSpec("P")
@@ -40,6 +42,11 @@ class Backend:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    @property
+    def recovery(self) -> Document | None:
+        """What opening the database found, or None before it is open."""
+        return None if self._database is None else msgspec.structs.asdict(self._database.report)
 
     def connect(self) -> Database:
         """Return the open database; the first call opens it. The lock and the files are waited for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -16,6 +16,8 @@ from nosqlpy.errors import ConfigurationError, InvalidURL
 from nosqlpy.naming import nearest
 
 MEMORY = ":memory:"
+Recovery: TypeAlias = Literal["default", "strict"]
+RECOVERIES = ("default", "strict")
 DURABILITIES = ("fast", "safe", "durable")
 
 
@@ -25,6 +27,7 @@ class ClientOptions(TypedDict, total=False):
     durability: Durability
     read_only: bool
     create: bool
+    recovery: Recovery
     lock_timeout: float | None
     id_factory: Callable[[], Any]
     max_document_size: int
@@ -44,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     durability: Durability = "safe"
     read_only: bool = False
     create: bool = True
+    recovery: Recovery = "default"
     lock_timeout: float | None = 5.0
     id_factory: Callable[[], Any] = new_id
     max_document_size: int = 16 << 20
@@ -120,7 +124,7 @@ def _check_name(name: str) -> None:
 def _from_text(name: str, value: str) -> Any:
     """Return the value of an option in a URL."""
     _check_name(name)
-    if name == "durability":
+    if name in ("durability", "recovery"):
         return value
     if name in ("read_only", "create"):
         if value not in ("true", "false"):
@@ -136,6 +140,9 @@ def _from_text(name: str, value: str) -> Any:
 
 def _check_values(options: Options) -> None:
     check_durability(options.durability)
+    if options.recovery not in RECOVERIES:
+        hint = nearest(str(options.recovery), RECOVERIES)
+        raise ConfigurationError(f"recovery is one of {', '.join(RECOVERIES)}{hint}")
     for name in ("read_only", "create"):
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")

@@ -70,6 +70,8 @@ def acquire(options: Options) -> Database:
                 entry.database = Database(FileStorage(options.directory.resolve()), options)
                 _open.add(entry.database)
             _check_agreement(entry.database.options, options)
+            if options.recovery == "strict":
+                entry.database.report.check_whole()
             return entry.database
     except BaseException:
         _give_back(entry)

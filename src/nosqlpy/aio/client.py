@@ -39,6 +39,8 @@ class AsyncClient:
             ``"safe"`` (default): the death of the process. ``"durable"``: the loss of power.
         read_only: Refuse writes, and leave the files as they are; several processes may read.
         create: Make the database if there is none (default True).
+        recovery: ``"strict"`` refuses to open a log that ends in the trace of a crash; ``"default"`` puts that aside,
+            reports it in `recovery`, and opens what is before it.
         lock_timeout: Seconds to wait for another process to close the database (default 5); None: for ever.
         id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
@@ -76,6 +78,15 @@ class AsyncClient:
     def durability(self) -> Durability:
         """What a returned write survives, where the write itself does not say."""
         return self._backend.options.durability
+
+    @property
+    def recovery(self) -> Document | None:
+        """What opening found, or None before the database is open.
+
+        ``clean``: it had been closed. ``frames``: commits that were read. ``torn_bytes``: how much was cut off at the
+        end of the log, the trace of a crash, ``segment`` and ``offset`` where, ``torn_file`` where it is kept.
+        """
+        return self._backend.recovery
 
     @property
     def is_closed(self) -> bool:

@@ -68,8 +68,8 @@ class World:
                     raise FileNotFoundError(name)
         return None
 
-    def open(self, *, read_only: bool = False, create: bool = True) -> Recovered:
-        return self.run(recover(read_only=read_only, create=create))
+    def open(self, *, read_only: bool = False, create: bool = True, strict: bool = False) -> Recovered:
+        return self.run(recover(read_only=read_only, create=create, strict=strict))
 
 
 def write(world: World, engine: Engine, *operations: Operation) -> None:

@@ -35,13 +35,32 @@ _TEMPORARY = re.compile(r"MANIFEST-[0-9a-f]+\.tmp")
 
 
 class RecoveryReport(msgspec.Struct, frozen=True):
-    """What opening found: a clean stop or not, and the torn tail's size, damage and file, if there was one."""
+    """What opening found: a clean stop or not, and what was cut off, if there was a torn tail.
+
+    Its `torn_bytes` stood in `segment` from `offset` on; they are kept in `torn_file`,
+    unless the database was opened for reading only.
+    """
 
     clean: bool
     frames: int
     torn_bytes: int = 0
     torn_file: str | None = None
     damage: str | None = None
+    segment: str | None = None
+    offset: int | None = None
+
+    def check_whole(self) -> None:
+        """Refuse a database from which something was cut off.
+
+        Raises:
+            CorruptionError: A torn tail was found.
+        """
+        if self.torn_bytes:
+            raise CorruptionError(
+                f"{self.segment} ends in {self.torn_bytes} bytes, from byte {self.offset} on, that are no whole frame: "
+                "the trace of a crash, or of damage; recovery='default' puts them aside and opens what is before them",
+                details={"file": self.segment, "offset": self.offset, "bytes": self.torn_bytes},
+            )
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -51,11 +70,12 @@ class Recovered(msgspec.Struct, frozen=True):
     report: RecoveryReport
 
 
-def recover(*, read_only: bool, create: bool) -> Procedure[Recovered]:
+def recover(*, read_only: bool, create: bool, strict: bool = False) -> Procedure[Recovered]:
     """Open the database in the directory, or make a new one there.
 
     Raises:
-        CorruptionError: Bytes that were durable are damaged or missing; nothing was changed.
+        CorruptionError: Bytes that were durable are damaged or missing, or `strict` and there is a torn tail;
+            nothing was changed.
         FormatVersionError: A newer nosqlpy wrote the files.
         StorageError: There is no database and none may be made, or the directory holds something else.
     """
@@ -78,6 +98,8 @@ def recover(*, read_only: bool, create: bool) -> Procedure[Recovered]:
     engine.begun = engine.applied = engine.tail.end.lsn
     engine.tail.synced_upto = scan.end if manifest.clean_size is not None else 0
     report = _report(manifest, frames + len(scan.frames), scan, len(data))
+    if strict:
+        report.check_whole()
     if not read_only:
         report = yield from _tidy(engine, scan, data, names, report)
     return Recovered(engine, report)
@@ -182,9 +204,12 @@ def _replay(engine: Engine, scan: Scan, header: SegmentHeader) -> None:
 
 
 def _report(manifest: Manifest, frames: int, scan: Scan, size: int) -> RecoveryReport:
-    return RecoveryReport(
+    report = RecoveryReport(
         clean=manifest.clean_size is not None, frames=frames, torn_bytes=size - scan.end, damage=scan.damage
     )
+    if not report.torn_bytes:
+        return report
+    return msgspec.structs.replace(report, segment=segment_name(manifest.active), offset=scan.end)
 
 
 def _tidy(
