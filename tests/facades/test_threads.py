@@ -110,7 +110,8 @@ def test_threads_may_open_and_close_clients_of_one_directory_at_once(directory: 
 
 
 def test_a_client_that_is_forgotten_is_closed(directory: Path) -> None:
-    Client(directory)["users"].insert({"_id": 1})
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        Client(directory)["users"].insert({"_id": 1})
     gc.collect()
     with Client(directory, segment_size=1000) as client:  # would contradict one that is open
         recovery = client.stats()["recovery"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, NoReturn, TypeVar
 
 from nosqlpy.naming import nearest
+
+C = TypeVar("C")
 
 
 def attribute_name(client: Any, name: str) -> str:
@@ -17,6 +21,24 @@ def attribute_name(client: Any, name: str) -> str:
     if name.startswith("_"):
         raise AttributeError(f"{type(client).__name__} has no attribute {name!r}; use client[{name!r}]")
     return name
+
+
+def is_same_collection(collection: Any, other: Any) -> bool:
+    """Return whether two collections have the same client and name; their types may differ, as in pymongo."""
+    same_kind = type(other) is type(collection)
+    return same_kind and collection.client is other.client and bool(collection.name == other.name)
+
+
+def shown_as(name: str) -> Callable[[type[C]], type[C]]:
+    """Let the methods of the decorated class call themselves ``name.method`` in Python's own errors."""
+
+    def rename(part: type[C]) -> type[C]:
+        for method in vars(part).values():
+            if isinstance(method, FunctionType):
+                method.__qualname__ = f"{name}.{method.__name__}"
+        return part
+
+    return rename
 
 
 def refuse_pickling(client: Any) -> NoReturn:

@@ -11,6 +11,7 @@ import msgspec
 
 from nosqlpy._core.engine.reads import Execution, Request, Source, execute
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
 from nosqlpy.aliases import IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
@@ -18,6 +19,7 @@ from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 T = TypeVar("T")
 
 
+@shown_as("Cursor")
 class CursorBase(Generic[T]):
     """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
 

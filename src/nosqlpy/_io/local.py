@@ -31,6 +31,8 @@ class Backend:
     A client that is garbage-collected, or still open when the process ends, lets go by itself.
     """
 
+    _release_collected = staticmethod(registry.release_collected)
+
     def __init__(self, options: Options) -> None:
         self.options = options
         self._database: Database | None = None
@@ -60,7 +62,7 @@ class Backend:
         with self._opening:
             if self._database is None:
                 database = registry.acquire(self.options)
-                self._finalizer = weakref.finalize(self, registry.release_collected, database)
+                self._finalizer = weakref.finalize(self, self._release_collected, database)
                 self._finalizer.atexit = False  # the registry closes what is open then
                 self._database = database
             if self._closed:  # meanwhile, while this waited for the directory
@@ -95,6 +97,8 @@ class Backend:
 
 class LocalBackend(Backend):
     """Runs reads, writes and procedures; each returns when it is done."""
+
+    _release_collected = staticmethod(registry.release_forgotten)
 
     def database(self) -> Database:
         """Return the open database, opening it if need be."""

@@ -9,6 +9,7 @@ import logging
 import os
 import stat
 import threading
+import warnings
 import weakref
 from collections import deque
 from pathlib import Path
@@ -122,6 +123,14 @@ def release_collected(database: Database) -> None:
     _released.append(database)
     with contextlib.suppress(RuntimeError):  # the interpreter is ending, and closes all that is open
         _thread.start_new_thread(_release_collected, ())
+
+
+def release_forgotten(database: Database) -> None:
+    """Do as `release_collected`, and warn if files were left open."""
+    release_collected(database)
+    if database.options.directory is not None:
+        message = f"a client of {database.options.url!r} was not closed; use it in a with statement, or close it"
+        warnings.warn(message, ResourceWarning, stacklevel=1)
 
 
 def _release_collected() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, by_id, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy.aio.cursor import AsyncCursor
@@ -17,6 +18,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
+@shown_as("AsyncCollection")
 class AsyncReading(Generic[T]):
     """The methods of a collection that read."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from nosqlpy._core.values.typed import codec_for
 from nosqlpy._io.client import attribute_name
@@ -11,7 +11,7 @@ from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, SortSpec, Update
 from nosqlpy.naming import check_collection_name
-from nosqlpy.results import UpdateResult
+from nosqlpy.results import IndexModel, UpdateResult
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -148,3 +148,16 @@ class Database(AsyncClient):
 
     def __getattr__(self, name: str) -> SeedCollection[Document]:
         return self.collection(attribute_name(self, name))
+
+    async def create_collection(
+        self,
+        name: str,
+        /,
+        *,
+        indexes: Iterable[IndexModel] = (),
+        exist_ok: bool = False,
+        durability: Durability | None = None,
+    ) -> SeedCollection[Document]:
+        """Create an empty collection with indexes, and return it."""
+        created = await super().create_collection(name, indexes=indexes, exist_ok=exist_ok, durability=durability)
+        return cast("SeedCollection[Document]", created)

@@ -9,6 +9,7 @@ from nosqlpy._core.engine import bulk, writes
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.update.compile import compile_replacement
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, bind, match, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.requests import bulk_requests, updater
@@ -25,6 +26,7 @@ from nosqlpy.results import (
 T = TypeVar("T")
 
 
+@shown_as("AsyncCollection")
 class AsyncWriting(Generic[T]):
     """The methods of a collection that write."""
 

@@ -11,7 +11,7 @@ from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
-from nosqlpy._io.client import refuse_call, refuse_item, refuse_truth
+from nosqlpy._io.client import is_same_collection, refuse_call, refuse_item, refuse_truth
 from nosqlpy._io.database import Database
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend
@@ -60,6 +60,12 @@ class Collection(Reading[T], Writing[T]):
             ConfigurationError: Documents cannot have this type.
         """
         return Collection(self._client, self._backend, self._name, codec_for(type))
+
+    def __eq__(self, other: object) -> bool:
+        return is_same_collection(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self._client, self._name))
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it refuses
         refuse_truth()
