@@ -26,10 +26,14 @@ def is_indexable(path: str) -> bool:
     return all(part and part[0] != "$" for part in path.split("."))
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    """A database in memory, for all tests: each case or group of queries has a collection of its own."""
-    with Client(":memory:") as client:
+@pytest.fixture(scope="module", params=["memory", "evicted"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A database for all tests, in memory, or on a disk from which every document is read.
+
+    Each case or group of queries has a collection of its own.
+    """
+    place = ":memory:" if request.param == "memory" else f"file://{tmp_path_factory.mktemp('data')}?memory_budget=0"
+    with Client(place) as client:
         yield client
 
 

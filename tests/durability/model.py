@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from durability.simulated_disk import observer
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.values.codec import decode_document
 
@@ -31,14 +32,15 @@ def state_of_model(model: Model) -> State:
 
 
 def state_of_engine(engine: Engine) -> State:
-    return tuple(
-        (
-            name,
-            tuple(tuple(decode_document(data).items()) for data in collection.slots.all()),
-            tuple(collection.indexes.by_name),
+    with observer:
+        return tuple(
+            (
+                name,
+                tuple(tuple(decode_document(data).items()) for data in collection.slots.all()[:]),
+                tuple(collection.indexes.by_name),
+            )
+            for name, collection in engine.collections.items()
         )
-        for name, collection in engine.collections.items()
-    )
 
 
 def describe(state: State) -> str:
@@ -64,7 +66,8 @@ def wrong_indexes(engine: Engine) -> list[str]:
     """Return the indexes that do not hold exactly what the documents of their collection say."""
     wrong = []
     for collection in engine.collections.values():
-        documents = [decode_document(data) for data in collection.slots.all()]
+        with observer:
+            documents = [decode_document(data) for data in collection.slots.all()[:]]
         for name, index in collection.indexes.by_name.items():
             expected: dict[Any, set[Any]] = {}
             for document in documents:

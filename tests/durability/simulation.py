@@ -42,6 +42,7 @@ class Simulation:
         self.with_flips = flips
         self.counts: Counter[str] = Counter()
         self.segment_size = self.random.choice((400, 1000, 4096, 1 << 20))
+        self.memory_budget = self.random.choice((0, 300, 3000, 256 << 20, 256 << 20))
         self.durabilities = self.random.choice(DURABILITIES)
         # some lives are short, on a disk that is soon full, so that a crash comes right after a refused write
         self.refusals = faults and self.random.random() < 0.15
@@ -95,9 +96,12 @@ class Simulation:
             self.counts["closed"] += 1
         self.counts["refused"] += session.refused
 
+    def _database(self) -> Database:
+        return open_database(self.disk, segment_size=self.segment_size, memory_budget=self.memory_budget)
+
     def _open(self) -> Session | None:
         try:
-            database = open_database(self.disk, segment_size=self.segment_size)
+            database = self._database()
         except CorruptionError as error:
             raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
         except StorageError:
@@ -169,7 +173,7 @@ class Simulation:
         self.disk.flip_bit(name, self.random.randrange(8 * size))
         before = self.disk.files()
         try:
-            database = open_database(self.disk, segment_size=self.segment_size)
+            database = self._database()
         except (CorruptionError, FormatVersionError):
             self.counts["flips refused"] += 1
             if self.disk.files() != before:

@@ -12,6 +12,7 @@ import msgspec
 
 from nosqlpy._core.engine import compaction
 from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.eviction import evict
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.recovery import RecoveryReport, check_place, recover
@@ -20,6 +21,7 @@ from nosqlpy._core.engine.verification import verify
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy._io.options import Options
+from nosqlpy._io.residence import memory_of
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
 from nosqlpy.aliases import Document, Durability
@@ -50,6 +52,7 @@ class Database:
         self.engine, self.report = self._recover()
         self.engine.document_size_max = options.max_document_size
         self._segment_size = options.segment_size
+        self._memory = self.engine.memory
         self._appender = Appender(storage)
         self._pending: Change[Any] | None = None
         self._marked_open = self.engine.manifest.clean_size is None
@@ -68,8 +71,9 @@ class Database:
         try:
             drive(check_place(create=options.create and not options.read_only), self.storage)
             self.storage.lock(shared=options.read_only, timeout_s=options.lock_timeout)
-            strict = options.recovery == "strict"
-            recovered = drive(recover(read_only=options.read_only, create=options.create, strict=strict), self.storage)
+            strict, memory = options.recovery == "strict", memory_of(self.storage, options)
+            steps = recover(read_only=options.read_only, create=options.create, strict=strict, memory=memory)
+            recovered = drive(steps, self.storage)
         except OSError as error:
             self.storage.close()
             raise storage_error(error, "the database cannot be opened") from error
@@ -156,6 +160,8 @@ class Database:
         self._logged(change, buffered=buffered)
         if change.end.size >= self._segment_size:
             self._rotate()
+        if self._memory.limit is not None and self._memory.resident > self._memory.limit:
+            self._evict()
         return change.end.lsn if durability == "durable" else None
 
     def _logged(self, change: Change[Any], *, buffered: bool) -> None:
@@ -205,6 +211,13 @@ class Database:
         except StorageError as error:
             log.warning("%s", error)
             self._segment_size *= 2
+
+    def _evict(self) -> None:
+        """Let documents go that exceed the memory budget. Where that is refused they stay: the write is done."""
+        try:
+            evict(self.engine, self.engine.tail.end.size - self._appender.buffered)
+        except StorageError as error:
+            log.warning("documents past the memory budget stay resident: %s", error)
 
     def _run(self, doing: str, procedure: Procedure[R]) -> R:
         """Carry out a procedure that changes which files make up the database. The caller holds the lock."""
@@ -360,7 +373,7 @@ class Database:
             try:
                 base = drive(compaction.write_base(moment), self.storage)
                 with self.lock:
-                    return self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
+                    report = self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
             except BaseException as error:
                 if not self.engine.failed:  # else nobody knows which segments are named, or they are another's
                     drive(compaction.abandon(self.engine, moment), self.storage)
@@ -368,6 +381,16 @@ class Database:
                 if isinstance(error, OSError):
                     raise storage_error(error, "compaction was given up") from error
                 raise
+            self._rebase(compaction.rebase(self.engine, moment))
+            return report
+
+    def _rebase(self, steps: Iterator[None]) -> None:
+        """Let documents that are not resident be read from the base, a few at a time: writers have their turn."""
+        done = object()
+        step: object = None
+        while step is not done:
+            with self.lock:
+                step = next(steps, done)
 
     @property
     def keeps_segments(self) -> AbstractContextManager[Any]:

@@ -32,6 +32,7 @@ class ClientOptions(TypedDict, total=False):
     id_factory: Callable[[], Any]
     max_document_size: int
     segment_size: int
+    memory_budget: int
     sync_interval: float
 
 
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     id_factory: Callable[[], Any] = new_id
     max_document_size: int = 16 << 20
     segment_size: int = 64 << 20
+    memory_budget: int = 256 << 20
     sync_interval: float = 1.0
 
     @property
@@ -148,6 +150,7 @@ def _check_values(options: Options) -> None:
             raise ConfigurationError(f"option {name!r} is True or False")
     _check_number("max_document_size", options.max_document_size, 1, 16 << 20, whole=True)
     _check_number("segment_size", options.segment_size, 400, 1 << 30, whole=True)
+    _check_number("memory_budget", options.memory_budget, 0, 1 << 60, whole=True)
     _check_number("sync_interval", options.sync_interval, 0.001, 3600)
     if options.lock_timeout is not None:
         _check_number("lock_timeout", options.lock_timeout, 0, 86400)

@@ -44,6 +44,7 @@ class Client:
         lock_timeout: Seconds to wait for another process to close the database (default 5); None: for ever.
         id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
+        memory_budget: Bytes of documents that stay in memory (default 256 MiB); the older ones are read when needed.
         segment_size: Bytes from which on a file of the log is sealed and the next one begun (default 64 MiB).
         sync_interval: Seconds after which what ``"safe"`` wrote is synced in the background (default 1).
 

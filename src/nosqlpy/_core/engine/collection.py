@@ -7,6 +7,7 @@ from typing import Any
 
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
+from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.planner import Plan
@@ -54,6 +55,10 @@ class CollectionState:
             self.indexes.remove(keys, list(filter(None, map(slots.before, keys))))
         slots.delete(keys)
 
+    def prepare(self, definition: IndexDefinition) -> HashIndex:
+        """Return an index over the documents that are here, which is not used yet."""
+        return IndexManager.make(definition, self.slots.keys(), self.slots.all())
+
     def warm(self, operation: Put | Delete) -> None:
         """Read what applying `operation` needs of the documents that it replaces or removes."""
         if self.indexes:
@@ -66,7 +71,7 @@ class CollectionState:
 
     def build(self, definition: IndexDefinition) -> None:
         """Add an index over the documents that are here."""
-        self.indexes.build(definition, self.slots.keys(), self.slots.all())
+        self.indexes.add(self.prepare(definition))
 
     def definitions(self) -> list[IndexDefinition]:
         """Return the definitions of all indexes, that of ``_id`` first."""

@@ -9,7 +9,10 @@ segments or the base; what is left over is removed by the next opening.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
+from itertools import accumulate, repeat
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -17,9 +20,15 @@ from nosqlpy._core.engine import content
 from nosqlpy._core.engine.content import Content
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
+from nosqlpy._core.engine.reader import Stored
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.manifest import SealedSegment
+from nosqlpy._core.log.operation import Operation, Put
+from nosqlpy._core.log.place import Place, place_of
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
+
+# documents that get their new places at once: about two milliseconds
+REBASE_STEP = 10_000
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -28,6 +37,28 @@ class Moment(msgspec.Struct, frozen=True):
     covered: tuple[SealedSegment, ...]
     header: SegmentHeader
     content: Content
+    copied: Copied
+    dead: int
+
+
+class Copied:
+    """The documents that the base holds, by the number of their collection: keys and places, in their order."""
+
+    __slots__ = ("_segment", "collections")
+
+    def __init__(self, segment: int) -> None:
+        self._segment = segment
+        self.collections: dict[int, tuple[list[Hashable], list[Place]]] = {}
+
+    def note(self, operations: list[Operation], end: int) -> None:
+        """Take down the documents of a frame that ends at `end`: they are the last of it."""
+        for operation in operations:
+            if isinstance(operation, Put):
+                keys, places = self.collections.setdefault(operation.collection, ([], []))
+                keys += operation.keys
+                lengths = list(map(len, operation.documents))
+                starts = accumulate(lengths, initial=end - sum(lengths))
+                places += map(place_of, repeat(self._segment), starts, lengths, map(crc32, operation.documents))
 
 
 def begin(engine: Engine) -> Procedure[Moment]:
@@ -37,12 +68,13 @@ def begin(engine: Engine) -> Procedure[Moment]:
     salt = yield from new_salt()
     base_lsn = engine.tail.end.lsn
     header = SegmentHeader(engine.manifest.database, engine.take_segment_number(), base_lsn, salt, 0, KIND_BASE)
-    return Moment(engine.manifest.sealed, header, content.take(engine))
+    copied = Copied(header.number)
+    return Moment(engine.manifest.sealed, header, content.take(engine), copied, engine.memory.dead)
 
 
 def write_base(moment: Moment) -> Procedure[SealedSegment]:
     """Phase two, without the lock: write the base, durably; return its entry for the manifest."""
-    return content.write_base(moment.header, content.frames(moment.content))
+    return content.write_base(moment.header, content.frames(moment.content), moment.copied.note)
 
 
 def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dict[str, Any]]:
@@ -57,11 +89,31 @@ def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dic
     published = msgspec.structs.replace(
         manifest, generation=manifest.generation + 1, sealed=(base, *later), clean_size=None
     )
+    if engine.memory.mixed:
+        engine.memory.files().hold(segment.number for segment in moment.covered)
     yield from publish(published)
     engine.manifest = published
+    engine.memory.dead -= moment.dead
     yield from remove(segment_name(segment.number) for segment in moment.covered)
     before = sum(segment.size for segment in moment.covered)
     return {"bytes_before": before, "bytes_after": base.size, "segments_merged": len(moment.covered)}
+
+
+def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
+    """After phase three: let places be those in the base. It yields where the lock may be given up for a moment.
+
+    Until it has ended, the segments that are gone stay open.
+    """
+    taken = dict(moment.content.documents)
+    for number, (keys, places) in moment.copied.collections.items():
+        collection, blobs = engine.collection(number), taken[number]
+        if collection is not None and isinstance(blobs, Stored):
+            for start in range(0, len(keys), REBASE_STEP):
+                part = slice(start, start + REBASE_STEP)
+                collection.slots.move(keys[part], blobs.slots[part], places[part])
+                yield
+    if engine.memory.mixed:
+        engine.memory.files().drop(segment.number for segment in moment.covered)
 
 
 def abandon(engine: Engine, moment: Moment) -> Procedure[None]:

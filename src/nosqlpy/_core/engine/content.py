@@ -7,7 +7,7 @@ into a dump. A restored or repaired database is a base as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -75,8 +75,13 @@ def _parts(sizes: list[int]) -> Iterator[slice]:
         yield slice(start, len(sizes))
 
 
-def write_base(header: SegmentHeader, parts: Iterable[list[Operation]]) -> Procedure[SealedSegment]:
-    """Write a base with a frame for each of `parts`, durably; return its entry for a manifest."""
+def write_base(
+    header: SegmentHeader, parts: Iterable[list[Operation]], note: Callable[[list[Operation], int], None] | None = None
+) -> Procedure[SealedSegment]:
+    """Write a base with a frame for each of `parts`, durably; return its entry for a manifest.
+
+    `note` is told of each part, and where in the base its frame ends: the documents are the last of it.
+    """
     name = segment_name(header.number)
     head = header.encode()
     yield WriteFile(name, head)
@@ -85,6 +90,8 @@ def write_base(header: SegmentHeader, parts: Iterable[list[Operation]]) -> Proce
         data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
         yield Append(name, data)
         size += len(data)
+        if note is not None:
+            note(operations, size)
     yield from sync(name)
     yield SyncDirectory()
     return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)

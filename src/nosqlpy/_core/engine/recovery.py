@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import msgspec
 
 from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, Remove, SyncDirectory
+from nosqlpy._core.engine.eviction import due, evict
 from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove, write_new
+from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.frame import Frame, Scan, encode_frame, scan_segment
@@ -70,8 +72,10 @@ class Recovered(msgspec.Struct, frozen=True):
     report: RecoveryReport
 
 
-def recover(*, read_only: bool, create: bool, strict: bool = False) -> Procedure[Recovered]:
-    """Open the database in the directory, or make a new one there.
+def recover(
+    *, read_only: bool, create: bool, strict: bool = False, memory: Memory | None = None
+) -> Procedure[Recovered]:
+    """Open the database in the directory, or make a new one there; `memory` says how much of it may stay resident.
 
     Raises:
         CorruptionError: Bytes that were durable are damaged or missing, or `strict` and there is a torn tail;
@@ -82,16 +86,18 @@ def recover(*, read_only: bool, create: bool, strict: bool = False) -> Procedure
     names: list[str] = yield ListFiles()
     if MANIFEST not in names:
         yield from _check_new(names, create=create and not read_only)
-        return Recovered((yield from _initialise(names)), RecoveryReport(clean=True, frames=0))
+        return Recovered((yield from _initialise(names, memory)), RecoveryReport(clean=True, frames=0))
     manifest = decode_manifest((yield ReadFile(MANIFEST)))
     if not read_only:
         # what is seen must be durable before anything that it does not name is removed
         yield SyncDirectory()
     header, data = yield from _read(manifest, manifest.active, names)
-    engine = Engine(manifest, Tail.start(header), read_only=read_only)
+    engine = Engine(manifest, Tail.start(header), read_only=read_only, memory=memory)
     frames = 0
     for segment in manifest.sealed:
         frames += yield from _replay_sealed(engine, segment, names)
+        if due(engine):
+            evict(engine, 0)
     scan = _scan_active(manifest, header, data)
     _replay(engine, scan, header)
     engine.tail.end = _end(header, scan)
@@ -102,6 +108,8 @@ def recover(*, read_only: bool, create: bool, strict: bool = False) -> Procedure
         report.check_whole()
     if not read_only:
         report = yield from _tidy(engine, scan, data, names, report)
+    if due(engine):
+        evict(engine, engine.tail.end.size)
     return Recovered(engine, report)
 
 
@@ -134,14 +142,14 @@ def _check_new(names: Sequence[str], *, create: bool) -> Procedure[None]:
         raise StorageError("there is no database here; open it with create=True, and not read-only, to make one")
 
 
-def _initialise(names: Sequence[str]) -> Procedure[Engine]:
+def _initialise(names: Sequence[str], memory: Memory | None) -> Procedure[Engine]:
     """Make an empty database. Until its manifest stands, the next opening makes it again."""
     yield from remove(name for name in names if _TEMPORARY.fullmatch(name) or segment_number(name) is not None)
     database: bytes = yield RandomBytes(16)
     tail = yield from create_active(database, 1, 0, 0)
     manifest = Manifest(database, 1, (), 1)
     yield from publish(manifest)
-    return Engine(manifest, tail)
+    return Engine(manifest, tail, memory=memory)
 
 
 def _replay_sealed(engine: Engine, segment: SealedSegment, names: Sequence[str]) -> Procedure[int]:

@@ -17,6 +17,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
@@ -37,12 +38,19 @@ class Change(msgspec.Struct, Generic[R], frozen=True, gc=False):
     result: R
 
 
+def _index_definition(operation: Define) -> IndexDefinition:
+    payload = operation.payload
+    return IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"]))
+
+
 class Engine:
     """The collections of one database, its catalogue, and the tail of its log."""
 
     __slots__ = (
         "_failure",
         "_numbers",
+        "_prepared",
+        "_prepared_for",
         "applied",
         "begun",
         "collections",
@@ -72,6 +80,9 @@ class Engine:
         self.applied: int = tail.end.lsn
         self._numbers: dict[int, CollectionState] = {}
         self._failure: BaseException | None = None
+        # indexes of the write that was planned last, by their collection, where documents must be read for them
+        self._prepared: dict[tuple[int, IndexDefinition], HashIndex] = {}
+        self._prepared_for: Sequence[Operation] = ()
 
     def take_segment_number(self) -> int:
         """Return a number that no segment has had: a file left behind by a failure is never written again."""
@@ -99,15 +110,23 @@ class Engine:
 
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""
+        self._prepared, self._prepared_for = {}, operations
         for operation in operations:
             collection = self._numbers.get(operation.collection)
-            if collection is not None and not isinstance(operation, Define):
+            if collection is None:
+                continue
+            if not isinstance(operation, Define):
                 collection.warm(operation)
+            elif operation.verb == "index":
+                definition = _index_definition(operation)
+                self._prepared[operation.collection, definition] = collection.prepare(definition)
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""
         repeated = self.begun == change.end.lsn
         self.begun = change.end.lsn
+        if self._prepared and change.operations is not self._prepared_for:
+            self._prepared = {}  # of a write that was refused
         for operation in change.operations:
             self.replay(operation)
         if repeated:
@@ -149,9 +168,16 @@ class Engine:
             case "rename":
                 self._rename(collection, payload["name"])
             case "index":
-                collection.build(IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"])))
+                self._build(collection, _index_definition(operation))
             case "unindex":
                 collection.indexes.drop(payload["name"])
+
+    def _build(self, collection: CollectionState, definition: IndexDefinition) -> None:
+        prepared = self._prepared.get((collection.number, definition))
+        if prepared is None:
+            collection.build(definition)
+        else:
+            collection.indexes.add(prepared)
 
     def _create(self, number: int, name: str) -> None:
         collection = self._numbers.setdefault(number, CollectionState(number, name, self.memory))

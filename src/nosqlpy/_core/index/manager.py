@@ -31,8 +31,18 @@ class IndexManager:
     def __bool__(self) -> bool:
         return bool(self.by_name)
 
+    def add(self, index: HashIndex) -> None:
+        """Add an index, or put it in the place of the one of its name."""
+        # a new dict, since a reader on another thread may be iterating over the old one
+        self._use({**self.by_name, index.name: index})
+
     def build(self, definition: IndexDefinition, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Add an index over encoded documents and their keys."""
+        self.add(self.make(definition, keys, documents))
+
+    @staticmethod
+    def make(definition: IndexDefinition, keys: Sequence[Hashable], documents: Sequence[bytes]) -> HashIndex:
+        """Return an index over encoded documents and their keys, which is not used yet."""
         index = HashIndex(definition.name, definition.keys)
         layout = layout_of(frozenset((index.field,)))
         column = layout.column(index.field, matched_values)
@@ -40,8 +50,7 @@ class IndexManager:
             part = slice(start, start + BUILD_STEP)
             for key, entry in zip(keys[part], column(layout.rows(documents[part])), strict=True):
                 index.add(_values(entry), key)
-        # a new dict, since a reader on another thread may be iterating over the old one
-        self._use({**self.by_name, index.name: index})
+        return index
 
     def drop(self, name: str) -> None:
         """Remove an index, if it is there."""

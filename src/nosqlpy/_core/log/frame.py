@@ -90,6 +90,18 @@ def body_size(head: bytes | bytearray) -> int:
     return int.from_bytes(head[4:8], "little")
 
 
+def body_at(data: bytes, offset: int) -> tuple[int, int, int] | None:
+    """Return the kind of the frame at `offset`, and where its body begins and ends, be that behind the end of `data`.
+
+    None if there is not all of its head, or something else. Whether it is intact is not looked at.
+    """
+    if offset + FRAME_SIZE > len(data):
+        return None
+    mark, body_len, _, _, _, kind, _, _ = _HEAD.unpack_from(data, offset)
+    start = offset + FRAME_SIZE
+    return (kind, start, start + body_len) if mark == MARK else None
+
+
 def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
     """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact."""
     start = offset + FRAME_SIZE

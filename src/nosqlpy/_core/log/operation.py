@@ -123,6 +123,41 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
     return operations
 
 
+class Located(msgspec.Struct, gc=False):
+    """Where the documents of a put lie: offsets in the body of its frame, one more than there are documents."""
+
+    collection: int
+    keys: list[Hashable]
+    ids: list[Any]
+    offsets: list[int]
+    crcs: list[int]
+
+
+def locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
+    """Return the operations of a body with the places of documents instead of these.
+
+    The documents' checksums are as the body says.
+    """
+    if kind == KIND_OP:
+        operation = _decode_single(body)
+        if not isinstance(operation, Put):
+            return [operation]
+        crc = zlib.crc32(operation.documents[0])
+        return [Located(operation.collection, operation.keys, operation.ids, [_OP.size, len(body)], [crc])]
+    offset = size = covered_size(kind, body)
+    located: list[Located | Delete | Define] = []
+    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : size]):
+        if code == PUT:
+            offsets = list(accumulate(unpack_numbers(lengths), initial=offset))
+            located.append(Located(collection, equality_keys(ids), ids, offsets, unpack_numbers(crcs)))
+            offset = offsets[-1]
+        elif code == DELETE:
+            located.append(Delete(collection, equality_keys(ids), ids))
+        else:
+            located.append(Define(collection, *ids))
+    return located
+
+
 def _decode_single(body: bytes) -> Operation:
     code, collection = _OP.unpack_from(body)
     rest = body[_OP.size :]

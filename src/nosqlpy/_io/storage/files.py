@@ -56,6 +56,10 @@ class FileStorage:
                 size -= len(part)
         return b"".join(parts)
 
+    def open_file(self, name: str) -> OpenFile:
+        """Return what reads a regular file, which stays open until nobody refers to that."""
+        return OpenFile(self._open(name, os.O_RDONLY))
+
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, and sync it."""
         descriptor = self._open(name, _NEW)
@@ -152,6 +156,25 @@ class FileStorage:
             os.close(descriptor)
             raise OSError(errno.EINVAL, "is not a regular file", name)
         return descriptor
+
+
+class OpenFile:
+    """Reads parts of one file, on a descriptor of its own that is closed with the last reference to it."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on, or what there is of them."""
+        data = os.pread(self._descriptor, size, offset)
+        while len(data) < size and (more := os.pread(self._descriptor, size - len(data), offset + len(data))):
+            data += more  # the system reads 2 GiB at most at once
+        return data
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 def make_directory(path: Path) -> None:

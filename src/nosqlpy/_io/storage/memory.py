@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 
 class MemoryStorage:
@@ -28,6 +29,11 @@ class MemoryStorage:
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Return a part of the content with which a file was created."""
         return self.read_file(name)[offset : offset + size]
+
+    def open_file(self, name: str) -> Callable[[int, int], bytes]:
+        """Return what reads the content with which a file was created."""
+        data = self.read_file(name)
+        return lambda offset, size: data[offset : offset + size]
 
     def write_file(self, name: str, data: bytes) -> None:
         """Keep a file that is not there yet."""

@@ -1,4 +1,4 @@
-"""The port to the world: what a database needs of a directory, in fifteen verbs.
+"""The port to the world: what a database needs of a directory, in sixteen verbs.
 
 Names are those of files in the database's directory. Every verb raises OSError
 when the system refuses; a verb that fails may have done part of its work.
@@ -6,6 +6,7 @@ when the system refuses; a verb that fails may have done part of its work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -27,6 +28,12 @@ class Storage(Protocol):
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Return `size` bytes of a file from `offset` on, or what there is of them."""
+
+    def open_file(self, name: str) -> Callable[[int, int], bytes]:
+        """Return what reads, at an offset, so many bytes of the file that has this name now, or what there is of them.
+
+        That file can be read while somebody refers to this, also when it was removed, or the storage closed.
+        """
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, durable; its name becomes so by `sync_directory`."""
