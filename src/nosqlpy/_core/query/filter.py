@@ -17,6 +17,7 @@ from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
 from nosqlpy._core.query.position import Finder, position_finder
+from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
@@ -30,24 +31,29 @@ OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
 class Predicate:
     """Tells whether documents match a filter; made by `compile_filter`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_finder", "_makers", "_masks", "_operands", "_template", "everything", "exact", "paths")
+    __slots__ = ("_finder", "_makers", "_masks", "_operands", "_template", "exact")
 
-    everything: bool
-    """Whether the filter is empty, so that every document matches."""
-    paths: frozenset[str]
-    """The paths that the filter reads."""
     exact: str | None
     """The path if the filter is one equality with a plain scalar: an index then leads to the matches and no others."""
 
     def __init__(self, template: Template, operands: list[Any]) -> None:
         self._template = template
         self._operands = operands
-        self._makers: list[MaskMaker] = template.bind(operands, 1)
+        # None: nothing can be wrong, and nothing need be compiled before a document is tested
+        self._makers: list[MaskMaker] | None = None if is_sound(template, operands) else template.bind(operands, 1)
         self._masks: list[Mask] | None = None
         self._finder: Finder | None = None
-        self.everything = not self._makers
-        self.paths = template.paths
         self.exact = template.plain if template.plain is not None and type(operands[0]) in EXACT else None
+
+    @property
+    def everything(self) -> bool:
+        """Whether the filter is empty, so that every document matches."""
+        return not self._template.nodes
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths that the filter reads."""
+        return self._template.paths
 
     def matches(self, document: dict[str, Any]) -> bool:
         """Return whether a decoded document matches."""
@@ -94,7 +100,8 @@ class Predicate:
 
     def _make_masks(self) -> list[Mask]:
         layout = self._template.layout
-        self._masks = [maker(layout) for maker in self._makers]
+        makers = self._template.bind(self._operands, 1) if self._makers is None else self._makers
+        self._masks = [maker(layout) for maker in makers]
         return self._masks
 
 

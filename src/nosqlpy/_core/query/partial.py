@@ -91,7 +91,7 @@ def _is_field_name(name: str) -> bool:
 class Layout:
     """The rows of a set of paths: how to decode them, and the column of each path. Made by `layout_of`."""
 
-    __slots__ = ("_decode", "_root")
+    __slots__ = ("_columns", "_decode", "_root")
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._root = _Node()
@@ -105,6 +105,7 @@ class Layout:
                 whole.whole = True
         self._root.define(renamed=decodable)
         self._decode: Callable[[bytes], Row] | None = partial_decoder(self._root.struct) if decodable else None
+        self._columns: dict[tuple[str, Detour], Column] = {}
 
     def row(self, document: Mapping[str, Any]) -> Row:
         """Return the row of a decoded document."""
@@ -128,7 +129,13 @@ class Layout:
         return self._root.fill(decode_document(blob))
 
     def column(self, path: str, detour: Detour) -> Column:
-        """Return what makes the column of `path`; `detour` says what a path reaches off the structs."""
+        """Return what makes the column of `path`, made once; `detour` says what a path reaches off the structs."""
+        column = self._columns.get((path, detour))
+        if column is None:
+            column = self._columns[path, detour] = self._new_column(path, detour)
+        return column
+
+    def _new_column(self, path: str, detour: Detour) -> Column:
         parts = parse_path(path, empty_parts=True).parts
         node = self._root
         getters: list[tuple[_Getter, Any]] = []
@@ -157,7 +164,7 @@ class WholeLayout(Layout):
         return list(map(decode_document, blobs))
 
     def column(self, path: str, detour: Detour) -> Column:
-        """Return the column of `path`, all of it by the detour."""
+        """Return the column of `path`, all of it by the detour; not kept, for this layout reads any path."""
         return _map(detour(parse_path(path, empty_parts=True).parts, 0))
 
 

@@ -30,10 +30,10 @@ def compile_regex(operand: Any, scope: Scope) -> Condition:
         pattern, flags = regex_content(operand)
         if flags.replace("u", ""):
             _check_options_once(options, scope.siblings)
-        return _pattern_test(pattern, options) if options else regex_test(operand)
+        return pattern_test(pattern, options) if options else regex_test(operand)
     if TYPES[type(operand)] != STRING:
         raise QueryError(f"$regex has to be a string, not {type(operand).__name__}")
-    return _pattern_test(operand, options)
+    return pattern_test(operand, options)
 
 
 @scoped_operator("$options")
@@ -69,11 +69,12 @@ def regex_test(operand: Any) -> Test:
         if isinstance(operand.pattern, bytes):
             operand = compile_source(pattern, operand.flags & ~re.LOCALE)
         return _test(operand, pattern, flags)
-    return _pattern_test(pattern, flags)
+    return pattern_test(pattern, flags)
 
 
 @lru_cache(maxsize=512)
-def _pattern_test(pattern: str, options: str) -> Test:
+def pattern_test(pattern: str, options: str) -> Test:
+    """Return the condition that a pattern is found in a string; kept, since programs have few patterns."""
     if "\0" in pattern:
         raise QueryError("a regular expression cannot contain a null byte")
     return _test(compile_pattern(pattern, options), pattern, "".join(sorted(options)))

@@ -31,6 +31,7 @@ from nosqlpy._core.query.registry import (
 )
 from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
+from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
@@ -43,6 +44,8 @@ Shape: TypeAlias = tuple[Any, ...]
 or ``($expr | $sampleRate | $jsonSchema, paths)``."""
 
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
+
+LOGICAL: Final = frozenset(("$and", "$or", "$nor"))
 
 OPERANDS_MAX: Final = 500
 """A shape with more operands is compiled but not cached: few repeat, and they are large."""
@@ -132,7 +135,7 @@ _WHOLE: Final = WholeLayout()
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "computes", "nodes", "paths", "plain")
+    __slots__ = ("_layout", "checks", "computes", "nodes", "paths", "plain")
 
     def __init__(self, shape: Shape) -> None:
         paths: set[str | None] = set()  # None for the whole document
@@ -142,6 +145,7 @@ class Template:
         self.computes: str | None = next((n.name for n in _leaves(self.nodes) if isinstance(n, ExpressionNode)), None)
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
+        self.checks: Any = None  # of `soundness`
         self._layout: Layout | None = _WHOLE if None in paths else None
 
     @property
@@ -179,6 +183,10 @@ def template_of(
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
     operands: list[Any] = []
+    if len(filter) == 1:
+        for name, value in filter.items():
+            if type(value) in sieves.PLAIN and type(name) is str and name[:1] != "$":  # the most common shape of all
+                return _cached_template((name,)), [value]
     shape = _outline(filter, operands, depth, variables)
     return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape), operands
 
@@ -203,13 +211,16 @@ def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[
 
 def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
     """Return the shape of `filter`, and append its operands."""
-    check_level(depth)
+    if depth > DEPTH_MAX:
+        check_level(depth)
     shape: list[Any] = []
     for name, value in filter.items():
         if not isinstance(name, str):
             raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
         if name[:1] == "$" and name not in DBREF_FIELDS:
-            if name in ("$expr", "$sampleRate"):
+            if name in LOGICAL:
+                shape.append((name, _branches(name, value, operands, depth, variables)))
+            elif name in ("$expr", "$sampleRate"):
                 compile_one = compile_computation if name == "$expr" else compile_sample
                 computation = compile_one(value, variables)
                 operands.append(computation)
@@ -219,7 +230,7 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
                 operands.append(schema)
                 shape.append((name, paths_of(schema)))
             elif name != "$comment":
-                shape.append((name, _branches(name, value, operands, depth, variables)))
+                refuse_top_level(name)
         elif type(value) not in sieves.PLAIN and is_operators(value):
             shape.append((name, tuple(value)))
             operands.append(value)
@@ -230,14 +241,15 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
 
 
 def _branches(name: str, value: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
-    if name not in ("$and", "$or", "$nor"):
-        refuse_top_level(name)
     if TYPES[type(value)] != ARRAY or not value:
         raise QueryError(f"{name} must be an array that is not empty")
+    shapes: list[Shape] = []
     for item in value:
-        if TYPES[type(item)] != OBJECT:
+        if type(item) is not dict and TYPES[type(item)] != OBJECT:
             raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
-    return tuple([_outline(as_mapping(item), operands, depth + 1, variables) for item in value])
+        part = item if type(item) is dict else as_mapping(item)
+        shapes.append(_outline(part, operands, depth + 1, variables))
+    return tuple(shapes)
 
 
 def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
@@ -245,7 +257,7 @@ def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
     for entry in shape:
         name: str = entry if isinstance(entry, str) else entry[0]
         rest: Any = None if isinstance(entry, str) else entry[1]
-        if name in ("$and", "$or", "$nor"):
+        if name in LOGICAL:
             if name == "$and" or (name == "$or" and len(rest) == 1):  # a conjunction: its parts stand for themselves
                 nodes.extend(node for child in rest for node in _nodes(child, paths))
             else:
