@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from core.engine.logged import Logged, finish, ids, request
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reads import STEP, compile_query
+from nosqlpy._core.engine.reads import STEP, Request, compile_query
+from nosqlpy._core.engine.state import SORT_MEMORY
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 
@@ -354,3 +355,73 @@ def test_statistics_tell_documents_their_size_and_indexes() -> None:
     assert stats == {"name": "a", "count": 1, "size": size, **residence, "indexes": ["_id_", "x_1"]}
     nothing = {"resident_bytes": 0, "places": 0, "indexes": []}
     assert reads.collection_stats(db.engine, "z") == {"name": "z", "count": 0, "size": 0, **nothing}
+
+
+# ── batches, checks and the memory of sorts ─────────────────────────────────────
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": "_id"}, {"filter": {"_id": {"$gte": 0}}}])
+@pytest.mark.parametrize("size", [1, 100, STEP, STEP + 1, 10**6])
+def test_a_batch_has_the_size_asked_for_and_never_more_than_a_step(options: dict[str, Any], size: int) -> None:
+    found = batches(LARGE, batch_size=size, **options)
+
+    assert [one for batch in found for one in batch] == [one for batch in batches(LARGE, **options) for one in batch]
+    assert max(map(len, found)) == min(size, STEP)
+
+
+def test_a_small_answer_comes_in_batches_too() -> None:
+    assert list(map(len, batches(LARGE, filter={"_id": {"$lt": 5}}, limit=5, batch_size=2)))[-3:] == [2, 2, 1]
+
+
+class Spent(Exception):
+    """The check of a test says that an execution has taken too long."""
+
+
+def spent_after(calls: int) -> Any:
+    left = iter(range(calls))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Spent
+
+    return check
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda query: list(reads.execute(LARGE.engine, "a", Request(query, bytes)).steps()),
+        lambda query: finish(reads.count(LARGE.engine, "a", query)),
+        lambda query: finish(reads.distinct(LARGE.engine, "a", "back", query)),
+    ],
+)
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_read_of_several_steps_is_checked_in_each(read: Any, calls: int) -> None:
+    with pytest.raises(Spent):
+        read(compile_query({"_id": {"$gte": 0}}, check=spent_after(calls)))
+
+
+@pytest.mark.parametrize("key", [{"sort": "back"}, {"sort": ["even", "back"]}])
+def test_a_sort_is_checked_while_it_collects_and_while_it_sorts(key: Any) -> None:
+    calls = 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+
+    list(reads.execute(LARGE.engine, "a", Request(compile_query({}, check=count, **key), bytes)).steps())
+
+    assert calls >= 2 * (len(LARGE.engine.collections["a"].slots.keys()) // STEP)
+
+
+def test_a_sort_that_takes_too_much_memory_is_refused_and_a_limit_helps() -> None:
+    LARGE.engine.sort_memory = 50_000
+    try:
+        with pytest.raises(OperationFailure) as caught:
+            batches(LARGE, sort="back")
+        first = batches(LARGE, sort="back", limit=3)
+    finally:
+        LARGE.engine.sort_memory = SORT_MEMORY
+
+    assert caught.value.code == 292
+    assert sum(map(len, first)) == 3

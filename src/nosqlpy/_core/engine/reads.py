@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reader import Stored, slots_of
-from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.reader import Slot, Stored, slots_of
+from nosqlpy._core.engine.sorting import Sorter
+from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.planner import Hint, Plan, choose
+from nosqlpy._core.query.buckets import Steps, mapped, ranked, released
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.projection import Projection
@@ -30,8 +32,9 @@ from nosqlpy.errors import NotSupportedError, QueryError
 T = TypeVar("T")
 R = TypeVar("R")
 Decode = Callable[[bytes], T]
-# a read that takes its documents at once and then goes through them; it yields where others may have their turn
-Steps: TypeAlias = Generator[None, None, R]
+
+# called about once a step: raises where the execution has taken too long
+Check: TypeAlias = Callable[[], None]
 
 # documents that one step looks at: about half a millisecond, so that an event loop is never held for long
 STEP = 512
@@ -46,6 +49,8 @@ class Query(msgspec.Struct, frozen=True):
     skip: int = 0
     limit: int = 0
     hint: Hint | None = None
+    batch_size: int = 0
+    check: Check | None = None
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -63,8 +68,12 @@ def compile_query(
     limit: int = 0,
     hint: str | IndexKeys | None = None,
     variables: Mapping[str, Any] = NO_VARIABLES,
+    batch_size: int = 0,
+    check: Check | None = None,
 ) -> Query:
     """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
+
+    `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step.
 
     Raises:
         QueryError: An argument cannot be understood.
@@ -78,6 +87,8 @@ def compile_query(
         _natural("skip", skip),
         abs(_whole("limit", limit)),
         None if hint is None else _hint(hint),
+        _natural("batch_size", batch_size),
+        check,
     )
 
 
@@ -115,24 +126,36 @@ def _hint(hint: Any) -> Hint:
 class Execution(Generic[T]):
     """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
 
-    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "plan")
+    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "_sort_memory", "plan")
 
-    def __init__(self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T]) -> None:
+    def __init__(
+        self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T], sort_memory: int = SORT_MEMORY
+    ) -> None:
         self._query = query
         self.plan = plan
         self._blobs = blobs
         self._decode = decode
+        self._sort_memory = sort_memory
         self._all_match = plan.exact or query.predicate.everything
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
-        if len(self._blobs) <= STEP and self._query.ordering is None:
-            yield list(map(self._decode, self._few()))
-            return
+        query, decode = self._query, self._decode
+        size = query.batch_size or STEP
+        for blobs in self._answer():
+            if query.check is not None:
+                query.check()
+            if len(blobs) <= size:
+                yield list(map(decode, blobs))
+            else:
+                yield from (list(map(decode, blobs[start : start + size])) for start in range(0, len(blobs), size))
+
+    def _answer(self) -> Iterable[Sequence[bytes]]:
+        """Return batches of the answer, encoded."""
         ordering = self._query.ordering
-        matching = self.matching() if ordering is None else self._ordered(ordering)
-        for blobs in self._window(matching):
-            yield list(map(self._decode, blobs))
+        if len(self._blobs) <= STEP and ordering is None:
+            return (self._few(),)
+        return self._window(self.matching() if ordering is None else self._ordered(ordering))
 
     def _few(self) -> Sequence[bytes]:
         """Return the answer where one step is enough for it, encoded."""
@@ -151,16 +174,14 @@ class Execution(Generic[T]):
             yield predicate.select(chunk)
 
     def _ordered(self, ordering: Ordering) -> Iterator[list[bytes]]:
-        rows: list[Any] = []
-        found: list[Any] = []
+        query = self._query
+        sorter: Sorter[Slot] = Sorter(ordering, query.skip + query.limit if query.limit else 0, self._sort_memory)
         for start in range(0, len(self._blobs), STEP):
             chunk = self._blobs[start : start + STEP]
-            selected = list(chunk) if self._all_match else self._query.predicate.select(chunk)
-            rows += ordering.rows(selected)
-            found += slots_of(self._blobs, start, chunk, selected)
+            selected = list(chunk) if self._all_match else query.predicate.select(chunk)
+            yield from _idle(sorter.add(selected, slots_of(self._blobs, start, chunk, selected)))
             yield []
-        wanted = self._query.skip + self._query.limit if self._query.limit else None
-        found = ordering.arrange(rows, found, wanted)
+        found: list[Any] = yield from _idle(sorter.sorted())
         ordered = self._blobs.only(found) if isinstance(self._blobs, Stored) else found
         yield from (list(ordered[start : start + STEP]) for start in range(0, len(ordered), STEP))
 
@@ -181,6 +202,16 @@ class Execution(Generic[T]):
                 yield kept
 
 
+def _idle(steps: Steps[R]) -> Generator[list[bytes], None, R]:
+    """Yield an empty batch for each of `steps`; return their result."""
+    try:
+        while True:
+            next(steps)
+            yield []
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
 # where the documents of a cursor come from
 Source: TypeAlias = "Callable[[Engine, str, Request[Any]], Execution[Any]]"
 
@@ -196,7 +227,7 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
         blobs = collection.slots.first(query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
-    return Execution(query, plan, blobs, decode)
+    return Execution(query, plan, blobs, decode, engine.sort_memory)
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:
@@ -272,6 +303,8 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
 def _count(execution: Execution[bytes], query: Query) -> Steps[int]:
     found = 0
     for batch in execution.matching():
+        if query.check is not None:
+            query.check()
         found += len(batch)
         yield
     return _within(query, found)
@@ -287,10 +320,10 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[An
     if not isinstance(key, str):
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    return _distinct(execute(engine, name, Request(query, decode_document)), parse_path(key))
+    return _distinct(execute(engine, name, Request(query, decode_document)), parse_path(key), query)
 
 
-def _distinct(execution: Execution[Document], path: Path) -> Steps[list[Any]]:
+def _distinct(execution: Execution[Document], path: Path, query: Query) -> Steps[list[Any]]:
     found: dict[Any, Any] = {}
     for batch in execution.steps():
         for document in batch:
@@ -298,7 +331,31 @@ def _distinct(execution: Execution[Document], path: Path) -> Steps[list[Any]]:
                 if value is not msgspec.UNSET:
                     found.setdefault(equality_key(value), value)
         yield
-    return sorted(found.values(), key=order_key)
+    return (yield from _checked(_in_order(found), query))
+
+
+def _in_order(found: dict[Any, Any]) -> Steps[list[Any]]:
+    """Return the values of `found` in order; it is emptied, a part at a time, for that takes long as well."""
+    values: list[Any] = []
+    while found:
+        values += [found.popitem()[1] for _ in range(min(len(found), STEP))]
+        yield
+    values.reverse()
+    keys = yield from mapped(order_key, values, at_once=STEP)
+    order = yield from ranked(keys)
+    yield from released(keys)
+    return (yield from mapped(values.__getitem__, order))
+
+
+def _checked(steps: Steps[R], query: Query) -> Steps[R]:
+    """Go through `steps`, and look after each whether the query may go on."""
+    try:
+        while True:
+            yield next(steps)
+            if query.check is not None:
+                query.check()
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
 def _elements(leaves: list[Any]) -> Iterator[Any]:

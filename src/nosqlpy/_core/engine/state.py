@@ -25,6 +25,8 @@ from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
 R = TypeVar("R")
 
 DOCUMENT_SIZE_MAX = 16 << 20
+# what a sort may take besides the documents
+SORT_MEMORY = 100 << 20
 CHANGE_SIZE_MAX = 256 << 20
 
 
@@ -60,6 +62,7 @@ class Engine:
         "next_number",
         "next_segment",
         "read_only",
+        "sort_memory",
         "tail",
     )
 
@@ -67,6 +70,7 @@ class Engine:
         self, manifest: Manifest, tail: Tail, *, read_only: bool = False, memory: Memory | None = None
     ) -> None:
         self.document_size_max: int = DOCUMENT_SIZE_MAX
+        self.sort_memory: int = SORT_MEMORY
         self.manifest: Manifest = manifest
         self.tail: Tail = tail
         self.memory: Memory = memory or Memory()

@@ -14,11 +14,14 @@ from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, enco
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned, no_document
 from nosqlpy._core.engine.slots import Slots
+from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
+from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.matched import PositionalProjection
+from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
@@ -180,31 +183,52 @@ def reach(engine: Engine, name: str, asked: object) -> int:
     return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
 
 
-def _matches(collection: CollectionState | None, query: Query, limit: int) -> list[Match]:
+def _matches(engine: Engine, name: str, query: Query, limit: int) -> list[Match]:
     """Return the stored documents that `query` matches, at most `limit` of them (0: all), in its order."""
+    collection = engine.collections.get(name)
     if collection is None:
         return []
     predicate = query.predicate
     plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
     if plan.stage == "COLLSCAN":
-        found = _scan(collection.slots.all(), predicate, 0 if query.ordering else limit)
+        found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
     else:
         candidates = [Match(key, data) for key, data in collection.slots.pairs(collection.keys(plan))]
-        found = candidates if plan.exact else _tested(candidates, predicate)
+        found = candidates if plan.exact else _tested(candidates, query)
     if query.ordering is not None:
-        found = query.ordering.arrange(query.ordering.rows([match.data for match in found]), found, limit or None)
+        found = _sorted(found, query, query.ordering, limit, engine.sort_memory)
     return found[:limit] if limit else found
 
 
-def _tested(candidates: list[Match], predicate: Predicate) -> list[Match]:
-    selected = set(map(id, predicate.select([match.data for match in candidates])))
-    return [match for match in candidates if id(match.data) in selected]
+def _sorted(found: list[Match], query: Query, ordering: Ordering, limit: int, memory: int) -> list[Match]:
+    sorter: Sorter[Match] = Sorter(ordering, limit, memory)
+    for start in range(0, len(found), STEP):
+        part = found[start : start + STEP]
+        finished(sorter.add([match.data for match in part], part))
+        _check(query)
+    return finished(sorter.sorted())
 
 
-def _scan(blobs: Sequence[bytes], predicate: Predicate, limit: int) -> list[Match]:
+def _check(query: Query) -> None:
+    if query.check is not None:
+        query.check()
+
+
+def _tested(candidates: list[Match], query: Query) -> list[Match]:
+    found: list[Match] = []
+    for start in range(0, len(candidates), STEP):
+        part = candidates[start : start + STEP]
+        selected = set(map(id, query.predicate.select([match.data for match in part])))
+        found += [match for match in part if id(match.data) in selected]
+        _check(query)
+    return found
+
+
+def _scan(blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
     found: list[Match] = []
     for start in range(0, len(blobs), STEP):
-        selected = predicate.select(blobs[start : start + STEP])
+        _check(query)
+        selected = query.predicate.select(blobs[start : start + STEP])
         found += [Match(equality_key(decode_id(data)), data) for data in selected]
         if limit and len(found) >= limit:
             break
@@ -230,7 +254,7 @@ def update(
     """
     check_flag("upsert", upsert)
     collection = engine.collections.get(name)
-    matches = _matches(collection, query, 0 if many else 1)
+    matches = _matches(engine, name, query, 0 if many else 1)
     if not matches:
         return _upsert(engine, name, query, updater, spare_id) if upsert else engine.change([], UpdateResult(0, 0))
     assert collection is not None, "documents were found in it"
@@ -282,7 +306,7 @@ def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: SpareId)
 def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[DeleteResult]:
     """Plan the deletion of the first match or of all, as one atomic change."""
     collection = engine.collections.get(name)
-    matches = _matches(collection, query, 0 if many else 1)
+    matches = _matches(engine, name, query, 0 if many else 1)
     return engine.change(_deletion(collection, matches), DeleteResult(len(matches)))
 
 
@@ -320,7 +344,7 @@ def find_one_and_update(
     if after and isinstance(query.projection, PositionalProjection):
         raise QueryError("a positional projection needs the document as it was found, not as it is after the update")
     collection = engine.collections.get(name)
-    matches = _matches(collection, query, 1)
+    matches = _matches(engine, name, query, 1)
     if not matches:
         if not upsert:
             return engine.change([], no_document)
@@ -339,7 +363,7 @@ def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> C
     if (planned := returned.planned(engine)) is not None:
         return planned
     collection = engine.collections.get(name)
-    matches = _matches(collection, returned.query, 1)
+    matches = _matches(engine, name, returned.query, 1)
     if not matches:
         return engine.change([], no_document)
     return returned.by(engine, engine.change(_deletion(collection, matches), None), matches[0].data)

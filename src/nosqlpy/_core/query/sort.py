@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from heapq import nlargest, nsmallest
+from itertools import chain
+from sys import getsizeof
 from typing import Any, Final, TypeAlias, TypeVar
 
 from nosqlpy._core.expression.fieldpaths import parse_field_path
+from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, released
 from nosqlpy._core.query.partial import Column, Layout, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
@@ -29,9 +32,17 @@ T = TypeVar("T")
 Keys: TypeAlias = tuple[tuple[str, int], ...]
 
 _NUMBERS: Final = frozenset((int, float))
+_PLAIN: Final = frozenset((str, datetime))
+_SMALL: Final = frozenset((int, float, bool, type(None), datetime))
+_SMALL_SIZE: Final = 32
+"""Bytes of a number or a date, about."""
+_ARRAYS: Final = frozenset((list, Several))
 
 _HEAP_SHARE: Final = 8
 """With a limit below this part of the documents, a heap finds the first ones faster than sorting all."""
+
+_KEYS_AT_ONCE: Final = 1024
+"""Order keys that are made at once: about a millisecond."""
 
 
 class Ordering:
@@ -58,50 +69,82 @@ class Ordering:
         if len(columns) == 1:
             return columns[0]
         rows = list(zip(*columns, strict=True))
-        for index, row in enumerate(rows):
-            if sum(isinstance(entry, list) for entry in row) > 1:
-                rows[index] = leading(decode_document(blobs[index]), self.keys)
+        if sum(not _ARRAYS.isdisjoint(map(type, column)) for column in columns) > 1:
+            for index, row in enumerate(rows):
+                if sum(type(entry) in _ARRAYS for entry in row) > 1:
+                    rows[index] = leading(decode_document(blobs[index]), self.keys)
         return rows
+
+    def size(self, rows: Sequence[Any]) -> int:
+        """Return about how many bytes Python takes for `rows`; what several of them share counts for each."""
+        size = 0
+        entries = rows
+        if len(self.keys) > 1:
+            size = sum(map(getsizeof, rows[:1])) * len(rows)
+            entries = list(chain.from_iterable(rows))
+        kinds = set(map(type, entries))
+        if kinds <= _SMALL:
+            return size + _SMALL_SIZE * len(entries)
+        size += sum(map(getsizeof, entries))
+        if not _ARRAYS.isdisjoint(kinds):
+            size += sum(sum(map(getsizeof, entry)) for entry in entries if type(entry) in _ARRAYS)
+        return size
 
     def arrange(self, rows: list[Any], items: list[T], limit: int | None = None) -> list[T]:
         """Return `items` in the order of their `rows`, equal ones in their own; the first `limit` if one is given."""
-        if not self.keys:
-            return items[:limit]
-        chosen = range(len(items)) if limit is None else self._candidates(rows, limit)
-        order = list(chosen)
-        for position in reversed(range(len(self.keys))):
-            keys = self._sort_keys([rows[index] for index in order], position)
-            ranks = sorted(range(len(order)), key=keys.__getitem__, reverse=self.keys[position][1] < 0)
-            order = [order[rank] for rank in ranks]
-        return [items[index] for index in order[:limit]]
+        return [items[index] for index in finished(self.arranging(rows, limit))] if self.keys else items[:limit]
 
-    def _candidates(self, rows: list[Any], limit: int) -> Iterable[int]:
+    def arranging(self, rows: list[Any], limit: int | None = None) -> Steps[list[int]]:
+        """Return the positions of `rows` in their order, equal ones in their own; the first `limit` if one is given."""
+        chosen: Sequence[int] = range(len(rows))
+        if limit is not None:
+            chosen = yield from self._candidates(rows, limit)
+        for position in reversed(range(len(self.keys))):
+            keys = yield from self._sort_keys(rows, chosen, position)
+            ranks = yield from ranked(keys, descending=self.keys[position][1] < 0)
+            chosen = ranks if type(chosen) is range else (yield from mapped(chosen.__getitem__, ranks))
+            if keys is not rows:
+                yield from released(keys)
+        return chosen if isinstance(chosen, list) and limit is None else list(chosen[:limit])
+
+    def _candidates(self, rows: list[Any], limit: int) -> Steps[Sequence[int]]:
         """Return the positions of all rows that can be among the first `limit`, by the first key alone."""
         if limit <= 0:
             return ()
         if limit * _HEAP_SHARE > len(rows):
             return range(len(rows))
-        keys = self._sort_keys(rows, 0)
+        keys = yield from self._sort_keys(rows, range(len(rows)), 0)
         if self.keys[0][1] < 0:
             last = nlargest(limit, keys)[-1]
             return [index for index, key in enumerate(keys) if key >= last]
         last = nsmallest(limit, keys)[-1]
         return [index for index, key in enumerate(keys) if key <= last]
 
-    def _sort_keys(self, rows: list[Any], position: int) -> list[Any]:
-        entries = rows if len(self.keys) == 1 else [row[position] for row in rows]
-        if _are_comparable(entries):
+    def _sort_keys(self, rows: list[Any], chosen: Sequence[int], position: int) -> Steps[list[Any]]:
+        """Return what Python orders the `chosen` rows by as MongoDB orders what they have at `position`."""
+        if len(self.keys) > 1:
+            entries = yield from mapped(lambda index: rows[index][position], chosen)
+        else:
+            entries = rows if len(chosen) == len(rows) else [rows[index] for index in chosen]
+        if (yield from _are_comparable(entries)):
             return entries
         pick = max if self.keys[position][1] < 0 else min
-        return [_entry_key(entry, pick) for entry in entries]
+        return (yield from mapped(lambda entry: _entry_key(entry, pick), entries, at_once=_KEYS_AT_ONCE))
 
 
-def _are_comparable(entries: list[Any]) -> bool:
+def _are_comparable(entries: list[Any]) -> Steps[bool]:
     """Return whether Python orders the entries as MongoDB does: all strings, all dates, or all numbers but NaN."""
-    kinds = set(map(type, entries))
-    if len(kinds) == 1 and kinds <= {int, str, datetime}:
-        return True
-    return kinds <= _NUMBERS and not any(entry != entry for entry in entries)  # noqa: PLR0124
+    kinds: set[type] = set()
+    for start in range(0, len(entries), SLICE):
+        part = entries[start : start + SLICE]
+        kinds.update(map(type, part))
+        if not kinds <= _NUMBERS and (len(kinds) > 1 or not kinds <= _PLAIN):
+            return False
+        if float in kinds and any(entry != entry for entry in part):  # noqa: PLR0124 - only NaN differs from itself
+            return False
+        if start + SLICE < len(entries):
+            yield
+    return True
 
 
 def _entry_key(entry: Any, pick: Callable[..., Any]) -> Any:

@@ -1,0 +1,79 @@
+"""The sorter: collects what a sort needs of each document, and no more of it than the sort may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from nosqlpy._core.query.buckets import SLICE, Steps, mapped, released
+from nosqlpy._core.query.sort import Ordering
+from nosqlpy.errors import OperationFailure
+
+T = TypeVar("T")
+
+REFERENCES_SIZE: Final = 64
+"""Bytes that a sort takes for a document besides its keys: what refers to it, to them, and its place."""
+SURPLUS: Final = 8192
+"""Documents beyond twice the limit that are kept before all but the first ones are let go."""
+
+
+class Sorter(Generic[T]):
+    """Sorts the documents that are added, or finds the first `limit` of them, within `memory` bytes.
+
+    What counts are the keys and `REFERENCES_SIZE` for each document. Documents
+    themselves do not: they are in memory already, or stay on the disk.
+    """
+
+    __slots__ = ("_items", "_limit", "_memory", "_ordering", "_rows", "_size")
+
+    def __init__(self, ordering: Ordering, limit: int, memory: int) -> None:
+        self._ordering = ordering
+        self._limit = limit
+        self._memory = memory
+        self._rows: list[Any] = []
+        self._items: list[T] = []
+        self._size = 0
+
+    def add(self, documents: Sequence[bytes], items: Sequence[T]) -> Steps[None]:
+        """Add encoded documents, and what stands for them in the result.
+
+        Raises:
+            OperationFailure: The sort takes too much memory (code 292).
+            QueryError: Two keys come through different arrays of one document.
+        """
+        rows = self._ordering.rows(documents)
+        self._rows += rows
+        self._items += items
+        self._size += self._ordering.size(rows) + REFERENCES_SIZE * len(rows)
+        most = 2 * self._limit + SURPLUS
+        if self._limit and (len(self._rows) > most or (self._size > self._memory and len(self._rows) > self._limit)):
+            yield from self._keep_first()
+        if self._size > self._memory:
+            raise self._too_large()
+
+    def _keep_first(self) -> Steps[None]:
+        rows = self._rows
+        order = yield from self._ordering.arranging(rows, self._limit)
+        self._rows = yield from mapped(rows.__getitem__, order)
+        self._items = yield from mapped(self._items.__getitem__, order)
+        yield from released(rows)
+        self._size = REFERENCES_SIZE * len(self._rows)
+        for start in range(0, len(self._rows), SLICE):
+            self._size += self._ordering.size(self._rows[start : start + SLICE])
+            yield
+
+    def _too_large(self) -> OperationFailure:
+        return OperationFailure(
+            f"the sort takes {self._size} bytes for the keys of {len(self._rows)} documents, and may take "
+            f"{self._memory}: let the filter match fewer, set a limit, or give the client a larger sort_memory",
+            code=292,
+            code_name="QueryExceededMemoryLimitNoDiskUseAllowed",
+        )
+
+    def sorted(self) -> Steps[list[T]]:
+        """Return what stands for the documents in their order, and let go of the keys."""
+        order = yield from self._ordering.arranging(self._rows, self._limit or None)
+        yield from released(self._rows)
+        items = yield from mapped(self._items.__getitem__, order)
+        yield from released(order)
+        return items
