@@ -51,6 +51,7 @@ class Database:
         self.report: RecoveryReport
         self.engine, self.report = self._recover()
         self.engine.document_size_max = options.max_document_size
+        self.engine.sort_memory = options.sort_memory
         self._segment_size = options.segment_size
         self._memory = self.engine.memory
         self._appender = Appender(storage)

@@ -33,6 +33,7 @@ class ClientOptions(TypedDict, total=False):
     max_document_size: int
     segment_size: int
     memory_budget: int
+    sort_memory: int
     sync_interval: float
 
 
@@ -54,6 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_document_size: int = 16 << 20
     segment_size: int = 64 << 20
     memory_budget: int = 256 << 20
+    sort_memory: int = 100 << 20
     sync_interval: float = 1.0
 
     @property
@@ -151,6 +153,7 @@ def _check_values(options: Options) -> None:
     _check_number("max_document_size", options.max_document_size, 1, 16 << 20, whole=True)
     _check_number("segment_size", options.segment_size, 400, 1 << 30, whole=True)
     _check_number("memory_budget", options.memory_budget, 0, 1 << 60, whole=True)
+    _check_number("sort_memory", options.sort_memory, 1 << 20, 1 << 60, whole=True)
     _check_number("sync_interval", options.sync_interval, 0.001, 3600)
     if options.lock_timeout is not None:
         _check_number("lock_timeout", options.lock_timeout, 0, 86400)

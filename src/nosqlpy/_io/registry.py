@@ -24,7 +24,7 @@ from nosqlpy.errors import ConfigurationError, NosqlpyError, StorageError
 log = logging.getLogger("nosqlpy.storage")
 
 # what a database is opened with once, for all its clients
-_SHARED = ("max_document_size", "memory_budget", "segment_size", "sync_interval")
+_SHARED = ("max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval")
 
 
 class _Entry:

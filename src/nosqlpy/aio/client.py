@@ -46,6 +46,7 @@ class AsyncClient:
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
         memory_budget: Bytes of documents that stay in memory (default 256 MiB); the older ones are read when needed.
         segment_size: Bytes from which on a file of the log is sealed and the next one begun (default 64 MiB).
+        sort_memory: Bytes that the keys of one sort may take (default 100 MiB).
         sync_interval: Seconds after which what ``"safe"`` wrote is synced in the background (default 1).
 
     Raises:
