@@ -17,7 +17,7 @@ from nosqlpy.cli.main import main
 
 ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
 
-COPIES = ["backup", "dump", "restore"]
+COPIES = ["backup", "dump", "restore", "repair"]
 
 
 @pytest.fixture
@@ -202,6 +202,7 @@ def test_compact_says_what_it_saved(shop):
         (3, ["restore", "FILE", "NEW"], "does not begin as a dump"),
         (3, ["backup", "SHOP", "FOREIGN"], "it holds 'MANIFEST'"),
         (2, ["backup", "SHOP", ":memory:"], "the path of a directory"),
+        (3, ["repair", "FOREIGN", "NEW"], "no segment of a database"),
         (3, ["info", "NEW"], "NEW"),
         (3, ["compact", "NEW"], "NEW"),
         (3, ["info", "FILE"], "is a file"),
@@ -247,6 +248,21 @@ def test_a_dump_is_restored_through_a_pipe(shop, tmp_path):
 
     assert (dumped.code, dumped.stderr) == (0, "")
     assert run("find", tmp_path / "again", "orders").documents == ORDERS
+
+
+def test_repair_says_what_was_lost_and_ends_with_1(shop, tmp_path):
+    segment = next(shop.glob("seg-*"))
+    segment.write_bytes(segment.read_bytes().replace(b"c3", b"c4"))
+    done = run("repair", shop, tmp_path / "new")
+
+    assert done.code == 1
+    assert done.documents[0]["lost"][0]["documents"] == [{"collection": "orders", "_id": 3}]
+    assert run("count", tmp_path / "new", "orders").stdout == b"4\n"
+
+
+def test_repair_of_an_intact_database_ends_with_0(shop, tmp_path):
+    assert run("repair", shop, tmp_path / "new").code == 0
+    assert run("find", tmp_path / "new", "orders").documents == ORDERS
 
 
 def test_a_locked_database_is_storage_trouble_and_names_the_holder(shop):

@@ -81,3 +81,13 @@ def test_results_are_fields_with_grouped_numbers(shop, terminal, tmp_path):
 
 def test_an_error_is_one_line(shop, terminal):
     assert terminal("find", shop, "order") == (1, "nosqlpy: there is no collection 'order'; did you mean 'orders'?\n")
+
+
+def test_a_repair_shows_a_table_of_what_was_lost(shop, terminal, tmp_path):
+    segment = next(shop.glob("seg-*"))
+    segment.write_bytes(segment.read_bytes() + b"torn")
+    code, shown = terminal("repair", shop, tmp_path / "new")
+
+    assert code == 1
+    assert re.search(r"^documents +3$", shown, re.MULTILINE)
+    assert re.search(rf"^{segment.name} +[\d,]+ +4 +0 +holds no intact frame *$", shown, re.MULTILINE)

@@ -131,7 +131,7 @@ def holes_skipped(patch: pytest.MonkeyPatch) -> None:
     def lenient(data: bytes, header: Any, *, synced: int = 0) -> Any:
         found = scan(data, header, synced=synced)
         start = found.end
-        while (start := data.find(frame._MARK_BYTES, start + 1)) >= 0:
+        while (start := data.find(frame.MARK_BYTES, start + 1)) >= 0:
             later = frame.read_frame(data, start, header.salt)
             if later is not None:
                 return frame.Scan([*found.frames, later[0]], len(data), None)

@@ -16,6 +16,7 @@ from nosqlpy._io.dump import dump, restore
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend, in_place
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
+from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aliases import Document, Durability, Filter
 from nosqlpy.blocking.collection import Collection
@@ -271,6 +272,21 @@ class Client:
             OSError: The file cannot be read.
         """
         return in_place(restore, source, directory)
+
+    @classmethod
+    def repair(cls, damaged: str | os.PathLike[str], directory: str | os.PathLike[str], /) -> Document:
+        """Write all that can be saved of a damaged database to a new or empty directory; return what was lost.
+
+        Nothing is changed in the damaged one, which nobody may have open. The report has ``complete``
+        (nothing was lost), ``lost``, with the file, offset, bytes and commits of each loss, and the documents
+        where they are known, and counts of what was saved.
+
+        Raises:
+            CorruptionError: Nothing can be saved.
+            LockedError: Another process has the damaged database open.
+            StorageError: The new directory is not empty, or the disk is full.
+        """
+        return in_place(repair, damaged, directory)
 
     def stats(self) -> Document:
         """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""

@@ -119,6 +119,13 @@ def restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def repair(arguments: argparse.Namespace) -> int:
+    """Save what can be saved of a damaged database; 1 if anything was lost."""
+    report = Client.repair(arguments.path, arguments.target)
+    Output(arguments.json).repaired(report)
+    return 0 if report["complete"] else 1
+
+
 def _reader(arguments: argparse.Namespace) -> Client:
     """Return a client that can neither change nor create the database."""
     return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout)

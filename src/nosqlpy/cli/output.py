@@ -64,6 +64,20 @@ class Output:
         sys.stdout.write("\n")
         self.table(("collection", "documents", "bytes", "indexes"), [_row(found) for found in collections])
 
+    def repaired(self, report: Document) -> None:
+        """Print what a repair saved, and what it could not."""
+        if not self.for_reading:
+            self.line(report)
+            return
+        lost, notes = report.pop("lost"), report.pop("notes")
+        self.fields(report)
+        for note in notes:
+            self.text(f"note: {note}")
+        rows = [[loss["file"], loss["offset"], loss["bytes"], loss["commits"], loss["what"]] for loss in lost]
+        if rows:
+            self.text("lost:")
+            self.table(("file", "offset", "bytes", "commits", "why"), rows)
+
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; numbers stand to the right."""
         if self._console is not None:

@@ -176,6 +176,15 @@ def _add_copies(command: Command) -> None:
     restore.add_argument("file", metavar="FILE", help="a dump, or - for stdin")
     restore.add_argument("target", metavar="NEW_PATH", help="a directory that is new or empty")
     _add_json(restore)
+    repair = command(
+        "repair",
+        commands.repair,
+        "Save what can be saved of a damaged database; exit code 1 if anything was lost",
+        "nosqlpy repair shop shop-repaired",
+    )
+    repair.add_argument("path", metavar="PATH", help="the damaged database; it is left as it is")
+    repair.add_argument("target", metavar="NEW_PATH", help="a directory that is new or empty")
+    _add_json(repair)
 
 
 def _add_place(parser: Parser, *, collection: bool = True) -> None:

@@ -19,10 +19,10 @@ from nosqlpy._core.log.operation import KIND_BULK, KIND_OP, Operation, covered_s
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, segment_name
 
 MARK = 0x4D52464E  # "NFRM"
-_HEAD = struct.Struct("<IIQQIBBH")
-_CRC = struct.Struct("<I")
-FRAME_SIZE = _HEAD.size + _CRC.size
-_MARK_BYTES = struct.pack("<I", MARK)
+HEAD = struct.Struct("<IIQQIBBH")
+CRC = struct.Struct("<I")
+FRAME_SIZE = HEAD.size + CRC.size
+MARK_BYTES = struct.pack("<I", MARK)
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -48,9 +48,9 @@ def encode_frame(
 ) -> tuple[bytes, int]:
     """Return the bytes of one frame, and its checksum, which the next frame must name."""
     kind, covered, rest = encode_body(operations)
-    head = _HEAD.pack(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
+    head = HEAD.pack(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
     crc = zlib.crc32(covered, zlib.crc32(head, salt))
-    return b"".join((head, _CRC.pack(crc), covered, rest)), crc
+    return b"".join((head, CRC.pack(crc), covered, rest)), crc
 
 
 def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan:
@@ -107,15 +107,15 @@ def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
     start = offset + FRAME_SIZE
     if start > len(data):
         return None
-    mark, body_len, lsn, synced_upto, prev_crc, kind, flags, zero = _HEAD.unpack_from(data, offset)
+    mark, body_len, lsn, synced_upto, prev_crc, kind, flags, zero = HEAD.unpack_from(data, offset)
     end = start + body_len
     # body_len is untrusted until the checksum holds: past the end of the file it is a torn frame, not an error
     if mark != MARK or end > len(data) or flags or zero or kind not in (KIND_OP, KIND_BULK):
         return None
     body = data[start:end]
     covered = body if kind == KIND_OP else body[: covered_size(kind, body)]
-    (crc,) = _CRC.unpack_from(data, offset + _HEAD.size)
-    if crc != zlib.crc32(covered, zlib.crc32(data[offset : offset + _HEAD.size], salt)):
+    (crc,) = CRC.unpack_from(data, offset + HEAD.size)
+    if crc != zlib.crc32(covered, zlib.crc32(data[offset : offset + HEAD.size], salt)):
         return None
     operations = decode_body(kind, body)
     return None if operations is None else (Frame(lsn, crc, synced_upto, operations, end), prev_crc)
@@ -134,7 +134,7 @@ def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> st
 
 def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
     """Yield the ``synced_upto`` of every intact frame that begins at or after `start`."""
-    while (start := data.find(_MARK_BYTES, start)) >= 0:
+    while (start := data.find(MARK_BYTES, start)) >= 0:
         frame = read_frame(data, start, salt)
         if frame is not None:
             yield frame[0].synced_upto

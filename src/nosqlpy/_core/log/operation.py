@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from sys import byteorder
 from typing import Any, TypeAlias
@@ -107,20 +107,25 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
     """Return the operations of a frame whose checksum held, or None where a document's own checksum does not hold."""
     if kind == KIND_OP:
         return [_decode_single(body)]
-    size = covered_size(kind, body)
     operations: list[Operation] = []
-    offset = size
-    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : size]):
+    for operation, crcs in decode_bulk(body):
+        if type(operation) is Put and list(map(zlib.crc32, operation.documents)) != crcs:
+            return None
+        operations.append(operation)
+    return operations
+
+
+def decode_bulk(body: bytes) -> Iterator[tuple[Operation, list[int]]]:
+    """Yield the operations of a ``BULK`` body whose columns are intact, with the checksums that documents must have."""
+    offset = covered_size(KIND_BULK, body)
+    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : offset]):
         if code == PUT:
             documents, offset = slice_documents(body, offset, unpack_numbers(lengths))
-            if list(map(zlib.crc32, documents)) != unpack_numbers(crcs):
-                return None
-            operations.append(Put(collection, equality_keys(ids), ids, documents))
+            yield Put(collection, equality_keys(ids), ids, documents), unpack_numbers(crcs)
         elif code == DELETE:
-            operations.append(Delete(collection, equality_keys(ids), ids))
+            yield Delete(collection, equality_keys(ids), ids), []
         else:
-            operations.append(Define(collection, *ids))
-    return operations
+            yield Define(collection, *ids), []
 
 
 class Located(msgspec.Struct, gc=False):

@@ -77,6 +77,14 @@ def decode_header(data: bytes, *, file: str) -> SegmentHeader:
     return SegmentHeader(database, number, base_lsn, salt, prev_crc, kind)
 
 
+def guess_header(data: bytes, number: int) -> SegmentHeader | None:
+    """Return what a damaged header says, unchecked, or None if there is none at all. It is segment `number`'s."""
+    if len(data) < HEADER_SIZE:
+        return None
+    (_, _, _, _, _, kind, database, _, base_lsn, salt, prev_crc, _) = _HEADER.unpack_from(data)
+    return SegmentHeader(database, number, base_lsn, salt, prev_crc, kind)
+
+
 def check_version(version: int, incompatible: int, file: str) -> None:
     """Refuse a file that a newer nosqlpy wrote.
 
