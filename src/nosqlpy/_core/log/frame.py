@@ -97,7 +97,7 @@ def body_at(data: bytes, offset: int) -> tuple[int, int, int] | None:
     """
     if offset + FRAME_SIZE > len(data):
         return None
-    mark, body_len, _, _, _, kind, _, _ = _HEAD.unpack_from(data, offset)
+    mark, body_len, _, _, _, kind, _, _ = HEAD.unpack_from(data, offset)
     start = offset + FRAME_SIZE
     return (kind, start, start + body_len) if mark == MARK else None
 
