@@ -14,15 +14,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "operators.md"
 SETUP = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 # https://www.mongodb.com/docs/manual/reference/operator/ : MongoDB 8's
-FILTERS = """
-    $eq $ne $gt $gte $lt $lte $in $nin $and $or $nor $not $exists $type $expr $jsonSchema $mod $rand $regex $sampleRate $text $where
-    $all $elemMatch $size $bitsAllSet $bitsAnySet $bitsAllClear $bitsAnyClear $comment $geoIntersects $geoWithin $near $nearSphere
-""".split()
+# fmt: off
+FILTERS = [
+    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$and", "$or", "$nor", "$not", "$exists", "$type",
+    "$expr", "$jsonSchema", "$mod", "$rand", "$regex", "$sampleRate", "$text", "$where", "$all", "$elemMatch",
+    "$size", "$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear", "$comment", "$geoIntersects",
+    "$geoWithin", "$near", "$nearSphere",
+]
 PROJECTIONS = ["$ (positional)", "$elemMatch", "$slice", "$meta"]
-UPDATES = """
-    $set $unset $inc $mul $min $max $rename $setOnInsert $currentDate $bit $push $each $position $slice $sort $addToSet $pull $pullAll
-    $pop $[] $[<id>]
-""".split()
+UPDATES = [
+    "$set", "$unset", "$inc", "$mul", "$min", "$max", "$rename", "$setOnInsert", "$currentDate", "$bit", "$push",
+    "$each", "$position", "$slice", "$sort", "$addToSet", "$pull", "$pullAll", "$pop", "$[]", "$[<id>]",
+]
+# fmt: on
 
 
 class Row(NamedTuple):

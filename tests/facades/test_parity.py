@@ -30,6 +30,7 @@ TYPES = {
 }
 # builders return at once, on both faces; everything else that is a method waits on the async one
 AT_ONCE = {
+    "aggregate",
     *("collection", "with_type", "find", "list_collections", "list_indexes", "from_env"),
     *("sort", "skip", "limit", "project", "hint", "clone"),
 }

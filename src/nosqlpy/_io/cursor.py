@@ -9,8 +9,10 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Execution, Request, Source, execute
+from nosqlpy._core.engine.aggregation import Aggregation
+from nosqlpy._core.engine.reads import Execution, Source, execute
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
 from nosqlpy.aliases import IndexKeys, Projection, SortSpec
@@ -27,7 +29,7 @@ class CursorBase(Generic[T]):
         self,
         backend: Any,
         name: str,
-        options: FindOptions,
+        options: FindOptions | AggregateOptions,
         codec: TypeCodec[Any],
         kind: Any = None,
         source: Source = execute,
@@ -38,7 +40,7 @@ class CursorBase(Generic[T]):
         self._kind = kind
         self._source = source
         self._options = options
-        self._request: Request[T] = options.request(codec, kind)
+        self._request: Any = options.request(codec, kind)
         self._steps: Iterator[list[T]] | None = None
         self._batch: deque[T] = deque()
         self._closed = False
@@ -81,7 +83,7 @@ class CursorBase(Generic[T]):
 
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in msgspec.structs.asdict(self._options).items() if value]
-        return f"<{type(self).__name__} {self._name}.find({', '.join(shown)})>"
+        return f"<{type(self).__name__} {self._name}.{self._options.method}({', '.join(shown)})>"
 
     def _project(self, projection: Projection) -> Self:
         """Return only some fields of each document, which are no longer an object of the type that the find had."""
@@ -90,12 +92,15 @@ class CursorBase(Generic[T]):
     def _change(self, kind: Any, **changes: Any) -> Self:
         if self._steps is not None or self._closed:
             raise InvalidOperation("the cursor has started; change a clone() of it")
+        for name in changes:
+            if name not in self._options.__struct_fields__:
+                raise InvalidOperation(f"an aggregation is not changed by {name}(): put a ${name} into its pipeline")
         options = msgspec.structs.replace(self._options, **changes)
         self._request = options.request(self._codec, kind)
         self._options, self._kind = options, kind
         return self
 
-    def _start(self, execution: Execution[T]) -> Iterator[list[T]]:
+    def _start(self, execution: Execution[T] | Aggregation[T]) -> Iterator[list[T]]:
         self._steps = execution.steps()
         return self._steps
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from nosqlpy.errors import QueryError
 
 class FindOptions(msgspec.Struct, frozen=True):
     """The arguments of a find, or of a write that finds what it changes, as the user gave them."""
+
+    method: ClassVar[str] = "find"
 
     filter: Filter | None = None
     projection: Projection | None = None

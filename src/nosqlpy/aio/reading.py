@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, by_id, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy.aio.cursor import AsyncCursor
-from nosqlpy.aliases import Document, Filter, IndexKeys, Projection, SortSpec
+from nosqlpy.aliases import Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -182,3 +184,41 @@ class AsyncReading(Generic[T]):
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
         options = FindOptions(filter, hint=hint)
         return await self._backend.read_steps(reads.distinct, self._name, key, options.compile())
+
+    @overload
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: None = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+    ) -> AsyncCursor[Document]: ...
+    @overload
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: type[V],
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+    ) -> AsyncCursor[V]: ...
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: Any = None,
+        hint: str | IndexKeys | None = None,
+        let: Mapping[str, Any] | None = None,
+    ) -> AsyncCursor[Any]:
+        """Return a cursor over what comes out of `pipeline`, a list of stages, as plain dicts or objects of `type`.
+
+        `let` gives values to variables of its expressions, `hint` names the index of the find in front.
+        The documents are those of one moment, of other collections too.
+
+        Raises:
+            QueryError: A stage cannot be understood.
+            NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
+        """
+        options = AggregateOptions(pipeline, hint, let)
+        return AsyncCursor(self._backend, self._name, options, self._codec, type, aggregate)

@@ -213,7 +213,7 @@ def _idle(steps: Steps[R]) -> Generator[list[bytes], None, R]:
 
 
 # where the documents of a cursor come from
-Source: TypeAlias = "Callable[[Engine, str, Request[Any]], Execution[Any]]"
+Source: TypeAlias = "Callable[[Engine, str, Any], Any]"
 
 
 def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:

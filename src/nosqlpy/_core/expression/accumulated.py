@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.comparison import sort_key
 from nosqlpy._core.expression.failures import failure
@@ -23,6 +23,9 @@ from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import DECIMAL, LONG, MISSING, TYPES, type_name
 
 Accumulate: TypeAlias = Callable[[Iterable[Any]], Any]
+
+# every int up to here is a double too
+_EXACT_MAX: Final = 2**53
 
 
 def accumulating(name: str) -> Callable[[Accumulate], Accumulate]:
@@ -74,6 +77,8 @@ def _decimal_sum(numbers: list[Any]) -> Any:
 def _double_sum(numbers: list[Any]) -> float:
     """Return the exact sum, rounded once."""
     try:
+        if all(type(number) is float or abs(number) <= _EXACT_MAX for number in numbers):
+            return math.fsum(numbers)
         return float(sum(map(Fraction, numbers)))
     except (ValueError, OverflowError):  # NaN or infinity among them, or past the largest double
         return sum(map(float, numbers))
@@ -83,12 +88,15 @@ def _double_sum(numbers: list[Any]) -> float:
 def average(values: Iterable[Any]) -> Any:
     """Return the mean of the numbers among the values: a double, or a Decimal if one is; null if there is none."""
     numbers = _numbers(values)
-    if not numbers:
-        return None
+    return mean(numbers, len(numbers)) if numbers else None
+
+
+def mean(numbers: list[Any], count: int) -> Any:
+    """Return the mean of `count` numbers that have the same sum as `numbers`."""
     decimals = [number for number in numbers if TYPES[type(number)] == DECIMAL]
     if decimals:
-        return like(DECIMAL128.divide(_decimal_sum(numbers), as_decimal(len(numbers))), decimals[0])
-    return _double_sum(numbers) / len(numbers)
+        return like(DECIMAL128.divide(_decimal_sum(numbers), as_decimal(count)), decimals[0])
+    return _double_sum(numbers) / count
 
 
 def _present(values: Iterable[Any]) -> list[Any]:

@@ -49,7 +49,7 @@ def _path_in(name: str, text: str, scope: Scope) -> Expression:
         return Expression(_variable_path(name, parts))
     if name == "REMOVE":
         return constant(MISSING)
-    return Expression(_document_path(parts, text, flat=scope.flat), frozenset((text,)))
+    return Expression(_document_path(parts, text, flat=scope.flat), frozenset((text,)), path=text)
 
 
 @lru_cache(maxsize=1024)

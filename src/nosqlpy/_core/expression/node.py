@@ -32,6 +32,8 @@ class Expression(msgspec.Struct, frozen=True):
     paths: frozenset[str] | None = NO_PATHS
     constant: bool = False
     value: Any = MISSING
+    path: str | None = None
+    """The path if the expression is nothing but that."""
 
 
 def constant(value: Any) -> Expression:

@@ -27,26 +27,26 @@ _PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7436200, 40415, 
 def compile_median(operand: Any, scope: Scope) -> Expression:
     """Return the number in the middle of those among the values; null if there is none."""
     given = _MEDIAN.read("$median", operand)
-    _check_method("$median", given["method"])
+    check_method("$median", given["method"])
     source = compile_operand(given["input"], scope.deeper())
-    return combined(calling(lambda values: _ranked(values, (0.5,))[0], [source.evaluate]), [source])
+    return combined(calling(lambda values: ranked(values, (0.5,))[0], [source.evaluate]), [source])
 
 
 @syntax("$percentile")
 def compile_percentile(operand: Any, scope: Scope) -> Expression:
     """Return the numbers below which the given shares of those among the values lie."""
     given = _PERCENTILE.read("$percentile", operand)
-    _check_method("$percentile", given["method"])
+    check_method("$percentile", given["method"])
     inner = scope.deeper()
     shares = compile_operand(given["p"], inner)
     if not shares.constant:
         raise malformed("the 'p' of $percentile must be an array of constant values", 7750300)
-    wanted = _shares(shares.value)
+    wanted = shares_of(shares.value)
     source = compile_operand(given["input"], inner)
-    return combined(calling(lambda values: _ranked(values, wanted), [source.evaluate]), [source])
+    return combined(calling(lambda values: ranked(values, wanted), [source.evaluate]), [source])
 
 
-def _shares(values: Any) -> list[float]:
+def shares_of(values: Any) -> list[float]:
     message = "the 'p' of $percentile must be an array of numbers from 0 to 1"
     if type(values) is not list or not values:
         raise malformed(message, 7750301)
@@ -58,12 +58,12 @@ def _shares(values: Any) -> list[float]:
     return shares
 
 
-def _check_method(name: str, method: Any) -> None:
+def check_method(name: str, method: Any) -> None:
     if method != "approximate":
         raise malformed(f"the 'method' of {name} must be 'approximate', not another {type_name(method)}", BAD_VALUE)
 
 
-def _ranked(values: Any, shares: Sequence[float]) -> list[Any]:
+def ranked(values: Any, shares: Sequence[float]) -> list[Any]:
     items = values if type(values) is list else [values]
     numbers = sorted(
         float(as_decimal(item)) if TYPES[type(item)] == DECIMAL else float(item)

@@ -7,7 +7,7 @@ the same rows as all other conditions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -69,27 +69,35 @@ def compile_sample(rate: Any, variables: Mapping[str, Any]) -> Computation:
 def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[Row]], list[bool]]:
     """Return the function that says for which of some rows the expression is true."""
     expression, variables = computation.expression, computation.variables
-    evaluate = expression.evaluate
     if expression.constant:
         truth = is_true(expression.value)
         return lambda rows: [truth] * len(rows)
+    values_of = computed_column(expression, variables, layout)
+    return lambda rows: [value is True or (value is not False and is_true(value)) for value in values_of(rows)]
+
+
+def computed_column(
+    expression: Expression, variables: Mapping[str, Any], layout: Layout
+) -> Callable[[Sequence[Row]], Iterable[Any]]:
+    """Return the function from rows to the values of a flat expression, MISSING where there is none."""
+    evaluate = expression.evaluate
     if expression.paths is None:
-        return lambda rows: [is_true(evaluate(row, variables)) for row in rows]
+        return lambda rows: [evaluate(row, variables) for row in rows]
     if not expression.paths:  # it reads no field, so that no document can change it
-        return lambda rows: [is_true(evaluate({}, variables))] * len(rows) if rows else []
+        return lambda rows: [evaluate({}, variables)] * len(rows) if rows else []
+    if expression.path is not None:
+        return _reached_column(layout, expression.path)
     names = sorted(expression.paths)
-    columns = [_computed_column(layout, name) for name in names]
+    columns = [_reached_column(layout, name) for name in names]
     rows_of = documents_of(names)
 
-    def mask(rows: Sequence[Row]) -> list[bool]:
-        documents = rows_of([column(rows) for column in columns])
-        values = [evaluate(document, variables) for document in documents]
-        return [value is True or (value is not False and is_true(value)) for value in values]
+    def column(rows: Sequence[Row]) -> list[Any]:
+        return [evaluate(document, variables) for document in rows_of([column(rows) for column in columns])]
 
-    return mask
+    return column
 
 
-def _computed_column(layout: Layout, name: str) -> Column:
+def _reached_column(layout: Layout, name: str) -> Column:
     """Return the column of what a path reaches in expressions."""
     column = layout.column(name, computed_values)
     if "." not in name and not isinstance(layout, WholeLayout):

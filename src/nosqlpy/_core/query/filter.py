@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
+from operator import and_
 from typing import Any
 
 # Importing these registers their operators.
@@ -16,6 +17,7 @@ from nosqlpy._core.query import array as _array
 from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
+from nosqlpy._core.query.partial import WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
@@ -62,6 +64,19 @@ class Predicate:
             if not mask(rows)[0]:
                 return False
         return True
+
+    def flags(self, documents: Sequence[dict[str, Any]]) -> list[bool]:
+        """Return which of some decoded documents match."""
+        rows = list(map(self._template.layout.row, documents))
+        found = [True] * len(rows)
+        for mask in self._masks or self._make_masks():
+            found = list(map(and_, found, mask(rows)))
+        return found
+
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """The paths that the filter reads, None for whole documents."""
+        return None if isinstance(self._template.layout, WholeLayout) else self.paths
 
     def select(self, blobs: Sequence[bytes]) -> list[bytes]:
         """Return those of the encoded documents that match, in their order; only what the filter reads is decoded."""

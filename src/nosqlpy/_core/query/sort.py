@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, released
-from nosqlpy._core.query.partial import Column, Layout, layout_of
+from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import decode_document
@@ -64,7 +64,13 @@ class Ordering:
         Raises:
             QueryError: Two keys come through different arrays of one document.
         """
-        decoded = self._layout.rows(blobs)
+        return self._keyed(self._layout.rows(blobs), lambda index: decode_document(blobs[index]))
+
+    def rows_of(self, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return the same of decoded documents."""
+        return self._keyed(list(map(self._layout.row, documents)), documents.__getitem__)
+
+    def _keyed(self, decoded: list[Row], document: Callable[[int], Mapping[str, Any]]) -> list[Any]:
         columns = [list(column(decoded)) for column in self._columns]
         if len(columns) == 1:
             return columns[0]
@@ -72,7 +78,7 @@ class Ordering:
         if sum(not _ARRAYS.isdisjoint(map(type, column)) for column in columns) > 1:
             for index, row in enumerate(rows):
                 if sum(type(entry) in _ARRAYS for entry in row) > 1:
-                    rows[index] = leading(decode_document(blobs[index]), self.keys)
+                    rows[index] = leading(document(index), self.keys)
         return rows
 
     def size(self, rows: Sequence[Any]) -> int:

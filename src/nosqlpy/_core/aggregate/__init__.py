@@ -1,0 +1,1 @@
+"""Aggregation: stages, and the accumulators of groups."""

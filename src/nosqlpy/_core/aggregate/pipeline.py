@@ -1,0 +1,128 @@
+"""Pipelines, compiled: what a find of the collection can do, and the stages that follow it.
+
+Manual: core/aggregation-pipeline, core/aggregation-pipeline-optimization. What
+stands in front ($match, $sort, $skip, $limit) is left to the collection's own
+find, with its indexes and its partial decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+# Importing these registers their stages.
+from nosqlpy._core.aggregate import (
+    bucketing,
+    faceting,
+    grouping,
+    joining,
+    ordering,
+    reshaping,
+    selecting,
+    unwinding,
+)
+from nosqlpy._core.aggregate.registry import find_stage
+from nosqlpy._core.aggregate.stage import Scope, Stage, malformed
+from nosqlpy._core.values.depth import check_depth
+from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
+
+__all__ = ["STAGE_MODULES", "Pipeline", "compile_pipeline"]
+
+STAGE_MODULES: Final = (bucketing, faceting, grouping, joining, ordering, reshaping, selecting, unwinding)
+STAGES_MAX: Final = 1000
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """A compiled pipeline: a find, and the stages that what it finds goes through.
+
+    `paths` are those that the stages read of a stored document, None for whole documents.
+    """
+
+    filter: Mapping[str, Any] = {}
+    sort: Mapping[str, Any] | None = None
+    skip: int = 0
+    limit: int = 0
+    stages: tuple[Stage, ...] = ()
+    paths: frozenset[str] | None = None
+    starts: bool = False
+    """Whether the first stage makes its documents itself, so that none of the collection's are read."""
+
+
+def compile_pipeline(stages: Any, variables: Mapping[str, Any]) -> Pipeline:
+    """Return the compiled pipeline; `variables` are what expressions may use, by name.
+
+    Raises:
+        QueryError: It is no list of stages, or a stage means nothing.
+        NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
+    """
+    named = _named(stages)
+    compiled = [*_compiled(named, Scope(variables, compile_stages))]
+    front = _front(named)
+    rest = tuple(compiled[front.pop("taken") :])
+    return Pipeline(**front, stages=rest, paths=_paths(rest), starts=bool(rest) and rest[0].name == "$documents")
+
+
+def compile_stages(stages: Any, scope: Scope) -> Sequence[Stage]:
+    """Return the compiled stages of a pipeline inside another one."""
+    return _compiled(_named(stages), scope)
+
+
+def _named(stages: Any) -> list[tuple[str, Any]]:
+    """Return the name and the operand of every stage."""
+    if TYPES[type(stages)] != ARRAY:
+        raise malformed(f"a pipeline is a list of stages, not {type(stages).__name__}", 14, "TypeMismatch")
+    if len(stages) > STAGES_MAX:
+        raise malformed(f"a pipeline has at most {STAGES_MAX} stages, not {len(stages)}", 7749501)
+    named: list[tuple[str, Any]] = []
+    for stage in stages:
+        if TYPES[type(stage)] != OBJECT:
+            raise malformed(f"a stage is a document, not {type(stage).__name__}", 14, "TypeMismatch")
+        items = list(as_mapping(stage).items())
+        if len(items) != 1 or not isinstance(items[0][0], str):
+            raise malformed("a stage is a document with one field, its operator", 40323)
+        named.append(items[0])
+    return named
+
+
+def _compiled(named: Iterable[tuple[str, Any]], scope: Scope) -> list[Stage]:
+    compiled: list[Stage] = []
+    for place, (name, operand) in enumerate(named):
+        check_depth(operand)
+        if name == "$documents" and (place or scope.inside[-1:] == ("$facet",)):
+            raise malformed("$documents is only valid as the first stage in a pipeline", 40602)
+        compiled.append(find_stage(name)(name, operand, scope))
+    return compiled
+
+
+def _front(named: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what of the pipeline a find can do, and how many stages that are."""
+    front: dict[str, Any] = {}
+    filters: list[Any] = []
+    order = ("$match", "$sort", "$skip", "$limit")
+    reached = taken = 0
+    for name, operand in named:
+        if name not in order or order.index(name) < reached or (name != "$match" and name[1:] in front):
+            break
+        reached = order.index(name)
+        if name == "$match":
+            filters.append(operand)
+        else:
+            front[name[1:]] = operand if name == "$sort" else int(operand)
+        taken += 1
+    if filters:
+        front["filter"] = filters[0] if len(filters) == 1 else {"$and": filters}
+    return {**front, "taken": taken}
+
+
+def _paths(stages: Sequence[Stage]) -> frozenset[str] | None:
+    """Return the paths that `stages` read of what goes into the first, None if all of it may come out."""
+    paths: set[str] = set()
+    for stage in stages:
+        if stage.reads is None:
+            return None
+        paths |= stage.reads
+        if stage.gathers:
+            return frozenset(paths)
+    return None

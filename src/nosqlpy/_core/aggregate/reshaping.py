@@ -1,0 +1,20 @@
+"""Stages that make one document of each: $project, $addFields ($set), $unset, $replaceRoot ($replaceWith).
+
+Manual: reference/operator/aggregation/project, addFields, unset, replaceRoot. They
+are the stages that an update may have too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nosqlpy._core.aggregate.registry import stage
+from nosqlpy._core.aggregate.stage import Scope, Stage, each
+from nosqlpy._core.query.reshaping import compile_reshaping
+
+
+@stage("$project", "$addFields", "$set", "$unset", "$replaceRoot", "$replaceWith")
+def compile_reshape(name: str, operand: Any, scope: Scope) -> Stage:
+    """Return the stage that makes each document anew."""
+    reshaping = compile_reshaping(name, operand, scope.variables)
+    return Stage(name, each(reshaping.apply), reshaping.reads)

@@ -1,0 +1,43 @@
+"""What an aggregation asks for, as the user gave it, and how that becomes a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from nosqlpy._core.aggregate.pipeline import compile_pipeline
+from nosqlpy._core.engine.aggregation import AggregateRequest
+from nosqlpy._core.engine.reads import compile_query
+from nosqlpy._core.values.typed import TypeCodec, codec_for
+from nosqlpy._io.finding import bind
+from nosqlpy.aliases import Document, IndexKeys, Pipeline
+
+
+class AggregateOptions(msgspec.Struct, frozen=True):
+    """The arguments of an aggregation, as the user gave them."""
+
+    method: ClassVar[str] = "aggregate"
+
+    pipeline: Pipeline
+    hint: str | IndexKeys | None = None
+    let: Mapping[str, Any] | None = None
+
+    def request(self, _codec: TypeCodec[Any], kind: Any) -> AggregateRequest[Any]:
+        """Return the compiled pipeline, and what makes of its documents objects of the type `kind`."""
+        variables = bind(self.let)
+        pipeline = compile_pipeline(self.pipeline, variables)
+        query = compile_query(
+            pipeline.filter,
+            sort=pipeline.sort,
+            skip=pipeline.skip,
+            limit=pipeline.limit,
+            hint=self.hint,
+            variables=variables,
+        )
+        return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert)
+
+
+def _itself(document: Document) -> Document:
+    return document

@@ -1,0 +1,166 @@
+"""Aggregations, on both faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nosqlpy import InvalidOperation, NotSupportedError, QueryError
+
+SALES = [
+    {"_id": 1, "item": "pen", "shop": {"town": "Ulm"}, "price": 2, "tags": ["blue", "office"]},
+    {"_id": 2, "item": "ink", "shop": {"town": "Bonn"}, "price": 9.5, "tags": []},
+    {"_id": 3, "item": "pen", "shop": {"town": "Bonn"}, "price": 4, "tags": ["office"]},
+    {"_id": 4, "item": "pad", "price": 1},
+]
+
+
+@pytest.fixture
+async def sales(db: Any) -> Any:
+    await db.sales.insert_many(SALES)
+    return db.sales
+
+
+async def test_a_group_sums_up_a_nested_key(sales: Any) -> None:
+    found = await sales.aggregate([{"$group": {"_id": "$shop.town", "total": {"$sum": "$price"}}}])
+
+    assert found == [{"_id": "Ulm", "total": 2}, {"_id": "Bonn", "total": 13.5}, {"_id": None, "total": 1}]
+
+
+async def test_a_group_of_everything_has_the_accumulators_of_all_documents(sales: Any) -> None:
+    group = {
+        "_id": None,
+        "n": {"$count": {}},
+        "mean": {"$avg": "$price"},
+        "low": {"$min": "$price"},
+        "high": {"$max": "$price"},
+        "first": {"$first": "$item"},
+        "last": {"$last": "$item"},
+        "all": {"$push": "$_id"},
+        "items": {"$addToSet": "$item"},
+        "merged": {"$mergeObjects": "$shop"},
+    }
+
+    assert await sales.aggregate([{"$group": group}]) == [
+        {
+            "_id": None,
+            "n": 4,
+            "mean": 4.125,
+            "low": 1,
+            "high": 9.5,
+            "first": "pen",
+            "last": "pad",
+            "all": [1, 2, 3, 4],
+            "items": ["pen", "ink", "pad"],
+            "merged": {"town": "Bonn"},
+        }
+    ]
+
+
+async def test_an_unwound_array_gives_a_document_for_each_element(sales: Any) -> None:
+    pipeline = [{"$unwind": {"path": "$tags", "includeArrayIndex": "at", "preserveNullAndEmptyArrays": True}}]
+    found = await sales.aggregate([*pipeline, {"$project": {"tags": 1, "at": 1}}])
+
+    assert found == [
+        {"_id": 1, "tags": "blue", "at": 0},
+        {"_id": 1, "tags": "office", "at": 1},
+        {"_id": 2, "at": None},
+        {"_id": 3, "tags": "office", "at": 0},
+        {"_id": 4, "at": None},
+    ]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+async def test_a_lookup_joins_another_collection(db: Any, sales: Any, indexed: bool) -> None:
+    await db.towns.insert_many([{"_id": 7, "name": "Bonn"}, {"_id": 8, "name": "Ulm"}, {"_id": 9}])
+    if indexed:
+        await db.towns.create_index("name")
+    lookup = {"from": "towns", "localField": "shop.town", "foreignField": "name", "as": "town"}
+
+    found = await sales.aggregate([{"$lookup": lookup}, {"$project": {"town": "$town._id"}}])
+
+    assert found == [
+        {"_id": 1, "town": [8]},
+        {"_id": 2, "town": [7]},
+        {"_id": 3, "town": [7]},
+        {"_id": 4, "town": [9]},
+    ]
+
+
+async def test_a_lookup_with_a_pipeline_sees_the_variables_of_each_document(db: Any, sales: Any) -> None:
+    await db.limits.insert_many([{"_id": 1, "max": 3}, {"_id": 2, "max": 9}])
+    inner = [{"$match": {"$expr": {"$gt": ["$max", "$$price"]}}}, {"$count": "n"}]
+    lookup = {"from": "limits", "let": {"price": "$price"}, "pipeline": inner, "as": "above"}
+
+    found = await sales.aggregate([{"$lookup": lookup}, {"$project": {"above": "$above.n"}}])
+
+    assert [each["above"] for each in found] == [[2], [], [1], [2]]
+
+
+async def test_facets_answer_over_the_same_documents(sales: Any) -> None:
+    facets = {"n": [{"$count": "n"}], "dear": [{"$match": {"price": {"$gt": 3}}}, {"$project": {"_id": 1}}]}
+
+    assert await sales.aggregate([{"$facet": facets}]) == [{"n": [{"n": 4}], "dear": [{"_id": 2}, {"_id": 3}]}]
+
+
+async def test_what_stands_in_front_is_found_by_an_index(sales: Any) -> None:
+    await sales.create_index("item")
+    pipeline = [{"$match": {"item": "pen"}}, {"$sort": {"_id": -1}}, {"$limit": 1}]
+
+    assert (await sales.aggregate(pipeline).explain())["queryPlanner"]["winningPlan"]["stage"] == "IXSCAN"
+    assert [each["_id"] for each in await sales.aggregate(pipeline)] == [3]
+
+
+async def test_an_aggregation_reads_one_moment(db: Any, sales: Any) -> None:
+    await sales.insert_many([{"_id": number, "item": "pin"} for number in range(1000, 3000)])
+    await db.items.insert({"_id": "pin", "old": True})
+    lookup = {"from": "items", "localField": "item", "foreignField": "_id", "as": "found"}
+    cursor = sales.aggregate([{"$match": {"_id": {"$gte": 1000}}}, {"$lookup": lookup}])
+    before = await anext(aiter(cursor))
+    await db.items.replace_one({"_id": "pin"}, {"new": True})
+    await sales.delete_many({})
+
+    rest = await cursor.to_list()
+
+    assert len(rest) == 1999
+    assert {tuple(each["found"][0]) for each in [before, *rest]} == {("_id", "old")}
+
+
+async def test_a_missing_collection_has_nothing_to_count(db: Any) -> None:
+    assert await db.nothing.aggregate([{"$count": "n"}]) == []
+    assert await db.nothing.aggregate([{"$group": {"_id": None}}]) == []
+
+
+async def test_let_gives_values_to_variables(sales: Any) -> None:
+    found = await sales.aggregate([{"$match": {"$expr": {"$gt": ["$price", "$$least"]}}}], let={"least": 3})
+
+    assert [each["_id"] for each in found] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "words"),
+    [
+        ({"$grup": {}}, 40324, r"did you mean '\$group'"),
+        ({"$group": {"total": {"$sum": 1}}}, 15955, "_id"),
+        ({"$group": {"_id": None, "total": {"$summ": 1}}}, 15952, r"did you mean '\$sum'"),
+        ({"$limit": 0}, 15958, "positive"),
+        ({"$unwind": "tags"}, 28818, r"prefixed with a '\$'"),
+        ({"$match": {}, "$limit": 1}, 40323, "one field"),
+    ],
+)
+async def test_a_malformed_stage_is_refused(sales: Any, stage: Any, code: int, words: str) -> None:
+    with pytest.raises(QueryError, match=words) as refused:
+        sales.aggregate([stage])
+
+    assert refused.value.code == code
+
+
+async def test_a_stage_that_only_mongodb_has_is_refused_by_name(sales: Any) -> None:
+    with pytest.raises(NotSupportedError, match=r"\$graphLookup"):
+        sales.aggregate([{"$graphLookup": {}}])
+
+
+async def test_the_cursor_of_an_aggregation_is_changed_by_its_pipeline_only(sales: Any) -> None:
+    with pytest.raises(InvalidOperation, match=r"put a \$sort into its pipeline"):
+        sales.aggregate([]).sort("price")
