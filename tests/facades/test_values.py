@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 bson = pytest.importorskip("bson")
-from bson import code, dbref, decimal128, int64, max_key, min_key, regex, timestamp  # noqa: E402
+from bson import code, datetime_ms, dbref, decimal128, int64, max_key, min_key, regex, timestamp  # noqa: E402
 
 VALUES: dict[str, Any] = {
     "null": None,
@@ -56,6 +56,11 @@ VALUES: dict[str, Any] = {
     "Code with scope": code.Code("f()", {"x": 1}),
     "DBRef": dbref.DBRef("users", bson.ObjectId("0123456789abcdef01234567"), extra=1),
     "DBRef with database": dbref.DBRef("users", 1, "db"),
+    "DatetimeMS": datetime_ms.DatetimeMS(1_234_567_890_123),
+    "DatetimeMS after the year 9999": datetime_ms.DatetimeMS(2**62),
+    "DatetimeMS before the year 1": datetime_ms.DatetimeMS(-(2**62)),
+    "function binary": bson.Binary(b"ab", 1),
+    "UUID as Binary": bson.Binary(b"0123456789abcdef", 4),
 }
 # arrays, regular expressions and null are refused by rule, and of documents those with a `$` field
 NO_IDS = {"null", "array", "empty array", "pattern", "Regex", "DBRef with database"}

@@ -203,7 +203,7 @@ def test_a_pattern_that_python_cannot_compile_stays_a_bson_regex():
     [
         '{"$date":"yesterday"}',
         '{"$date":"2026-11-21T12:00:00"}',
-        '{"$date":{"$numberLong":"99999999999999999"}}',
+        '{"$date":{"$numberLong":"99999999999999999999"}}',
         '{"$date":true}',
         '{"$oid":"57e193"}',
         '{"$oid":"57e193d7a9cc81b4027498b5","x":1}',

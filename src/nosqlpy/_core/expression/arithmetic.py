@@ -15,11 +15,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from nosqlpy._core.expression.failures import BAD_VALUE, TYPE_MISMATCH, failure
-from nosqlpy._core.expression.instants import milliseconds_between, shifted
+from nosqlpy._core.expression.instants import milliseconds_between, moment, shifted
 from nosqlpy._core.expression.node import Evaluate, Variables
 from nosqlpy._core.expression.operators import of_operands, of_values
 from nosqlpy._core.values.numbers import DECIMAL128, LONGS, NUMERIC, as_decimal, like
-from nosqlpy._core.values.order import date_content
 from nosqlpy._core.values.types import DATE, DECIMAL, DOUBLE, LONG, MISSING, TYPES, type_name
 
 _REAL: Final = frozenset((int, float))
@@ -56,7 +55,7 @@ def _added(total: Any, value: Any) -> Any:
     if number == DATE:
         if type(total) is datetime:
             raise failure("only one date allowed in an $add expression", 16612)
-        return shifted(date_content(value), total)
+        return shifted(moment(value), total)
     if number not in NUMERIC:
         raise failure(f"$add only supports numeric or date types, not {type_name(value)}", TYPE_MISMATCH)
     return shifted(total, value) if type(total) is datetime else plus(total, value)
@@ -95,9 +94,9 @@ def difference(left: Any, right: Any) -> Any:
     if left is None or left is MISSING or right is None or right is MISSING:
         return None
     if numbers[0] == DATE and numbers[1] == DATE:
-        return milliseconds_between(date_content(right), date_content(left))
+        return milliseconds_between(moment(right), moment(left))
     if numbers[0] == DATE and numbers[1] in NUMERIC:
-        return shifted(date_content(left), right, sign=-1)
+        return shifted(moment(left), right, sign=-1)
     raise failure(f"can't $subtract {type_name(right)} from {type_name(left)}", TYPE_MISMATCH)
 
 

@@ -7,15 +7,14 @@ kept where a date is moved, and left off where it becomes a number.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from nosqlpy._core.expression.failures import OVERFLOW, failure
 from nosqlpy._core.values.numbers import LONGS
-from nosqlpy._core.values.order import date_content
+from nosqlpy._core.values.order import EPOCH, FarInstant, date_content
 from nosqlpy._core.values.types import DATE, DECIMAL, OBJECT_ID, TIMESTAMP, TYPES, type_name
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -27,12 +26,24 @@ def instant(value: Any, message: str = "can't convert from BSON type {} to Date"
     """
     number = TYPES[type(value)]
     if number == DATE:
-        return date_content(value)
+        return moment(value)
     if number == TIMESTAMP:
         return EPOCH + timedelta(seconds=value.time)
     if number == OBJECT_ID:
         return EPOCH + timedelta(seconds=int.from_bytes(value.binary[:4], "big"))
     raise failure(message.format(type_name(value)), code)
+
+
+def moment(date: Any) -> datetime:
+    """Return a date as a datetime in UTC.
+
+    Raises:
+        OperationFailure: It is before the year 1 or after 9999.
+    """
+    content = date_content(date)
+    if type(content) is FarInstant:
+        raise failure("the date is out of the years 1 to 9999", OVERFLOW)
+    return content  # type: ignore[no-any-return]
 
 
 def milliseconds(date: datetime) -> int:

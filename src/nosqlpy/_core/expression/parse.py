@@ -15,7 +15,7 @@ from nosqlpy._core.expression.fieldpaths import check_field_name, compile_field_
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combined, constant
 from nosqlpy._core.expression.registry import find_operator
 from nosqlpy._core.expression.scope import Scope
-from nosqlpy._core.values.order import date_content
+from nosqlpy._core.values.order import normal_date
 from nosqlpy._core.values.types import ARRAY, DATE, MISSING, OBJECT, STRING, TYPES, as_mapping
 
 
@@ -35,7 +35,7 @@ def compile_operand(value: Any, scope: Scope) -> Expression:
         return _compile_array(value, scope.deeper())
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise malformed("an int in an expression must fit 64 bits; use a float or a Decimal", 2)
-    return constant(date_content(value) if number == DATE else value)
+    return constant(normal_date(value) if number == DATE else value)
 
 
 def compile_operands(operand: Any, scope: Scope) -> list[Expression]:

@@ -17,7 +17,7 @@ from nosqlpy._core.query.registry import is_operators, operator
 from nosqlpy._core.query.text import regex_test
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.keys import equality_key
-from nosqlpy._core.values.order import NAN, bracket, date_content, order_key
+from nosqlpy._core.values.order import NAN, bracket, normal_date, order_key
 from nosqlpy._core.values.types import ARRAY, DATE, MAX_KEY, MIN_KEY, MISSING, REGEX, TYPES
 from nosqlpy.errors import QueryError
 
@@ -87,7 +87,7 @@ def _equality(operand: Any) -> Test:
     if kind not in sieves.PLAIN:
         check_depth(operand)
         if TYPES[kind] == DATE:
-            operand = date_content(operand)
+            operand = normal_date(operand)
     key = equality_key(operand)
     if key is None:
         return Test(lambda value: equality_key(value) is None, sieves.is_null)
@@ -125,7 +125,7 @@ def _ordering(name: str, operand: Any) -> Test:
     if number in (MIN_KEY, MAX_KEY):
         return _extreme_ordering(name, number)
     if number == DATE:
-        operand = date_content(operand)
+        operand = normal_date(operand)
     check_depth(operand)
     wanted_rank, limit = order_key(operand)
     if limit is NAN:

@@ -17,6 +17,7 @@ from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import number_content, order_key
+from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import (
     ARRAY,
     DECIMAL,
@@ -168,14 +169,19 @@ def compile_pull(operand: Any, place: Place) -> Modifier:
 def _pulls(operand: Any, place: Place) -> Callable[[Any], bool]:
     """Return whether $pull removes an element (the three matchers of the server's pull_node.cpp)."""
     bracket = TYPES[type(operand)]
-    name = next(iter(operand), None) if bracket == OBJECT else None
+    name = next(iter(as_mapping(operand)), None) if bracket == OBJECT else None
     if bracket == REGEX or (is_operator(name) and name != "$not"):  # the server takes a leading $not for a filter's
         # Operators test the element as the value of a field, hence the field.
         wrapped = _compiled({"element": operand})
         return lambda element: wrapped.matches({"element": element})
     if bracket == OBJECT:
         predicate = _compiled(as_mapping(operand))
-        return lambda element: type(element) is dict and predicate.matches(element)
+
+        def pulls(element: Any) -> bool:
+            document, kind = plain(element)
+            return kind is dict and predicate.matches(document)
+
+        return pulls
     key = equality_key(copy_value(operand, place.path.text))
     return lambda element: equality_key(element) == key
 

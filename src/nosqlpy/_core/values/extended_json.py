@@ -170,6 +170,7 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 _BSON_WRITERS: dict[str, Callable[[Any], Any]] = {
     "ObjectId": lambda value: {"$oid": str(value)},
     "Int64": lambda value: {"$numberLong": str(int(value))},
+    "DatetimeMS": lambda value: {"$date": {"$numberLong": str(int(value))}},
     "Decimal128": lambda value: {"$numberDecimal": str(value)},
     "Binary": lambda value: _binary(bytes(value), value.subtype),
     "Regex": _pattern,

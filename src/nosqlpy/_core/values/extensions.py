@@ -20,6 +20,7 @@ code  type           payload
 23    MaxKey         none
 24    Code           MessagePack {code, scope}; scope may be nil
 25    DBRef          MessagePack of its document form, ``$ref`` first
+26    DatetimeMS     milliseconds since 1970, 8 bytes, big-endian, signed
 ====  =============  ==========================================================
 """
 
@@ -40,7 +41,7 @@ from msgspec.msgpack import Ext
 from nosqlpy.errors import FormatVersionError, NotSupportedError
 
 UUID, DECIMAL, PATTERN = 1, 2, 3
-OBJECT_ID, INT64, DECIMAL128, BINARY, REGEX, TIMESTAMP, MIN_KEY, MAX_KEY, CODE, DBREF = range(16, 26)
+OBJECT_ID, INT64, DECIMAL128, BINARY, REGEX, TIMESTAMP, MIN_KEY, MAX_KEY, CODE, DBREF, DATETIME_MS = range(16, 27)
 
 _INT64 = struct.Struct(">q")
 _TIMESTAMP = struct.Struct(">II")
@@ -142,6 +143,13 @@ def _int64_payload(value: int) -> bytes:
         raise Unstorable("an Int64 past 64 bits cannot be stored; use a Decimal") from None
 
 
+def _milliseconds_payload(value: Any) -> bytes:
+    try:
+        return _INT64.pack(int(value))
+    except struct.error:
+        raise Unstorable("a DatetimeMS past 64 bits cannot be stored") from None
+
+
 _PYTHON: dict[type, Atom | Compound] = {
     uuid.UUID: Atom(UUID, lambda value: value.bytes),
     decimal.Decimal: Atom(DECIMAL, _decimal_payload),
@@ -158,6 +166,7 @@ _BSON: dict[tuple[str, str], Atom | Compound] = {
     ("bson.min_key", "MinKey"): Atom(MIN_KEY, lambda _: b""),
     ("bson.max_key", "MaxKey"): Atom(MAX_KEY, lambda _: b""),
     ("bson.code", "Code"): Compound(CODE, lambda value: {"code": str(value), "scope": value.scope}),
+    ("bson.datetime_ms", "DatetimeMS"): Atom(DATETIME_MS, _milliseconds_payload),
     ("bson.dbref", "DBRef"): Compound(DBREF, lambda value: value.as_doc()),
 }
 
@@ -211,6 +220,7 @@ _UNPACK: dict[int, Callable[[bytes], Any]] = {
     MAX_KEY: lambda _: bson_class("max_key", "MaxKey")(),
     CODE: _unpack_code,
     DBREF: _unpack_dbref,
+    DATETIME_MS: lambda data: bson_class("datetime_ms", "DatetimeMS")(*_INT64.unpack(data)),
 }
 
 _decode = msgspec.msgpack.Decoder(ext_hook=unpack).decode

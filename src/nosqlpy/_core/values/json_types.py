@@ -92,10 +92,13 @@ def _oid(value: Any) -> Any:
     return bson_class("objectid", "ObjectId")(value)
 
 
-def _date(value: Any) -> datetime:
+def _date(value: Any) -> Any:
     """Return a date: text of RFC 3339 or a day alone; or milliseconds, wrapped or, from older tools, as a number."""
     if isinstance(value, int) and type(value) is not bool:
-        return _EPOCH + timedelta(milliseconds=int(value))
+        try:
+            return _EPOCH + timedelta(milliseconds=int(value))
+        except OverflowError:
+            return bson_class("datetime_ms", "DatetimeMS")(int(value))
     moment = datetime.fromisoformat(_text(value, _EXPECTED["$date"]))
     if moment.tzinfo is None and len(value) != _DATE_ONLY:
         raise _Wrong("a date with a time zone: end it with Z or an offset")

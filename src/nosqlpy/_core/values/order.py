@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -79,6 +79,33 @@ class _LowestNumber:
 NAN: Final = _LowestNumber()
 
 
+class FarInstant:
+    """Stands, in keys, for a date that no datetime is: one before the year 1 or after 9999."""
+
+    __slots__ = ("_milliseconds",)
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is FarInstant and self._milliseconds == other._milliseconds
+
+    def __hash__(self) -> int:
+        return hash((FarInstant, self._milliseconds))
+
+    def __lt__(self, other: FarInstant | datetime) -> bool:
+        return self._milliseconds < (other._milliseconds if type(other) is FarInstant else 0)
+
+    def __gt__(self, other: FarInstant | datetime) -> bool:
+        return self._milliseconds > (other._milliseconds if type(other) is FarInstant else 0)
+
+    def __le__(self, other: FarInstant | datetime) -> bool:
+        return not self > other
+
+    def __ge__(self, other: FarInstant | datetime) -> bool:
+        return not self < other
+
+
 def bracket(value: Any) -> int:
     """Return the type bracket of `value`; brackets ascend in sort order, and MISSING is in that of null.
 
@@ -134,8 +161,13 @@ def binary_content(value: Any) -> tuple[int, int, bytes]:
     return (len(data), getattr(value, "subtype", 0), data)
 
 
-def date_content(value: datetime) -> datetime:
-    """Return the same instant in UTC; a naive one is taken as UTC, one past the calendar's end as its end."""
+def date_content(value: Any) -> Any:
+    """Return the same instant in UTC: a datetime, or what compares with one if the year is not one of 1 to 9999.
+
+    A naive datetime is taken as UTC, one past the calendar's end as its end. Of a ``bson.DatetimeMS`` it is the date.
+    """
+    if not isinstance(value, datetime):
+        return _from_milliseconds(int(value))
     zone = value.tzinfo
     if zone is UTC:
         return value
@@ -147,6 +179,20 @@ def date_content(value: datetime) -> datetime:
         return _EARLIEST if value.year == 1 else _LATEST
 
 
+def normal_date(value: Any) -> Any:
+    """Return a date as a datetime in UTC if it can be one, else as it is."""
+    content = date_content(value)
+    return value if type(content) is FarInstant else content
+
+
+def _from_milliseconds(count: int) -> datetime | FarInstant:
+    try:
+        return EPOCH + timedelta(milliseconds=count)
+    except OverflowError:
+        return FarInstant(count)
+
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 

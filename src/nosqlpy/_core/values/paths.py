@@ -76,7 +76,7 @@ def walk(document: Any, parts: tuple[str, ...], index: int, found: list[Any], *,
     """Append to `found` what `parts` from `index` on reach in `document`; `expand` the elements of a final array."""
     last = len(parts) - 1
     while True:
-        value = document.get(parts[index], MISSING)
+        stored = value = document.get(parts[index], MISSING)
         kind = type(value)
         if kind is not dict and kind is not list:
             value, kind = plain(value)
@@ -92,7 +92,7 @@ def walk(document: Any, parts: tuple[str, ...], index: int, found: list[Any], *,
                 found.extend(value)
             found.append(value)
             return
-        found.append(value if index == last else MISSING)
+        found.append(stored if index == last else MISSING)
         return
 
 

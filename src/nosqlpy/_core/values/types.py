@@ -59,6 +59,7 @@ _BSON_PACKAGE: Final[dict[str, int]] = {
     "MaxKey": MAX_KEY,
     "Code": CODE,
     "DBRef": OBJECT,
+    "DatetimeMS": DATE,
 }
 
 # Subclasses count as their base; bool comes before int, which it extends.
