@@ -11,7 +11,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
 from nosqlpy._core.log.segment import damaged, decode_header, segment_name
-from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.codec import inspect_document
 from nosqlpy.errors import CorruptionError
 
 # documents that are read at once
@@ -58,7 +58,7 @@ def _check_documents(blobs: Sequence[bytes], name: str) -> int:
     for start in range(0, len(blobs), STEP):
         for data in blobs[start : start + STEP]:
             try:
-                decode_document(data)
+                inspect_document(data)
             except ValueError as error:
                 raise CorruptionError(f"a document of collection {name!r} cannot be decoded") from error
     return len(blobs)

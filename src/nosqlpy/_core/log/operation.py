@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.values.codec import decode_id, decode_value, encode_value
+from nosqlpy._core.values.codec import decode_id, encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
 PUT, DELETE, DEFINE = 1, 2, 3
@@ -118,7 +118,7 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
 def decode_bulk(body: bytes) -> Iterator[tuple[Operation, list[int]]]:
     """Yield the operations of a ``BULK`` body whose columns are intact, with the checksums that documents must have."""
     offset = covered_size(KIND_BULK, body)
-    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : offset]):
+    for code, collection, ids, lengths, crcs in inspect_value(body[_META.size : offset]):
         if code == PUT:
             documents, offset = slice_documents(body, offset, unpack_numbers(lengths))
             yield Put(collection, equality_keys(ids), ids, documents), unpack_numbers(crcs)
@@ -151,7 +151,7 @@ def locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
         return [Located(operation.collection, operation.keys, operation.ids, [_OP.size, len(body)], [crc])]
     offset = size = covered_size(kind, body)
     located: list[Located | Delete | Define] = []
-    for code, collection, ids, lengths, crcs in decode_value(body[_META.size : size]):
+    for code, collection, ids, lengths, crcs in inspect_value(body[_META.size : size]):
         if code == PUT:
             offsets = list(accumulate(unpack_numbers(lengths), initial=offset))
             located.append(Located(collection, equality_keys(ids), ids, offsets, unpack_numbers(crcs)))
@@ -169,7 +169,7 @@ def _decode_single(body: bytes) -> Operation:
     if code == PUT:
         id = decode_id(rest)
         return Put(collection, [equality_key(id)], [id], [rest])
-    value = decode_value(rest)
+    value = inspect_value(rest)
     return Delete(collection, [equality_key(value)], [value]) if code == DELETE else Define(collection, *value)
 
 

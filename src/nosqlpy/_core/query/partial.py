@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from nosqlpy._core.query.several import Several
-from nosqlpy._core.values.codec import decode_document, partial_decoder
+from nosqlpy._core.values.codec import inspect_document, partial_inspector
 from nosqlpy._core.values.paths import parse_path, plain, walk, walk_array
 from nosqlpy._core.values.types import MISSING
 
@@ -104,7 +104,7 @@ class Layout:
                 self._root.children[parts[0]] = whole = _Node()
                 whole.whole = True
         self._root.define(renamed=decodable)
-        self._decode: Callable[[bytes], Row] | None = partial_decoder(self._root.struct) if decodable else None
+        self._decode: Callable[[bytes], Row] | None = partial_inspector(self._root.struct) if decodable else None
         self._columns: dict[tuple[str, Detour], Column] = {}
 
     def row(self, document: Mapping[str, Any]) -> Row:
@@ -134,7 +134,7 @@ class Layout:
                 return self._decode(blob)
             except msgspec.ValidationError:
                 pass
-        return self._root.fill(decode_document(blob))
+        return self._root.fill(inspect_document(blob))
 
     def column(self, path: str, detour: Detour) -> Column:
         """Return what makes the column of `path`, made once; `detour` says what a path reaches off the structs."""
@@ -169,7 +169,7 @@ class WholeLayout(Layout):
 
     def rows(self, blobs: Sequence[bytes]) -> list[Row]:
         """Return the decoded documents."""
-        return list(map(decode_document, blobs))
+        return list(map(inspect_document, blobs))
 
     def column(self, path: str, detour: Detour) -> Column:
         """Return the column of `path`, all of it by the detour; not kept, for this layout reads any path."""

@@ -21,7 +21,7 @@ from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, 
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
-from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.types import TYPES
@@ -64,7 +64,7 @@ class Ordering:
         Raises:
             QueryError: Two keys come through different arrays of one document.
         """
-        return self._keyed(self._layout.rows(blobs), lambda index: decode_document(blobs[index]))
+        return self._keyed(self._layout.rows(blobs), lambda index: inspect_document(blobs[index]))
 
     def rows_of(self, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return the same of decoded documents."""

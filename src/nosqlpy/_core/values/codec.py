@@ -20,7 +20,7 @@ from nosqlpy._core.values.check import (
     is_plain_scalar,
     is_plain_value,
 )
-from nosqlpy._core.values.extensions import Unstorable, pack_atom, unpack
+from nosqlpy._core.values.extensions import Unstorable, inspect, pack_atom, unpack
 from nosqlpy._core.values.identity import check_id, with_id, with_ids
 from nosqlpy._core.values.storable import storable
 from nosqlpy.errors import DocumentError, DocumentTooLarge
@@ -37,7 +37,10 @@ __all__ = [
     "encode_documents",
     "encode_fields",
     "encode_value",
+    "inspect_document",
+    "inspect_value",
     "partial_decoder",
+    "partial_inspector",
     "with_id",
     "with_ids",
 ]
@@ -51,6 +54,7 @@ T = TypeVar("T")
 
 _encode = msgspec.msgpack.Encoder(enc_hook=pack_atom).encode
 _decode = msgspec.msgpack.Decoder(ext_hook=unpack).decode
+_inspect = msgspec.msgpack.Decoder(ext_hook=inspect).decode
 _decode_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 
 # MessagePack's mark of an unsigned 64-bit integer, before one that no signed one can hold; it may be part of a text.
@@ -66,7 +70,7 @@ class _Identified(msgspec.Struct, gc=False):
     id: Any = msgspec.field(name="_id", default=msgspec.UNSET)
 
 
-_decode_identified = msgspec.msgpack.Decoder(_Identified, ext_hook=unpack).decode
+_decode_identified = msgspec.msgpack.Decoder(_Identified, ext_hook=inspect).decode
 
 
 def encode_document(document: Mapping[str, Any], *, size_max: int = SIZE_MAX) -> bytes:
@@ -163,14 +167,30 @@ def decode_value(data: bytes) -> Any:
     return _decode(data)
 
 
+def inspect_document(data: bytes) -> dict[str, Any]:
+    """Return the document, for what is no user's: without pymongo, values of bson types are stand-ins."""
+    document: dict[str, Any] = _inspect(data)
+    return document
+
+
+def inspect_value(data: bytes) -> Any:
+    """Return the value that `encode_value` wrote, likewise."""
+    return _inspect(data)
+
+
 def decode_id(data: bytes) -> Any:
-    """Return the ``_id`` of an encoded document without the rest of it."""
+    """Return the ``_id`` of an encoded document without the rest of it, as `inspect_value` does."""
     return _decode_identified(data).id
 
 
 def partial_decoder(struct_type: type[T]) -> Callable[[bytes], T]:
     """Return a decoder of encoded documents that reads the fields of a `msgspec.Struct` type only."""
     return msgspec.msgpack.Decoder(struct_type, ext_hook=unpack).decode
+
+
+def partial_inspector(struct_type: type[T]) -> Callable[[bytes], T]:
+    """Return such a decoder for what is no user's, as `inspect_document`."""
+    return msgspec.msgpack.Decoder(struct_type, ext_hook=inspect).decode
 
 
 def _encode_plain(document: Any) -> bytes | None:

@@ -38,6 +38,7 @@ from typing import Any
 import msgspec
 from msgspec.msgpack import Ext
 
+from nosqlpy._core.values import standins
 from nosqlpy.errors import FormatVersionError, NotSupportedError
 
 UUID, DECIMAL, PATTERN = 1, 2, 3
@@ -224,3 +225,39 @@ _UNPACK: dict[int, Callable[[bytes], Any]] = {
 }
 
 _decode = msgspec.msgpack.Decoder(ext_hook=unpack).decode
+
+
+def inspect(code: int, data: memoryview) -> Any:
+    """Return what `unpack` does, or without pymongo a stand-in: the hook of what decodes for itself, not for a user.
+
+    Raises:
+        FormatVersionError: No type has this code.
+    """
+    stand_in = _STAND_INS.get(code)
+    return unpack(code, data) if stand_in is None or _has_bson() else stand_in(bytes(data))
+
+
+@cache
+def _has_bson() -> bool:
+    try:
+        import_module("bson")
+    except ImportError:
+        return False
+    return True
+
+
+_inspect: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=inspect).decode
+
+_STAND_INS: dict[int, Callable[[bytes], Any]] = {
+    OBJECT_ID: standins.ObjectId,
+    INT64: standins.integer,
+    DECIMAL128: standins.Decimal128,
+    BINARY: standins.Binary,
+    REGEX: lambda data: standins.Regex(_inspect(data)),
+    TIMESTAMP: standins.Timestamp,
+    MIN_KEY: lambda _: standins.MinKey(),
+    MAX_KEY: lambda _: standins.MaxKey(),
+    CODE: lambda data: standins.Code(_inspect(data)),
+    DBREF: lambda data: standins.DBRef(_inspect(data)),
+    DATETIME_MS: standins.DatetimeMS,
+}
