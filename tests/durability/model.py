@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,8 @@ from durability.simulated_disk import observer
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.values.codec import decode_document
 
-# collections in their order: the name, the documents in their order, the names of the indexes
-State = tuple[tuple[str, tuple[tuple[tuple[str, Any], ...], ...], tuple[str, ...]], ...]
+# collections in their order: the name, the documents in their order, the names of the indexes, the options as text
+State = tuple[tuple[str, tuple[tuple[tuple[str, Any], ...], ...], tuple[str, ...], str], ...]
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Shelf:
 
     documents: dict[Any, dict[str, Any]] = field(default_factory=dict)
     indexes: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 Model = dict[str, Shelf]
@@ -26,7 +28,12 @@ Model = dict[str, Shelf]
 
 def state_of_model(model: Model) -> State:
     return tuple(
-        (name, tuple(tuple(document.items()) for document in shelf.documents.values()), tuple(shelf.indexes))
+        (
+            name,
+            tuple(tuple(document.items()) for document in shelf.documents.values()),
+            tuple(shelf.indexes),
+            repr(shelf.options),
+        )
         for name, shelf in model.items()
     )
 
@@ -38,6 +45,7 @@ def state_of_engine(engine: Engine) -> State:
                 name,
                 tuple(tuple(decode_document(data).items()) for data in collection.slots.all()[:]),
                 tuple(collection.indexes.by_name),
+                repr(collection.options),
             )
             for name, collection in engine.collections.items()
         )
@@ -46,8 +54,9 @@ def state_of_engine(engine: Engine) -> State:
 def describe(state: State) -> str:
     """Return a line that tells the state from others, for a person."""
     return " | ".join(
-        f"{name}{list(indexes)}: " + " ".join("/".join(_short(value) for _, value in items) for items in documents)
-        for name, documents, indexes in state
+        f"{name}{list(indexes)}{options}: "
+        + " ".join("/".join(_short(value) for _, value in items) for items in documents)
+        for name, documents, indexes, options in state
     )
 
 
@@ -57,8 +66,10 @@ def _short(value: Any) -> str:
 
 def model_of_state(state: State) -> Model:
     return {
-        name: Shelf({dict(document)["_id"]: dict(document) for document in documents}, list(indexes))
-        for name, documents, indexes in state
+        name: Shelf(
+            {dict(document)["_id"]: dict(document) for document in documents}, list(indexes), ast.literal_eval(options)
+        )
+        for name, documents, indexes, options in state
     }
 
 

@@ -215,6 +215,17 @@ class Session:
                 durability,
             )
 
+    def validate(self, name: str, field: str, durability: Any) -> None:
+        """Give a collection a validator that no document of the workload fails, or take it away."""
+        options = {"validator": {"$jsonSchema": {"title": field, "required": ["_id"]}}}
+        if name in self.model:
+            options = {} if self.model[name].options == options else options
+            self.write(
+                lambda model: setattr(model[name], "options", options),
+                lambda: self.client.coll_mod(name, validator=options.get("validator", {}), durability=durability),
+                durability,
+            )
+
     # ── the whole database ───────────────────────────────────────────────────────
 
     def sync(self) -> None:
@@ -275,9 +286,10 @@ def random_step(session: Session, random: Random, durabilities: tuple[str, ...])
     session_write = random.choices(
         (
             "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
-            "rename", "index", "unindex", "sync", "flush", "background_flush", "background_sync", "compact", "verify",
+            "rename", "index", "unindex", "validate", "sync", "flush", "background_flush", "background_sync",
+            "compact", "verify",
         ),
-        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 4, 3, 3, 3, 3, 1),
+        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1),
     )[0]  # fmt: skip
     match session_write:
         case "insert":
@@ -297,7 +309,7 @@ def random_step(session: Session, random: Random, durabilities: tuple[str, ...])
             getattr(session, session_write)(name, durability)
         case "rename":
             session.rename(name, random.choice(COLLECTIONS), durability)
-        case "index" | "unindex":
+        case "index" | "unindex" | "validate":
             getattr(session, session_write)(name, random.choice(("n", "g")), durability)
         case _:
             getattr(session, session_write)()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -31,6 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger("nosqlpy.storage")
+validation_log = logging.getLogger("nosqlpy.validation")
 
 # how often a read is tried beside writers before it keeps them out
 VIEW_TRIES = 3
@@ -47,6 +50,7 @@ class Database:
         self.options = options
         self.lock: threading.Lock = threading.Lock()
         self.closed: bool = False
+        self.warned: deque[str] = deque()
         self.engine: Engine
         self.report: RecoveryReport
         self.engine, self.report = self._recover()
@@ -159,11 +163,19 @@ class Database:
             self._roll_back(change.start.size, error)
         self.engine.apply(change)
         self._logged(change, buffered=buffered)
+        if change.warnings:
+            self.warned += change.warnings
         if change.end.size >= self._segment_size:
             self._rotate()
         if self._memory.limit is not None and self._memory.resident > self._memory.limit:
             self._evict()
         return change.end.lsn if durability == "durable" else None
+
+    def log_warnings(self) -> None:
+        """Log what writes were to warn of. The caller does not hold the lock, which a handler of the log may need."""
+        while self.warned:
+            with contextlib.suppress(IndexError):  # another thread may report at the same moment
+                validation_log.warning("%s", self.warned.popleft())
 
     def _logged(self, change: Change[Any], *, buffered: bool) -> None:
         """Note what must be synced, and only then that the write is complete."""

@@ -146,6 +146,8 @@ class LocalBackend(Backend):
                 break
             except CallNeeded as needed:
                 needed.make()
+        if database.warned:
+            database.log_warnings()
         if lsn is not None:
             database.wait_durable(lsn)
         return result
@@ -169,6 +171,8 @@ class LocalBackend(Backend):
             while not steps.ended:
                 with database.lock:
                     lsn = database.step(wanted, steps) or lsn
+                if database.warned:
+                    database.log_warnings()
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)

@@ -205,9 +205,12 @@ class AsyncLocalBackend(Backend):
         if not database.lock.acquire(blocking=False):
             return await anyio.to_thread.run_sync(_with_lock, database, function)
         try:
-            return function()
+            result = function()
         finally:
             database.lock.release()
+        if database.warned:
+            database.log_warnings()
+        return result
 
     async def _wait_durable(self, database: Database, lsn: int) -> None:
         """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
@@ -317,4 +320,7 @@ class _Work(Generic[R]):
 
 def _with_lock(database: Database, function: Callable[[], R]) -> R:
     with database.lock:
-        return function()
+        result = function()
+    if database.warned:
+        database.log_warnings()
+    return result

@@ -23,6 +23,7 @@ from nosqlpy.errors import (
     NosqlpyError,
     NotSupportedError,
     QueryError,
+    ValidationError,
 )
 from nosqlpy.naming import nearest
 
@@ -92,11 +93,12 @@ def _import(
                 done, unsynced = database.commit(
                     durability, importing.import_batch, name, batch, upsert=mode == "upsert", clear=clear
                 )
+            database.log_warnings()
             lsn, clear = unsynced or lsn, False
             imported += done.count
             if done.error is not None:
                 raise done.error
-    except (QueryError, DocumentError, DuplicateKeyError, NotSupportedError) as error:
+    except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
         raise _located(error, where, number, imported) from None
     finally:
         if lsn is not None:

@@ -20,15 +20,28 @@ V = TypeVar("V")
 class SeedCollection(AsyncCollection[T]):
     """An `AsyncCollection` whose writes return what was asked for itself, not a result object."""
 
-    async def insert_one(self, document: T, *, durability: Durability | None = None) -> Any:
+    async def insert_one(
+        self, document: T, *, bypass_document_validation: bool | None = None, durability: Durability | None = None
+    ) -> Any:
         """Insert `document` and return its ``_id``."""
-        return await self.insert(document, durability=durability)
+        inserted = await super().insert_one(
+            document, bypass_document_validation=bypass_document_validation, durability=durability
+        )
+        return inserted.inserted_id
 
     async def insert_many(  # type: ignore[override]
-        self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
+        self,
+        documents: Iterable[T],
+        *,
+        ordered: bool = True,
+        bypass_document_validation: bool | None = None,
+        durability: Durability | None = None,
     ) -> list[Any]:
         """Insert all `documents` and return their ids."""
-        return (await super().insert_many(documents, ordered=ordered, durability=durability)).inserted_ids
+        inserted = await super().insert_many(
+            documents, ordered=ordered, bypass_document_validation=bypass_document_validation, durability=durability
+        )
+        return inserted.inserted_ids
 
     async def update_one(  # type: ignore[override]
         self,
@@ -40,6 +53,7 @@ class SeedCollection(AsyncCollection[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
@@ -52,6 +66,7 @@ class SeedCollection(AsyncCollection[T]):
                 sort=sort,
                 hint=hint,
                 let=let,
+                bypass_document_validation=bypass_document_validation,
                 durability=durability,
             )
         )
@@ -65,12 +80,20 @@ class SeedCollection(AsyncCollection[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Update all documents that match; return how many were updated or upserted."""
         return updated(
             await super().update_many(
-                filter, update, upsert, array_filters=array_filters, hint=hint, let=let, durability=durability
+                filter,
+                update,
+                upsert,
+                array_filters=array_filters,
+                hint=hint,
+                let=let,
+                bypass_document_validation=bypass_document_validation,
+                durability=durability,
             )
         )
 
@@ -83,6 +106,7 @@ class SeedCollection(AsyncCollection[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> bool:
         """Replace the first document that matches; return whether one was replaced or upserted."""
@@ -95,6 +119,7 @@ class SeedCollection(AsyncCollection[T]):
                     sort=sort,
                     hint=hint,
                     let=let,
+                    bypass_document_validation=bypass_document_validation,
                     durability=durability,
                 )
             )
@@ -154,10 +179,23 @@ class Database(AsyncClient):
         name: str,
         /,
         *,
+        validator: Filter | None = None,
+        validation_level: str | None = None,
+        validation_action: str | None = None,
         indexes: Iterable[IndexModel] = (),
         exist_ok: bool = False,
         durability: Durability | None = None,
+        **options: Any,
     ) -> SeedCollection[Document]:
-        """Create an empty collection with indexes, and return it."""
-        created = await super().create_collection(name, indexes=indexes, exist_ok=exist_ok, durability=durability)
+        """Create an empty collection with a validator and indexes, and return it."""
+        created = await super().create_collection(
+            name,
+            validator=validator,
+            validation_level=validation_level,
+            validation_action=validation_action,
+            indexes=indexes,
+            exist_ok=exist_ok,
+            durability=durability,
+            **options,
+        )
         return cast("SeedCollection[Document]", created)

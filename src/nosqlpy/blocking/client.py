@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
+from nosqlpy._core.engine.validation import collection_options
 from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
@@ -160,20 +161,53 @@ class Client:
         name: str,
         /,
         *,
+        validator: Filter | None = None,
+        validation_level: str | None = None,
+        validation_action: str | None = None,
         indexes: Iterable[IndexModel] = (),
         exist_ok: bool = False,
         durability: Durability | None = None,
+        **options: Any,
     ) -> Collection[Document]:
-        """Create an empty collection with indexes, and return it.
+        """Create an empty collection with a validator and indexes, and return it.
+
+        A document that `validator`, a filter, does not match is refused, or with the action
+        ``"warn"`` stored and warned of. The level ``"moderate"`` lets updates of documents pass that
+        did not match before, ``"off"`` everything. `options` are pymongo's other spellings.
 
         Raises:
             InvalidName: No collection can have this name.
+            QueryError: The validator is no filter, or an option is unknown or cannot have this value.
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
         """
         wanted = index_definitions(indexes)
+        given = collection_options("create_collection", validator, validation_level, validation_action, options)
         collection = self.collection(name)
-        self._backend.write_all(durability, definitions.create_collection, name, wanted, exist_ok=exist_ok)
+        self._backend.write_all(durability, definitions.create_collection, name, wanted, given, exist_ok=exist_ok)
         return collection
+
+    def coll_mod(
+        self,
+        name: str,
+        /,
+        *,
+        validator: Filter | None = None,
+        validation_level: str | None = None,
+        validation_action: str | None = None,
+        durability: Durability | None = None,
+        **options: Any,
+    ) -> None:
+        """Change the validator of a collection, its level or its action; what is not given stays.
+
+        The validator ``{}`` is none. Documents that are stored already are not looked at.
+        See `create_collection`.
+
+        Raises:
+            CollectionNotFound: There is no such collection.
+            QueryError: The validator is no filter, or an option is unknown or cannot have this value.
+        """
+        given = collection_options("coll_mod", validator, validation_level, validation_action, options)
+        self._backend.write(durability, definitions.change_options, name, given)
 
     def drop_collection(self, name: str, /, *, durability: Durability | None = None) -> bool:
         """Drop a collection with its documents and indexes; return whether there was one."""

@@ -41,6 +41,7 @@ class Writing(Generic[T]):
         The document itself is not changed.
 
         Raises:
+            ValidationError: The collection's validator refuses it.
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
@@ -50,6 +51,7 @@ class Writing(Generic[T]):
         """Insert `document`, or put it in the place of the one with its ``_id``; return that.
 
         Raises:
+            ValidationError: The collection's validator refuses it.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
         return self._backend.write(durability, writes.save, self._name, self._intake.one(document))
@@ -58,26 +60,44 @@ class Writing(Generic[T]):
         """Delete the document with this ``_id``; return whether there was one."""
         return self._backend.write(durability, writes.delete_by_id, self._name, id)
 
-    def insert_one(self, document: T, *, durability: Durability | None = None) -> InsertOneResult:
+    def insert_one(
+        self, document: T, *, bypass_document_validation: bool | None = None, durability: Durability | None = None
+    ) -> InsertOneResult:
         """Insert `document` and return a result with its ``_id``.
 
+        With `bypass_document_validation` the collection's validator is not asked.
+
         Raises:
+            ValidationError: The collection's validator refuses it.
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(durability, writes.insert_one_result, self._name, self._intake.one(document))
+        return self._backend.write(
+            durability,
+            writes.insert_one_result,
+            self._name,
+            self._intake.one(document),
+            bypass_document_validation,
+        )
 
     def insert_many(
-        self, documents: Iterable[T], *, ordered: bool = True, durability: Durability | None = None
+        self,
+        documents: Iterable[T],
+        *,
+        ordered: bool = True,
+        bypass_document_validation: bool | None = None,
+        durability: Durability | None = None,
     ) -> InsertManyResult:
         """Insert all `documents` and return a result with their ids.
 
         All are checked first: one that cannot be stored keeps all out. They go in a
-        thousand at a time, or as many as have 32 MiB, each portion as one atomic write.
+        thousand at a time, or as many as have 32 MiB, each portion as one atomic write. With
+        `bypass_document_validation` the collection's validator is not asked.
 
         Raises:
             DocumentError: A document holds a value that cannot be stored; nothing was inserted.
-            BulkWriteError: An ``_id`` is taken. `ordered`: those before it are in; otherwise all but those refused.
+            BulkWriteError: An ``_id`` is taken, or the validator refuses a document. `ordered`: those before it are
+                in; otherwise all but those refused.
         """
         return self._backend.write_steps(
             durability,
@@ -85,6 +105,7 @@ class Writing(Generic[T]):
             self._name,
             self._backend.prepare(self._intake.many(documents)),
             ordered=ordered,
+            bypass=bypass_document_validation,
         )
 
     def update_one(
@@ -97,6 +118,7 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
@@ -104,8 +126,11 @@ class Writing(Generic[T]):
         `sort` says which match is the first; `array_filters` which elements of an array ``$[name]`` means.
         `hint` names the index to use, and `let` defines variables for expressions.
 
+        With `bypass_document_validation` the collection's validator is not asked.
+
         Raises:
             QueryError: The filter or the update cannot be understood.
+            ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on the document.
         """
         variables = bind(let)
@@ -118,6 +143,7 @@ class Writing(Generic[T]):
             self._intake.spare_id(),
             upsert=upsert,
             many=False,
+            bypass=bypass_document_validation,
         )
 
     def update_many(
@@ -129,6 +155,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
@@ -136,8 +163,11 @@ class Writing(Generic[T]):
         `array_filters` says which elements of an array ``$[name]`` means.
         `hint` names the index to use, and `let` defines variables for expressions.
 
+        With `bypass_document_validation` the collection's validator is not asked.
+
         Raises:
             QueryError: The filter or the update cannot be understood.
+            ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on a document; none is changed.
         """
         variables = bind(let)
@@ -150,6 +180,7 @@ class Writing(Generic[T]):
             self._intake.spare_id(),
             upsert=upsert,
             many=True,
+            bypass=bypass_document_validation,
         )
 
     def replace_one(
@@ -161,13 +192,17 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
 
         `sort` says which match is the first, `hint` names the index to use, `let` defines variables for expressions.
 
+        With `bypass_document_validation` the collection's validator is not asked.
+
         Raises:
+            ValidationError: The collection's validator refuses `replacement`.
             WriteError: `replacement` has another ``_id``.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
@@ -181,6 +216,7 @@ class Writing(Generic[T]):
             self._intake.spare_id(),
             upsert=upsert,
             many=False,
+            bypass=bypass_document_validation,
         )
 
     def delete_one(
@@ -213,6 +249,7 @@ class Writing(Generic[T]):
         *,
         ordered: bool = True,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> BulkWriteResult:
         """Carry out all `requests`, each as one atomic write, and return a result with their counts.
@@ -220,7 +257,7 @@ class Writing(Generic[T]):
         A request is an `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne` or
         `DeleteMany`, ours or pymongo's. All are looked at first: a document that cannot be
         stored, or what is no request, keeps all from being done. `let` defines variables for the
-        expressions of all.
+        expressions of all. With `bypass_document_validation` the collection's validator is not asked.
 
         Raises:
             DocumentError: A document holds a value that cannot be stored; nothing was done.
@@ -233,6 +270,7 @@ class Writing(Generic[T]):
             self._name,
             self._backend.prepare(bulk_requests(requests, self._intake, bind(let))),
             ordered=ordered,
+            bypass=bypass_document_validation,
         )
 
     @overload
@@ -248,6 +286,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -263,6 +302,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_update(
@@ -277,6 +317,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -295,6 +336,7 @@ class Writing(Generic[T]):
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
+            bypass=bypass_document_validation,
         )
         return document()
 
@@ -310,6 +352,7 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -324,6 +367,7 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_replace(
@@ -337,11 +381,15 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Replace the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
 
+        With `bypass_document_validation` the collection's validator is not asked.
+
         Raises:
+            ValidationError: The collection's validator refuses `replacement`.
             WriteError: `replacement` has another ``_id``.
         """
         variables = bind(let)
@@ -355,6 +403,7 @@ class Writing(Generic[T]):
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
+            bypass=bypass_document_validation,
         )
         return document()
 

@@ -325,7 +325,7 @@ def test_names_of_collections_are_sorted_and_can_be_filtered() -> None:
 def test_a_collection_is_described() -> None:
     execution = reads.execute_on_collections(catalogue().engine, "", request({"name": "a"}))
 
-    assert list(execution.steps()) == [[{"name": "a", "type": "collection"}]]
+    assert list(execution.steps()) == [[{"name": "a", "type": "collection", "options": {}}]]
 
 
 def test_the_indexes_of_a_collection_are_listed_that_of_ids_first() -> None:

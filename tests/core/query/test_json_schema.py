@@ -287,37 +287,37 @@ def test_a_sentence_on_a_value_has_its_place_and_the_rule(schema, value, _detail
     (sentence,) = sentences({"properties": {"a": schema}}, {"a": value})
 
     assert sentence.startswith(("a: ", "a."))
-    assert f"(rule properties.a.{next(iter(schema))}" in sentence or "properties.a." in sentence
+    assert f"(schema rule properties.a.{next(iter(schema))}" in sentence or "properties.a." in sentence
 
 
 SENTENCES = [
-    ({"required": ["name"]}, {}, "name: is required (rule required)"),
+    ({"required": ["name"]}, {}, "name: is required (schema rule required)"),
     (
         {"properties": {"age": {"bsonType": "int"}}},
         {"age": "x"},
-        "age: must be of bsonType 'int' (rule properties.age.bsonType)",
+        "age: must be of bsonType 'int' (schema rule properties.age.bsonType)",
     ),
     (
         {"properties": {"l": {"items": {"properties": {"n": {"minimum": 3}}}}}},
         {"l": [{"n": 3}, {"n": 2}]},
-        "l.1.n: must be at least 3 (rule properties.l.items.properties.n.minimum)",
+        "l.1.n: must be at least 3 (schema rule properties.l.items.properties.n.minimum)",
     ),
     (
         {"properties": {"l": {"items": [{}, {"maxLength": 1}]}}},
         {"l": [1, "xx"]},
-        "l.1: must have at most 1 characters (rule properties.l.items.1.maxLength)",
+        "l.1: must have at most 1 characters (schema rule properties.l.items.1.maxLength)",
     ),
     (
         {"patternProperties": {"^x": {"type": ["null", "string"]}}},
         {"xy": 1},
-        "xy: must be of type 'null' or 'string' (rule patternProperties.^x.type)",
+        "xy: must be of type 'null' or 'string' (schema rule patternProperties.^x.type)",
     ),
-    ({"dependencies": {"a": ["b"]}}, {"a": 1}, "b: is required where 'a' is there (rule dependencies.a)"),
-    ({"maxProperties": 0}, {"a": 1}, "the document: must have at most 0 fields (rule maxProperties)"),
+    ({"dependencies": {"a": ["b"]}}, {"a": 1}, "b: is required where 'a' is there (schema rule dependencies.a)"),
+    ({"maxProperties": 0}, {"a": 1}, "the document: must have at most 0 fields (schema rule maxProperties)"),
     (
         {"properties": {"a": {"allOf": [{}, {"maximum": 5, "exclusiveMaximum": True}]}}},
         {"a": 5},
-        "a: must be less than 5 (rule properties.a.allOf.1.maximum)",
+        "a: must be less than 5 (schema rule properties.a.allOf.1.maximum)",
     ),
 ]
 

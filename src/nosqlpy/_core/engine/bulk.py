@@ -91,7 +91,7 @@ class Tally(msgspec.Struct):
 
 
 def bulk_write(
-    engine: Engine, name: str, requests: Sequence[BulkRequest], *, ordered: bool
+    engine: Engine, name: str, requests: Sequence[BulkRequest], *, ordered: bool, bypass: bool | None = None
 ) -> Generator[Change[Any] | None, None, BulkWriteResult]:
     """Yield the change of each request, to be applied before the next is asked for; return pymongo's result.
 
@@ -107,7 +107,7 @@ def bulk_write(
         if isinstance(request, Updating | Deletion) and writes.reach(engine, name, request.query) > writes.STEP:
             yield None
         try:
-            change = _plan(engine, name, request)
+            change = _plan(engine, name, request, bypass)
         except OperationFailure as error:
             errors.append(writes.write_error(index, error, request.command))
             if ordered:
@@ -120,12 +120,12 @@ def bulk_write(
     return tally.result()
 
 
-def _plan(engine: Engine, name: str, request: BulkRequest) -> Change[Any]:
+def _plan(engine: Engine, name: str, request: BulkRequest, bypass: bool | None) -> Change[Any]:
     if isinstance(request, Insertion):
-        return writes.insert_one(engine, name, request.new)
+        return writes.insert_one(engine, name, request.new, bypass=bypass)
     if isinstance(request, Updating):
-        options = {"upsert": request.upsert, "many": request.many}
-        return writes.update(engine, name, request.query, request.updater, request.spare_id, **options)
+        query, updater, options = request.query, request.updater, {"upsert": request.upsert, "many": request.many}
+        return writes.update(engine, name, query, updater, request.spare_id, **options, bypass=bypass)
     if isinstance(request, Deletion):
         return writes.delete(engine, name, request.query, many=request.many)
     raise request.error

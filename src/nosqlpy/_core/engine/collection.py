@@ -6,11 +6,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.slots import Memory, Slots
+from nosqlpy._core.engine.validation import Validator, make_validator
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.planner import Plan
+from nosqlpy.aliases import Document
 
 
 class CollectionState:
@@ -20,13 +22,15 @@ class CollectionState:
     they are applied again: an interrupted apply is repaired by repeating it.
     """
 
-    __slots__ = ("indexes", "name", "number", "slots")
+    __slots__ = ("indexes", "name", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number = number
         self.name = name
         self.slots = Slots(memory or Memory())
         self.indexes = IndexManager()
+        self.options: Document = {}
+        self.validator: Validator | None = None
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -72,6 +76,11 @@ class CollectionState:
     def build(self, definition: IndexDefinition) -> None:
         """Add an index over the documents that are here."""
         self.indexes.add(self.prepare(definition))
+
+    def define(self, options: Document) -> None:
+        """Have these options from now on, and the validator among them."""
+        self.options = options
+        self.validator = make_validator(options)
 
     def definitions(self) -> list[IndexDefinition]:
         """Return the definitions of all indexes, that of ``_id`` first."""

@@ -45,6 +45,8 @@ def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -
     definitions: list[Operation] = []
     for collection in taken:
         definitions.append(Define(collection.number, "create", {"name": collection.name}))
+        if collection.options:
+            definitions.append(Define(collection.number, "options", collection.options))
         definitions += [
             Define(collection.number, "index", {"name": index.name, "keys": index.keys})
             for index in collection.indexes.definitions()

@@ -9,7 +9,8 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
 from nosqlpy._core.log.operation import Define, Operation
-from nosqlpy.aliases import IndexKeys
+from nosqlpy._core.values.order import equal
+from nosqlpy.aliases import Document, IndexKeys
 from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure
 from nosqlpy.naming import check_collection_name, nearest
 
@@ -25,20 +26,46 @@ def ensure_collection(engine: Engine, name: str) -> tuple[list[Operation], int]:
 
 
 def create_collection(
-    engine: Engine, name: str, definitions: Sequence[IndexDefinition] = (), *, exist_ok: bool
+    engine: Engine,
+    name: str,
+    definitions: Sequence[IndexDefinition] = (),
+    options: Document | None = None,
+    *,
+    exist_ok: bool,
 ) -> Change[None]:
-    """Plan a new, empty collection with indexes; with `exist_ok` the indexes that one of this name lacks.
+    """Plan a new, empty collection with options and indexes; with `exist_ok` the indexes that one of this name lacks.
 
     Raises:
         InvalidName: No collection can have this name.
-        CollectionExists: There is one of this name, and not `exist_ok`.
+        CollectionExists: There is one of this name, and not `exist_ok`; or it has other `options`.
         OperationFailure: An index of it has the name or the keys of one of `definitions`, and not both.
     """
     check_flag("exist_ok", exist_ok)
     if name in engine.collections and not exist_ok:
         raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")
-    operations, _ = _new_indexes(engine, name, definitions)
+    operations, number = _new_indexes(engine, name, definitions)[0], engine.next_number
+    held, wanted = engine.collections.get(name), _without_empty(options or {})
+    if held is None and wanted:
+        operations.append(Define(number, "options", wanted))
+    elif held is not None and wanted and not equal(wanted, held.options):
+        raise CollectionExists(f"collection {name!r} exists already, with other options; coll_mod changes them")
     return engine.change(operations, None)
+
+
+def _without_empty(options: Document) -> Document:
+    """Return options without an empty validator, which is none."""
+    return {option: value for option, value in options.items() if value != {}}
+
+
+def change_options(engine: Engine, name: str, given: Document) -> Change[None]:
+    """Plan other options of a collection: those that are given; an empty validator is none.
+
+    Raises:
+        CollectionNotFound: There is no such collection.
+    """
+    collection = _existing(engine, name)
+    options = _without_empty(collection.options | given)
+    return engine.change([Define(collection.number, "options", options)] if given else [], None)
 
 
 def drop_collection(engine: Engine, name: str) -> Change[bool]:

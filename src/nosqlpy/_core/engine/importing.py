@@ -10,6 +10,7 @@ import msgspec
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.engine.validation import Validator
 from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.values.check import has_wide_int
@@ -96,15 +97,33 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
     the batch ends early: then nothing is changed.
     """
     operations, number = ensure_collection(engine, name)
-    slots = None if operations or clear else engine.collections[name].slots
+    collection = None if operations else engine.collections[name]
+    slots = None if collection is None or clear else collection.slots
+    validator = None if collection is None else collection.validator
+    if validator is not None and not validator.warns:
+        batch = _until_invalid(validator, batch, _replaced(slots, batch, upsert=upsert))
     if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots is None or slots.disjoint(batch.keys)):
         batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
+    warnings: tuple[str, ...] = ()
+    if validator is not None and validator.warns:
+        warnings = validator.check(name, batch.blobs, _replaced(slots, batch, upsert=upsert))
     imported = Imported(len(batch.numbers), batch.error)
     if clear:
         if batch.error is not None:
             return engine.change([], Imported(0, batch.error))
         operations = operations or [Define(number, "clear", {})]
-    return engine.change(_with_documents(operations, number, batch, clear=clear), imported)
+    return engine.change(_with_documents(operations, number, batch, clear=clear), imported, warnings)
+
+
+def _replaced(slots: Slots | None, batch: Prepared, *, upsert: bool) -> list[bytes | None]:
+    """Return the stored documents in whose places those of a batch go; none if all are new."""
+    return [slots.get(key) for key in batch.keys] if upsert and slots is not None else []
+
+
+def _until_invalid(validator: Validator, batch: Prepared, before: list[bytes | None]) -> Prepared:
+    """Return the documents before the first one that the validator refuses."""
+    wrong = validator.refused(batch.blobs, before)
+    return batch.upto(wrong[0], validator.error(batch.blobs[wrong[0]])) if wrong else batch
 
 
 def _with_documents(operations: list[Operation], number: int, batch: Prepared, *, clear: bool) -> list[Operation]:

@@ -374,7 +374,13 @@ def collection_names(engine: Engine, query: Query) -> list[str]:
 
 def execute_on_collections(engine: Engine, _name: str, request: Request[T]) -> Execution[T]:
     """Return an execution over the descriptions of all collections, by name."""
-    return _execute_on([{"name": name, "type": "collection"} for name in sorted(engine.collections)], request)
+    return _execute_on(
+        [
+            {"name": name, "type": "collection", "options": collection.options}
+            for name, collection in sorted(engine.collections.items())
+        ],
+        request,
+    )
 
 
 def execute_on_indexes(engine: Engine, name: str, request: Request[T]) -> Execution[T]:

@@ -31,13 +31,17 @@ CHANGE_SIZE_MAX = 256 << 20
 
 
 class Change(msgspec.Struct, Generic[R], frozen=True, gc=False):
-    """One atomic write: its operations, its frame (empty if nothing changes), where that lies, and its result."""
+    """One atomic write: its operations, its frame (empty if nothing changes), where that lies, and its result.
+
+    `warnings` are for the log of the program, once the change is made.
+    """
 
     operations: Sequence[Operation]
     data: bytes
     start: Position
     end: Position
     result: R
+    warnings: tuple[str, ...] = ()
 
 
 def _index_definition(operation: Define) -> IndexDefinition:
@@ -93,7 +97,7 @@ class Engine:
         self.next_segment += 1
         return self.next_segment - 1
 
-    def change(self, operations: Sequence[Operation], result: R) -> Change[R]:
+    def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
         """Return `operations` as a change that the shell can append; no operation means nothing to do.
 
         Raises:
@@ -110,7 +114,7 @@ class Engine:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         if self.memory.mixed:
             self._warm(operations)
-        return Change(operations, data, end, after, result)
+        return Change(operations, data, end, after, result, warnings)
 
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""
@@ -171,6 +175,8 @@ class Engine:
                 collection.clear()
             case "rename":
                 self._rename(collection, payload["name"])
+            case "options":
+                collection.define(payload)
             case "index":
                 self._build(collection, _index_definition(operation))
             case "unindex":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,9 +13,9 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned, no_document
-from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.engine.validation import Validator
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.buckets import finished
@@ -43,21 +43,29 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-def insert_one(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
-    """Plan the insertion of one document; the result is its ``_id``.
+def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None = None) -> Change[Any]:
+    """Plan the insertion of one document; the result is its ``_id``. With `bypass` no validator is asked.
 
     Raises:
+        ValidationError: The collection's validator refuses it.
         DuplicateKeyError: The ``_id`` is taken.
     """
     operations, number = ensure_collection(engine, name)
-    if not operations and engine.collections[name].slots.holds(new.key):
-        raise duplicate_key(name, new.id)
-    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
+    warnings: tuple[str, ...] = ()
+    if not operations:
+        collection = engine.collections[name]
+        if collection.validator is not None:
+            warnings = checked(collection, [new.data], bypass=bypass)
+        if collection.slots.holds(new.key):
+            raise duplicate_key(name, new.id)
+    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
-def insert_one_result(engine: Engine, name: str, new: NewDocument) -> Change[InsertOneResult]:
+def insert_one_result(
+    engine: Engine, name: str, new: NewDocument, bypass: bool | None = None
+) -> Change[InsertOneResult]:
     """Plan the insertion of one document, as `insert_one`; the result is pymongo's."""
-    return _with_result(insert_one(engine, name, new), InsertOneResult)
+    return _with_result(insert_one(engine, name, new, bypass), InsertOneResult)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
@@ -72,25 +80,53 @@ def duplicate_key(name: str, id: Any) -> DuplicateKeyError:
     )
 
 
+def asked(collection: CollectionState, *, bypass: bool | None) -> Validator | None:
+    """Return the validator that a write must ask: none if the collection has none, or with `bypass`."""
+    if bypass is not None:
+        check_flag("bypass_document_validation", bypass)
+    return None if bypass else collection.validator
+
+
+def checked(
+    collection: CollectionState,
+    blobs: Sequence[bytes],
+    before: Sequence[bytes | None] = (),
+    *,
+    bypass: bool | None = None,
+) -> tuple[str, ...]:
+    """Return what is to be warned of if these documents, in the places of those `before`, are stored.
+
+    Raises:
+        ValidationError: The collection's validator refuses one.
+    """
+    validator = asked(collection, bypass=bypass)
+    return () if validator is None else validator.check(collection.name, blobs, before)
+
+
 def save(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     """Plan the insertion of a document, or its replacing the one with its ``_id``; the result is the ``_id``."""
     operations, number = ensure_collection(engine, name)
-    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id)
+    collection = engine.collections.get(name)
+    warnings: tuple[str, ...] = ()
+    if collection is not None and collection.validator is not None:
+        warnings = checked(collection, [new.data], [collection.slots.get(new.key)])
+    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
 def insert_many(
-    engine: Engine, name: str, new: NewDocuments, *, ordered: bool
+    engine: Engine, name: str, new: NewDocuments, *, ordered: bool, bypass: bool | None = None
 ) -> Generator[Change[int], None, InsertManyResult]:
     """Yield the changes of a bulk insertion, each to be applied before the next is asked for; return pymongo's result.
 
     Raises:
-        BulkWriteError: An ``_id`` is taken. `ordered`: those before it were inserted; else all others were.
+        BulkWriteError: An ``_id`` is taken, or a validator refuses a document. `ordered`: those before it were
+            inserted; else all others were.
     """
     check_flag("ordered", ordered)
     errors: list[Document] = []
     inserted = 0
     for places in portions(new.blobs):
-        change, found = _insert_chunk(engine, name, new, places, ordered=ordered)
+        change, found = _insert_chunk(engine, name, new, places, ordered=ordered, bypass=bypass)
         errors += found
         inserted += change.result
         yield change
@@ -130,45 +166,77 @@ def bulk_details(errors: list[Document], result: BulkWriteResult) -> Document:
 
 def write_error(index: int, error: OperationFailure, operation: Mapping[str, Any]) -> Document:
     """Return the entry of ``writeErrors`` for what was refused at `index` of a batch."""
-    keys = {name: error.details[name] for name in ("keyPattern", "keyValue") if name in error.details}
-    return {"index": index, "code": error.code, "errmsg": str(error), **keys, "op": operation}
+    details = {name: error.details[name] for name in ("keyPattern", "keyValue", "errInfo") if name in error.details}
+    return {"index": index, "code": error.code, "errmsg": str(error), **details, "op": operation}
 
 
 def _insert_chunk(
-    engine: Engine, name: str, new: NewDocuments, places: range, *, ordered: bool
+    engine: Engine, name: str, new: NewDocuments, places: range, *, ordered: bool, bypass: bool | None
 ) -> tuple[Change[int], list[Document]]:
     """Return the change for those of the documents at `places` that can go in, and an error for each that cannot."""
     operations, number = ensure_collection(engine, name)
-    slots = None if operations else engine.collections[name].slots
+    collection = None if operations else engine.collections[name]
     part = slice(places.start, places.stop)
     keys, ids, blobs = new.keys[part], new.ids[part], new.blobs[part]
     errors: list[Document] = []
-    if len(set(keys)) < len(keys) or not (slots is None or slots.disjoint(keys)):
-        kept, errors = _without_duplicates(name, slots, new, places, ordered=ordered)
+    warnings: tuple[str, ...] = ()
+    invalid = validator = None
+    if collection is not None and (validator := asked(collection, bypass=bypass)) is not None:
+        invalid = {places[position] for position in validator.refused(blobs)}
+    if invalid or len(set(keys)) < len(keys) or not (collection is None or collection.slots.disjoint(keys)):
+        refuse = None if validator is None or validator.warns else invalid
+        kept, errors = _acceptable(name, collection, new, places, refuse or (), ordered=ordered)
         keys, ids, blobs = [new.keys[i] for i in kept], [new.ids[i] for i in kept], [new.blobs[i] for i in kept]
+        if validator is not None and invalid and not refuse:
+            warnings = validator.warnings(name, [new.blobs[i] for i in kept if i in invalid])
     if keys:
         operations.append(Put(number, keys, ids, blobs))
-    return engine.change(operations, len(keys)), errors
+    return engine.change(operations, len(keys), warnings), errors
 
 
-def _without_duplicates(
-    name: str, slots: Slots | None, new: NewDocuments, places: range, *, ordered: bool
+def _acceptable(
+    name: str,
+    collection: CollectionState | None,
+    new: NewDocuments,
+    places: range,
+    invalid: Collection[int],
+    *,
+    ordered: bool,
 ) -> tuple[list[int], list[Document]]:
-    """Return the places of the documents whose ids are free, and an error for the others (the first, if `ordered`)."""
+    """Return the places of the documents that are valid and whose ids are free, and an error for each of the others.
+
+    If the batch is `ordered`, what comes after the first error is in neither.
+    """
     seen: set[Hashable] = set()
     kept: list[int] = []
     errors: list[Document] = []
     for place in places:
-        key = new.keys[place]
-        if key in seen or (slots is not None and slots.holds(key)):
-            error = duplicate_key(name, new.ids[place])
-            errors.append(write_error(place, error, decode_document(new.blobs[place])))
-            if ordered:
-                break
-        else:
-            seen.add(key)
+        error = _refusal(name, collection, new, place, seen, invalid)
+        if error is None:
+            seen.add(new.keys[place])
             kept.append(place)
+            continue
+        errors.append(write_error(place, error, decode_document(new.blobs[place])))
+        if ordered:
+            break
     return kept, errors
+
+
+def _refusal(
+    name: str,
+    collection: CollectionState | None,
+    new: NewDocuments,
+    place: int,
+    seen: Collection[Hashable],
+    invalid: Collection[int],
+) -> WriteError | None:
+    """Return why the document at `place` cannot go in, if it cannot."""
+    key = new.keys[place]
+    if collection is not None and collection.validator is not None and place in invalid:
+        return collection.validator.error(new.blobs[place])
+    if key in seen or (collection is not None and collection.slots.holds(key)):
+        return duplicate_key(name, new.ids[place])
+    return None
 
 
 def reach(engine: Engine, name: str, asked: object) -> int:
@@ -241,31 +309,54 @@ class Updated(msgspec.Struct, frozen=True):
     matched: int
     keys: list[Hashable]
     ids: list[Any]
+    before: list[bytes]
     after: list[bytes]
 
 
 def update(
-    engine: Engine, name: str, query: Query, updater: Updater, spare_id: SpareId, *, upsert: bool, many: bool
+    engine: Engine,
+    name: str,
+    query: Query,
+    updater: Updater,
+    spare_id: SpareId,
+    *,
+    upsert: bool,
+    many: bool,
+    bypass: bool | None = None,
 ) -> Change[UpdateResult]:
     """Plan an update of the first match or of all, as one atomic change; of none with `upsert`: an insertion.
 
     Raises:
+        ValidationError: The collection's validator refuses a document as it would be; none is changed.
         WriteError: The update cannot be made on a document that matches; none is changed.
     """
     check_flag("upsert", upsert)
     collection = engine.collections.get(name)
     matches = _matches(engine, name, query, 0 if many else 1)
     if not matches:
-        return _upsert(engine, name, query, updater, spare_id) if upsert else engine.change([], UpdateResult(0, 0))
+        if not upsert:
+            return engine.change([], UpdateResult(0, 0))
+        inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id), bypass=bypass)
+        return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
     assert collection is not None, "documents were found in it"
     done = _update_all(engine, matches, query.predicate, updater)
-    operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
-    return engine.change(operations, UpdateResult(done.matched, len(done.keys)))
+    return _put(engine, collection, done, UpdateResult(done.matched, len(done.keys)), bypass=bypass)
+
+
+def _put(engine: Engine, collection: CollectionState, done: Updated, result: T, *, bypass: bool | None) -> Change[T]:
+    """Plan that updated documents take the places of those that they were."""
+    if not done.keys:
+        return engine.change([], result)
+    warnings: tuple[str, ...] = ()
+    if collection.validator is not None:
+        warnings = checked(collection, done.after, done.before, bypass=bypass)
+    return engine.change([Put(collection.number, done.keys, done.ids, done.after)], result, warnings)
 
 
 def _update_all(engine: Engine, matches: Sequence[Match], predicate: Predicate, updater: Updater) -> Updated:
     keys: list[Hashable] = []
     ids: list[Any] = []
+    before: list[bytes] = []
     after: list[bytes] = []
     for match in matches:
         data = updater.patch(match.data, engine.document_size_max)
@@ -275,8 +366,9 @@ def _update_all(engine: Engine, matches: Sequence[Match], predicate: Predicate, 
         if data != match.data:
             keys.append(match.key)
             ids.append(_id_of(match.key, data))
+            before.append(match.data)
             after.append(data)
-    return Updated(len(matches), keys, ids, after)
+    return Updated(len(matches), keys, ids, before, after)
 
 
 def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
@@ -290,11 +382,6 @@ def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
 def _id_of(key: Hashable, data: bytes) -> Any:
     """Return the ``_id`` of an encoded document, given its key: that itself if it is a str, as of no other id."""
     return key if type(key) is str else decode_id(data)
-
-
-def _upsert(engine: Engine, name: str, query: Query, updater: Updater, spare_id: SpareId) -> Change[UpdateResult]:
-    inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id))
-    return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
 
 
 def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: SpareId) -> NewDocument:
@@ -334,6 +421,7 @@ def find_one_and_update(
     *,
     upsert: bool,
     after: bool,
+    bypass: bool | None = None,
 ) -> Change[Callable[[], Any]]:
     """Plan an update of the first match; the result gives that document, before or `after` the change."""
     check_flag("upsert", upsert)
@@ -349,13 +437,12 @@ def find_one_and_update(
         if not upsert:
             return engine.change([], no_document)
         new = _upserted(engine, query, updater, spare_id)
-        inserted = insert_one(engine, name, new)
+        inserted = insert_one(engine, name, new, bypass=bypass)
         return returned.by(engine, inserted, new.data) if after else _with_result(inserted, lambda _: no_document)
     assert collection is not None, "a document was found in it"
     done = _update_all(engine, matches, query.predicate, updater)
-    operations = [Put(collection.number, done.keys, done.ids, done.after)] if done.keys else []
     shown = done.after[0] if after and done.after else matches[0].data
-    return returned.by(engine, engine.change(operations, None), shown)
+    return returned.by(engine, _put(engine, collection, done, None, bypass=bypass), shown)
 
 
 def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> Change[Callable[[], Any]]:

@@ -44,7 +44,7 @@ class Delete(msgspec.Struct, gc=False):
 
 
 class Define(msgspec.Struct, gc=False):
-    """A change of the catalogue: `verb` is one of ``create drop clear rename index unindex``."""
+    """A change of the catalogue: `verb` is one of ``create drop clear rename options index unindex``."""
 
     collection: int
     verb: str
