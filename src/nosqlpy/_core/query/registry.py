@@ -121,7 +121,10 @@ def refuse_top_level(name: str) -> NoReturn:
     """Raise the error for `name`, which stands beside field names and is not in `TOP_LEVEL`."""
     if name in _NOT_SUPPORTED:
         raise NotSupportedError(f"query operator {name} (at the top level of a filter) is not supported")
-    hint = "; it stands under a field name" if name in _OPERATORS else nearest(name, TOP_LEVEL)
+    if name in _OPERATORS:
+        hint = "; it stands under a field name"
+    else:
+        hint = nearest(name, TOP_LEVEL) or nearest(name, _OPERATORS)
     raise QueryError(f"unknown top level operator {name!r}{hint}")
 
 

@@ -87,6 +87,9 @@ class Operator(msgspec.Struct, frozen=True):
 _OPERATORS: Final[dict[str, Operator]] = {}
 
 
+_MODIFIERS: Final = frozenset(("$each", "$position", "$slice", "$sort"))
+
+
 def operator(name: str, *, on_update: bool = True, timed: bool = False) -> Callable[[Compile], Compile]:
     """Register the decorated function as what compiles the operand of `name`, an operator on one path."""
 
@@ -133,7 +136,8 @@ def find_operator(name: Any) -> Operator:
     if found is not None:
         return found
     if str(name).startswith("$"):
-        message = f"unknown update operator {name!r}{nearest(str(name), _OPERATORS)}"
+        hint = "; it stands under $push" if name in _MODIFIERS else nearest(str(name), _OPERATORS)
+        message = f"unknown update operator {name!r}{hint}"
     else:
         message = f"field {name!r} stands beside update operators; put it under one, such as $set"
     raise QueryError(message, code=9, code_name="FailedToParse")
