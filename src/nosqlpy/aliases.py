@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
 Filter: TypeAlias = Mapping[str, Any]
@@ -13,3 +13,15 @@ SortSpec: TypeAlias = str | Sequence[str | tuple[str, int]] | Mapping[str, int]
 IndexKeys: TypeAlias = str | Sequence[str | tuple[str, int | str]] | Mapping[str, int | str]
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
 Durability: TypeAlias = Literal["fast", "safe", "durable"]
+
+
+class CollationObject(Protocol):
+    """What ``pymongo.collation.Collation`` is."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The collation as MongoDB takes it."""
+        ...
+
+
+CollationSpec: TypeAlias = Mapping[str, Any] | CollationObject

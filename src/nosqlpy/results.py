@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from nosqlpy.aliases import Filter, IndexKeys, SortSpec, Update
+from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, SortSpec, Update
 
 T = TypeVar("T")
 
@@ -82,6 +82,7 @@ class UpdateOne:
     filter: Filter
     update: Update
     upsert: bool | None = None
+    collation: CollationSpec | None = None
     array_filters: Sequence[Filter] | None = None
     hint: str | IndexKeys | None = None
     sort: SortSpec | None = None
@@ -94,6 +95,7 @@ class UpdateMany:
     filter: Filter
     update: Update
     upsert: bool | None = None
+    collation: CollationSpec | None = None
     array_filters: Sequence[Filter] | None = None
     hint: str | IndexKeys | None = None
 
@@ -105,6 +107,7 @@ class ReplaceOne(Generic[T]):
     filter: Filter
     replacement: T
     upsert: bool | None = None
+    collation: CollationSpec | None = None
     hint: str | IndexKeys | None = None
     sort: SortSpec | None = None
 
@@ -114,6 +117,7 @@ class DeleteOne:
     """A request of ``bulk_write``: delete the first document that matches."""
 
     filter: Filter
+    collation: CollationSpec | None = None
     hint: str | IndexKeys | None = None
 
 
@@ -122,6 +126,7 @@ class DeleteMany:
     """A request of ``bulk_write``: delete all documents that match."""
 
     filter: Filter
+    collation: CollationSpec | None = None
     hint: str | IndexKeys | None = None
 
 

@@ -17,8 +17,8 @@ from nosqlpy import NosqlpyError, NotSupportedError, ReturnDocument
 
 HERE = Path(__file__).parent
 FILES = sorted(path for path in HERE.glob("*/*.json"))
-FIND_OPTIONS = ("projection", "sort", "skip", "limit")
-UPDATE_OPTIONS = ("upsert", "array_filters", "sort", "projection")
+FIND_OPTIONS = ("projection", "sort", "skip", "limit", "collation")
+UPDATE_OPTIONS = ("upsert", "array_filters", "sort", "projection", "collation")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Case:
     @property
     def is_plain_query(self) -> bool:
         """Whether all that the case asks is which documents match its filter."""
-        return "ids" in self.body and not self.body.keys() & {*FIND_OPTIONS, "count", "distinct"}
+        return "ids" in self.body and not self.body.keys() & ({*FIND_OPTIONS, "count", "distinct"} - {"collation"})
 
 
 def with_ids(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -67,9 +67,11 @@ def load(path: Path) -> Iterator[Case]:
     for group in content["groups"]:
         name = f"{stem}::{group['name']}"
         shared = with_ids(group.get("documents", []))
+        common = {"collation": group["collation"]} if "collation" in group else {}
         for number, body in enumerate(group["cases"], 1):
             documents = with_ids(body["documents"]) if "documents" in body else shared
-            yield Case(f"{name}::{number}", group.get("page", content["page"]), name, documents, body)
+            page = body.get("page", group.get("page", content["page"]))
+            yield Case(f"{name}::{number}", page, name, documents, {**common, **body})
 
 
 CASES = [case for path in FILES for case in load(path)]
@@ -125,12 +127,13 @@ async def _find(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _count(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
-    options = {name: body[name] for name in ("skip", "limit") if name in body}
+    options = {name: body[name] for name in ("skip", "limit", "collation") if name in body}
     return {"answer": await _done(collection.count_documents(body["count"], **options))}
 
 
 async def _distinct(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
-    return {"values": await _done(collection.distinct(body["distinct"], body.get("filter", {})))}
+    options = {name: body[name] for name in ("collation",) if name in body}
+    return {"values": await _done(collection.distinct(body["distinct"], body.get("filter", {}), **options))}
 
 
 async def _update(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def _counts(result: Any) -> dict[str, Any]:
 
 async def _delete(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
     method = collection.delete_many if body.get("many") else collection.delete_one
-    await _done(method(body["delete"]))
+    await _done(method(body["delete"], collation=body.get("collation")))
     return {"after": await _documents(collection)}
 
 

@@ -12,6 +12,7 @@ from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupp
 from nosqlpy import AsyncClient, Client
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
+from nosqlpy._core.values.collation_spec import compile_collation
 
 LACKING = unsupported()
 SUPPORTED = [case for case in CASES if case.id not in LACKING]
@@ -75,7 +76,7 @@ def test_an_index_on_each_field_of_the_filter_changes_no_answer(case: Case, clie
 
 @pytest.mark.parametrize("case", PLAIN_QUERIES, ids=str)
 def test_decoding_all_of_a_document_or_a_part_of_it_makes_no_difference(case: Case) -> None:
-    predicate = compile_filter(case.filter)
+    predicate = compile_filter(case.filter, collation=compile_collation(case.body.get("collation")))
     blobs = [encode_document(document) for document in case.documents]
 
     fully = [document for document in map(decode_document, blobs) if predicate.matches(document)]

@@ -15,7 +15,7 @@ from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
-from nosqlpy.aliases import IndexKeys, Projection, SortSpec
+from nosqlpy.aliases import CollationSpec, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 
 T = TypeVar("T")
@@ -62,6 +62,10 @@ class CursorBase(Generic[T]):
     def hint(self, index: str | IndexKeys, /) -> Self:
         """Use this index, named or by its keys; ``"$natural"`` means none."""
         return self._change(self._kind, hint=index)
+
+    def collation(self, collation: CollationSpec | None, /) -> Self:
+        """Compare strings as this collation says: ``{"locale": "en", "strength": 2}``, or pymongo's object."""
+        return self._change(self._kind, collation=collation)
 
     def clone(self) -> Self:
         """Return a new cursor for the same find, not started."""

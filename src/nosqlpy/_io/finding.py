@@ -17,8 +17,9 @@ from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, de
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM
+from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
-from nosqlpy.aliases import Filter, IndexKeys, Projection, SortSpec
+from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import QueryError
 
 
@@ -34,6 +35,7 @@ class FindOptions(msgspec.Struct, frozen=True):
     limit: int = 0
     hint: str | IndexKeys | None = None
     let: Mapping[str, Any] | None = None
+    collation: CollationSpec | None = None
 
     def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
         """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""
@@ -44,7 +46,8 @@ class FindOptions(msgspec.Struct, frozen=True):
             self.skip,
             self.limit,
             self.hint,
-            bind(self.let) if variables is None else variables,
+            bind(self.let, self.collation) if variables is None else variables,
+            collation=compile_collation(self.collation),
         )
 
     def request(self, codec: TypeCodec[Any], kind: Any, variables: Mapping[str, Any] | None = None) -> Request[Any]:
@@ -88,14 +91,14 @@ class CallTime(Mapping[str, Any]):
         return len(self._read())
 
 
-def bind(let: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def bind(let: Mapping[str, Any] | None, collation: CollationSpec | None = None) -> Mapping[str, Any]:
     """Return the variables of one call, by name: NOW, its time, is ``$$NOW``; RANDOM draws; and those of `let`.
 
     Raises:
         QueryError: `let` is no mapping, or a variable of it is malformed.
     """
     provided = CallTime()
-    return provided if let is None else bind_parameters(let, provided)
+    return provided if let is None else bind_parameters(let, provided, compile_collation(collation))
 
 
 def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:

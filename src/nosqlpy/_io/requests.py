@@ -11,8 +11,9 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import IndexDefinition, define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
+from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._io.finding import FindOptions, match, require_filter
-from nosqlpy.aliases import Document, Filter, Update
+from nosqlpy.aliases import CollationSpec, Document, Filter, Update
 from nosqlpy.errors import InvalidOperation, NosqlpyError, NotSupportedError, QueryError
 from nosqlpy.results import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
@@ -22,18 +23,31 @@ T = TypeVar("T")
 CHUNK = 500
 MODELS = (InsertOne, UpdateOne, UpdateMany, ReplaceOne, DeleteOne, DeleteMany)
 # what an update is called with, by its name in the command
-_OPTIONS = {"upsert": "upsert", "arrayFilters": "array_filters", "hint": "hint", "sort": "sort"}
+_OPTIONS = {
+    "upsert": "upsert",
+    "collation": "collation",
+    "arrayFilters": "array_filters",
+    "hint": "hint",
+    "sort": "sort",
+}
 # where pymongo's models keep what ours call so; the rest has an underscore before it
 _PYMONGO_ATTRIBUTES = {"document": "_doc", "update": "_doc", "replacement": "_doc"}
 
 
-def updater(update: Update, array_filters: Sequence[Filter] | None, variables: Mapping[str, Any]) -> Updater:
+def updater(
+    update: Update,
+    array_filters: Sequence[Filter] | None,
+    variables: Mapping[str, Any],
+    collation: CollationSpec | None = None,
+) -> Updater:
     """Return the compiled update; `variables` are those of the call, and $currentDate sets its time.
 
     Raises:
         QueryError: The update, or an array filter, cannot be understood.
     """
-    return compile_update(update, variables=variables, array_filters=array_filters)
+    return compile_update(
+        update, variables=variables, array_filters=array_filters, collation=compile_collation(collation)
+    )
 
 
 def bulk_requests(
@@ -93,14 +107,14 @@ def _command(model: Any, intake: Intake[T]) -> Document:
 
 
 def _compiled(model: Any, command: Document, intake: Intake[T], variables: Mapping[str, Any]) -> BulkRequest:
-    options = FindOptions(model.filter, sort=getattr(model, "sort", None), hint=model.hint)
+    options = FindOptions(model.filter, sort=getattr(model, "sort", None), hint=model.hint, collation=model.collation)
     query = match(options, variables)
     if isinstance(model, DeleteOne | DeleteMany):
         return Deletion(query, isinstance(model, DeleteMany), command)
     if isinstance(model, ReplaceOne):
         change = compile_replacement(command["u"])
     else:
-        change = updater(model.update, model.array_filters, variables)
+        change = updater(model.update, model.array_filters, variables, model.collation)
     upsert = bool(model.upsert)
     return Updating(query, change, intake.spare_id(made=upsert), upsert, isinstance(model, UpdateMany), command)
 
@@ -119,9 +133,8 @@ def _model(request: Any) -> Any:
 
 
 def _from_pymongo(request: Any, model: type[Any]) -> Any:
-    for option in ("collation", "namespace"):
-        if getattr(request, f"_{option}", None) is not None:
-            raise NotSupportedError(f"{model.__name__} does not support the option {option!r} yet")
+    if getattr(request, "_namespace", None) is not None:
+        raise NotSupportedError(f"{model.__name__} does not support the option 'namespace' yet")
     names = [field.name for field in fields(model)]
     return model(**{name: getattr(request, _PYMONGO_ATTRIBUTES.get(name, f"_{name}"), None) for name in names})
 
@@ -146,3 +159,14 @@ def _index_definition(index: Any) -> IndexDefinition:
     options = [field for field in fields(index) if field.name not in ("keys", "name")]
     given = {field.name: value for field in options if (value := getattr(index, field.name)) != field.default}
     return define_index(index.keys, index.name, given)
+
+
+def require_binary(collation: CollationSpec | None) -> None:
+    """Refuse a collation as the default of a collection, but for binary comparison.
+
+    Raises:
+        QueryError: It is malformed.
+        NotSupportedError: It is any other.
+    """
+    if compile_collation(collation) is not None:
+        raise NotSupportedError("a collection has no 'collation' of its own; pass collation= to find, update and so on")

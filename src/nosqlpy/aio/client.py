@@ -18,10 +18,10 @@ from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend, in_worker
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.repair import repair
-from nosqlpy._io.requests import index_definitions
+from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
-from nosqlpy.aliases import Document, Durability, Filter
+from nosqlpy.aliases import CollationSpec, Document, Durability, Filter
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel
 
@@ -172,6 +172,7 @@ class AsyncClient:
         validation_action: str | None = None,
         indexes: Iterable[IndexModel] = (),
         exist_ok: bool = False,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
         **options: Any,
     ) -> AsyncCollection[Document]:
@@ -186,6 +187,7 @@ class AsyncClient:
             QueryError: The validator is no filter, or an option is unknown or cannot have this value.
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
         """
+        require_binary(collation)
         wanted = index_definitions(indexes)
         given = collection_options("create_collection", validator, validation_level, validation_action, options)
         collection = self.collection(name)

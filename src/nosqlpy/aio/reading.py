@@ -14,7 +14,7 @@ from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, by_id, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy.aio.cursor import AsyncCursor
-from nosqlpy.aliases import Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
+from nosqlpy.aliases import CollationSpec, Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -53,6 +53,7 @@ class AsyncReading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> AsyncCursor[T]: ...
     @overload
     def find(
@@ -66,6 +67,7 @@ class AsyncReading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> AsyncCursor[Document]: ...
     @overload
     def find(
@@ -79,6 +81,7 @@ class AsyncReading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> AsyncCursor[Document]: ...
     @overload
     def find(
@@ -92,6 +95,7 @@ class AsyncReading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> AsyncCursor[V]: ...
     def find(
         self,
@@ -104,17 +108,18 @@ class AsyncReading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> AsyncCursor[Any]:
         """Return a cursor over the documents that match, all of them without a filter.
 
         `projection` names the fields to return, as a list or a mapping; with it, and
         without `type`, documents are plain dicts. `hint` names the index to use, and `let` defines
-        variables for expressions, which are ``$$name`` there.
+        variables for expressions, which are ``$$name`` there. `collation` says how strings compare.
 
         Raises:
             QueryError: An argument cannot be understood.
         """
-        options = FindOptions(filter, projection, sort, skip, limit, hint, let)
+        options = FindOptions(filter, projection, sort, skip, limit, hint, let, collation)
         return AsyncCursor(self._backend, self._name, options, self._codec, type)
 
     @overload
@@ -127,6 +132,7 @@ class AsyncReading(Generic[T]):
         skip: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> T | None: ...
     @overload
     async def find_one(
@@ -138,6 +144,7 @@ class AsyncReading(Generic[T]):
         skip: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> Document | None: ...
     @overload
     async def find_one(
@@ -149,6 +156,7 @@ class AsyncReading(Generic[T]):
         skip: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> Document | None: ...
     async def find_one(
         self,
@@ -159,19 +167,26 @@ class AsyncReading(Generic[T]):
         skip: int = 0,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
     ) -> Any:
         """Return the first document that matches, or None.
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        options = FindOptions(by_id(filter), projection, sort, skip, 1, hint, let)
+        options = FindOptions(by_id(filter), projection, sort, skip, 1, hint, let, collation)
         return await self._backend.read_steps(reads.find_first, self._name, options.request(self._codec, None))
 
     async def count_documents(
-        self, filter: Filter, *, skip: int = 0, limit: int = 0, hint: str | IndexKeys | None = None
+        self,
+        filter: Filter,
+        *,
+        skip: int = 0,
+        limit: int = 0,
+        hint: str | IndexKeys | None = None,
+        collation: CollationSpec | None = None,
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
-        options = FindOptions(require_filter(filter), None, None, skip, limit, hint)
+        options = FindOptions(require_filter(filter), None, None, skip, limit, hint, None, collation)
         return await self._backend.read_steps(reads.count, self._name, options.compile())
 
     async def estimated_document_count(self) -> int:
@@ -179,10 +194,15 @@ class AsyncReading(Generic[T]):
         return await self._backend.read_steps(reads.count, self._name, FindOptions().compile())
 
     async def distinct(
-        self, key: str, filter: Filter | None = None, *, hint: str | IndexKeys | None = None
+        self,
+        key: str,
+        filter: Filter | None = None,
+        *,
+        hint: str | IndexKeys | None = None,
+        collation: CollationSpec | None = None,
     ) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        options = FindOptions(filter, hint=hint)
+        options = FindOptions(filter, hint=hint, collation=collation)
         return await self._backend.read_steps(reads.distinct, self._name, key, options.compile())
 
     @overload

@@ -9,7 +9,7 @@ from nosqlpy._core.values.typed import codec_for
 from nosqlpy._io.client import attribute_name
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, SortSpec, Update
+from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, IndexKeys, SortSpec, Update
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel, UpdateResult
 
@@ -53,6 +53,7 @@ class SeedCollection(AsyncCollection[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> int:
@@ -66,6 +67,7 @@ class SeedCollection(AsyncCollection[T]):
                 sort=sort,
                 hint=hint,
                 let=let,
+                collation=collation,
                 bypass_document_validation=bypass_document_validation,
                 durability=durability,
             )
@@ -80,6 +82,7 @@ class SeedCollection(AsyncCollection[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> int:
@@ -92,6 +95,7 @@ class SeedCollection(AsyncCollection[T]):
                 array_filters=array_filters,
                 hint=hint,
                 let=let,
+                collation=collation,
                 bypass_document_validation=bypass_document_validation,
                 durability=durability,
             )
@@ -106,6 +110,7 @@ class SeedCollection(AsyncCollection[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> bool:
@@ -119,6 +124,7 @@ class SeedCollection(AsyncCollection[T]):
                     sort=sort,
                     hint=hint,
                     let=let,
+                    collation=collation,
                     bypass_document_validation=bypass_document_validation,
                     durability=durability,
                 )
@@ -131,10 +137,13 @@ class SeedCollection(AsyncCollection[T]):
         *,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Delete the first document that matches; return how many were deleted: 0 or 1."""
-        return (await super().delete_one(filter, hint=hint, let=let, durability=durability)).deleted_count
+        return (
+            await super().delete_one(filter, hint=hint, let=let, collation=collation, durability=durability)
+        ).deleted_count
 
     async def delete_many(  # type: ignore[override]
         self,
@@ -142,10 +151,13 @@ class SeedCollection(AsyncCollection[T]):
         *,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> int:
         """Delete all documents that match; return how many were deleted."""
-        return (await super().delete_many(filter, hint=hint, let=let, durability=durability)).deleted_count
+        return (
+            await super().delete_many(filter, hint=hint, let=let, collation=collation, durability=durability)
+        ).deleted_count
 
     def with_type(self, type: type[V], /) -> SeedCollection[V]:
         """Return the same collection, whose documents are of `type`."""
@@ -184,6 +196,7 @@ class Database(AsyncClient):
         validation_action: str | None = None,
         indexes: Iterable[IndexModel] = (),
         exist_ok: bool = False,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
         **options: Any,
     ) -> SeedCollection[Document]:
@@ -195,6 +208,7 @@ class Database(AsyncClient):
             validation_action=validation_action,
             indexes=indexes,
             exist_ok=exist_ok,
+            collation=collation,
             durability=durability,
             **options,
         )

@@ -18,8 +18,8 @@ from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend, in_place
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.repair import repair
-from nosqlpy._io.requests import index_definitions
-from nosqlpy.aliases import Document, Durability, Filter
+from nosqlpy._io.requests import index_definitions, require_binary
+from nosqlpy.aliases import CollationSpec, Document, Durability, Filter
 from nosqlpy.blocking.collection import Collection
 from nosqlpy.blocking.cursor import Cursor
 from nosqlpy.naming import check_collection_name
@@ -166,6 +166,7 @@ class Client:
         validation_action: str | None = None,
         indexes: Iterable[IndexModel] = (),
         exist_ok: bool = False,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
         **options: Any,
     ) -> Collection[Document]:
@@ -179,7 +180,9 @@ class Client:
             InvalidName: No collection can have this name.
             QueryError: The validator is no filter, or an option is unknown or cannot have this value.
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
+            NotSupportedError: `collation` is another than ``{"locale": "simple"}``.
         """
+        require_binary(collation)
         wanted = index_definitions(indexes)
         given = collection_options("create_collection", validator, validation_level, validation_action, options)
         collection = self.collection(name)

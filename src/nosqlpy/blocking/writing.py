@@ -13,7 +13,7 @@ from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, bind, match, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import bulk_requests, updater
-from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
+from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.results import (
     BulkWriteResult,
     DeleteResult,
@@ -118,13 +118,15 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
 
         `sort` says which match is the first; `array_filters` which elements of an array ``$[name]`` means.
-        `hint` names the index to use, and `let` defines variables for expressions.
+        `hint` names the index to use, `let` defines variables for expressions, and `collation`
+        says how strings compare.
 
         With `bypass_document_validation` the collection's validator is not asked.
 
@@ -133,13 +135,13 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on the document.
         """
-        variables = bind(let)
+        variables = bind(let, collation)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, sort=sort, hint=hint), variables),
-            updater(update, array_filters, variables),
+            match(FindOptions(filter, sort=sort, hint=hint, collation=collation), variables),
+            updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
             many=False,
@@ -155,13 +157,15 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
 
         `array_filters` says which elements of an array ``$[name]`` means.
-        `hint` names the index to use, and `let` defines variables for expressions.
+        `hint` names the index to use, `let` defines variables for expressions, and `collation`
+        says how strings compare.
 
         With `bypass_document_validation` the collection's validator is not asked.
 
@@ -170,13 +174,13 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on a document; none is changed.
         """
-        variables = bind(let)
+        variables = bind(let, collation)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, hint=hint), variables),
-            updater(update, array_filters, variables),
+            match(FindOptions(filter, hint=hint, collation=collation), variables),
+            updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
             many=True,
@@ -192,6 +196,7 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
@@ -206,12 +211,12 @@ class Writing(Generic[T]):
             WriteError: `replacement` has another ``_id``.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        variables = bind(let)
+        variables = bind(let, collation)
         return self._backend.write_bulk(
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, sort=sort, hint=hint), variables),
+            match(FindOptions(filter, sort=sort, hint=hint, collation=collation), variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
@@ -225,10 +230,11 @@ class Writing(Generic[T]):
         *,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
-        query = match(FindOptions(filter, hint=hint), bind(let))
+        query = match(FindOptions(filter, hint=hint, collation=collation), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=False)
 
     def delete_many(
@@ -237,10 +243,11 @@ class Writing(Generic[T]):
         *,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
-        query = match(FindOptions(filter, hint=hint), bind(let))
+        query = match(FindOptions(filter, hint=hint, collation=collation), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=True)
 
     def bulk_write(
@@ -286,6 +293,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
@@ -302,6 +310,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
@@ -317,6 +326,7 @@ class Writing(Generic[T]):
         array_filters: Sequence[Filter] | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Any:
@@ -325,14 +335,14 @@ class Writing(Generic[T]):
         Raises:
             WriteError: The update cannot be made on the document.
         """
-        variables = bind(let)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
+        variables = bind(let, collation)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
             options.returned(self._codec, variables),
-            updater(update, array_filters, variables),
+            updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
             after=return_document,
@@ -352,6 +362,7 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
@@ -367,6 +378,7 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
@@ -381,6 +393,7 @@ class Writing(Generic[T]):
         return_document: bool = False,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
         durability: Durability | None = None,
     ) -> Any:
@@ -392,8 +405,8 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses `replacement`.
             WriteError: `replacement` has another ``_id``.
         """
-        variables = bind(let)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
+        variables = bind(let, collation)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
@@ -416,6 +429,7 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -427,6 +441,7 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_delete(
@@ -437,11 +452,12 @@ class Writing(Generic[T]):
         sort: SortSpec | None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
         durability: Durability | None = None,
     ) -> Any:
         """Delete the first document that matches and return it."""
-        variables = bind(let)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint)
+        variables = bind(let, collation)
+        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_delete,

@@ -20,10 +20,10 @@ from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
+from nosqlpy._core.values.collation import Collation, Keys, keys_of
+from nosqlpy._core.values.collation_spec import collation_document
 from nosqlpy._core.values.depth import bounded_key
-from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.numbers import LONGS
-from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
@@ -51,6 +51,7 @@ class Query(msgspec.Struct, frozen=True):
     hint: Hint | None = None
     batch_size: int = 0
     check: Check | None = None
+    collation: Collation | None = None
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -70,6 +71,7 @@ def compile_query(
     variables: Mapping[str, Any] = NO_VARIABLES,
     batch_size: int = 0,
     check: Check | None = None,
+    collation: Collation | None = None,
 ) -> Query:
     """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
 
@@ -79,16 +81,17 @@ def compile_query(
         QueryError: An argument cannot be understood.
         NotSupportedError: It uses something that only MongoDB supports.
     """
-    predicate = compile_filter({} if filter is None else _mapping(filter), variables)
+    predicate = compile_filter({} if filter is None else _mapping(filter), variables, collation)
     return Query(
         predicate,
-        None if projection is None else compile_find_projection(projection, predicate, variables),
-        None if sort is None else compile_sort(sort),
+        None if projection is None else compile_find_projection(projection, predicate, variables, collation),
+        None if sort is None else compile_sort(sort, collation=collation),
         _natural("skip", skip),
         abs(_whole("limit", limit)),
         None if hint is None else _hint(hint),
         _natural("batch_size", batch_size),
         check,
+        collation,
     )
 
 
@@ -244,10 +247,10 @@ def explain(engine: Engine, name: str, request: Request[Any], source: Source) ->
     winning: Document = {"stage": plan.stage}
     if plan.index is not None:
         winning["indexName"] = plan.index
-    return {
-        "queryPlanner": {"namespace": name, "winningPlan": winning},
-        "candidates": plan.candidates,
-    }
+    planner: Document = {"namespace": name, "winningPlan": winning}
+    if request.query.collation is not None:
+        planner["collation"] = collation_document(request.query.collation)
+    return {"queryPlanner": planner, "candidates": plan.candidates}
 
 
 def done(value: R) -> Steps[R]:
@@ -325,25 +328,26 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[An
 
 def _distinct(execution: Execution[Document], path: Path, query: Query) -> Steps[list[Any]]:
     found: dict[Any, Any] = {}
+    keys = keys_of(query.collation)
     for batch in execution.steps():
         for document in batch:
             for value in _elements(path.leaves(document)):
                 if value is not msgspec.UNSET:
-                    found.setdefault(equality_key(value), value)
+                    found.setdefault(keys.equality(value), value)
         yield
-    return (yield from _checked(_in_order(found), query))
+    return (yield from _checked(_in_order(found, keys), query))
 
 
-def _in_order(found: dict[Any, Any]) -> Steps[list[Any]]:
+def _in_order(found: dict[Any, Any], keys: Keys) -> Steps[list[Any]]:
     """Return the values of `found` in order; it is emptied, a part at a time, for that takes long as well."""
     values: list[Any] = []
     while found:
         values += [found.popitem()[1] for _ in range(min(len(found), STEP))]
         yield
     values.reverse()
-    keys = yield from mapped(order_key, values, at_once=STEP)
-    order = yield from ranked(keys)
-    yield from released(keys)
+    ranks = yield from mapped(keys.order, values, at_once=STEP)
+    order = yield from ranked(ranks)
+    yield from released(ranks)
     return (yield from mapped(values.__getitem__, order))
 
 

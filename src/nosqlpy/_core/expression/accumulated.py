@@ -11,13 +11,13 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.expression.comparison import sort_key
 from nosqlpy._core.expression.failures import failure
 from nosqlpy._core.expression.node import Evaluate, Variables
 from nosqlpy._core.expression.operators import of_operands
+from nosqlpy._core.values.collation import Keys
 from nosqlpy._core.values.numbers import DECIMAL128, LONGS, NUMERIC, as_decimal, like
 from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import DECIMAL, LONG, MISSING, TYPES, type_name
@@ -28,25 +28,30 @@ Accumulate: TypeAlias = Callable[[Iterable[Any]], Any]
 _EXACT_MAX: Final = 2**53
 
 
-def accumulating(name: str) -> Callable[[Accumulate], Accumulate]:
-    """Register the decorated function of many values as an operator."""
+def accumulating(name: str, *, keyed: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function of many values, if `keyed` of the keys to compare by too, as an operator."""
 
-    def register(function: Accumulate) -> Accumulate:
-        @of_operands(name)
-        def combine(operands: Sequence[Evaluate]) -> Evaluate:
-            if len(operands) == 1:
-                (only,) = operands
-
-                def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
-                    value = only(document, variables)
-                    return function(value if type(value) is list else (value,))
-
-                return evaluate
-            return lambda document, variables: function([operand(document, variables) for operand in operands])
-
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if keyed:
+            of_operands(name, keyed=True)(lambda keys, operands: _accumulated(partial(function, keys), operands))
+        else:
+            of_operands(name)(partial(_accumulated, function))
         return function
 
     return register
+
+
+def _accumulated(function: Accumulate, operands: Sequence[Evaluate]) -> Evaluate:
+    """Return what computes `function` of the operands' values, or of the elements of the only one."""
+    if len(operands) == 1:
+        (only,) = operands
+
+        def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
+            value = only(document, variables)
+            return function(value if type(value) is list else (value,))
+
+        return evaluate
+    return lambda document, variables: function([operand(document, variables) for operand in operands])
 
 
 def _numbers(values: Iterable[Any]) -> list[Any]:
@@ -103,16 +108,16 @@ def _present(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if value is not None and value is not MISSING]
 
 
-@accumulating("$min")
-def smallest(values: Iterable[Any]) -> Any:
+@accumulating("$min", keyed=True)
+def smallest(keys: Keys, values: Iterable[Any]) -> Any:
     """Return the value that sorts first, other than null; null if there is none."""
-    return min(_present(values), key=sort_key, default=None)
+    return min(_present(values), key=keys.order, default=None)
 
 
-@accumulating("$max")
-def largest(values: Iterable[Any]) -> Any:
+@accumulating("$max", keyed=True)
+def largest(keys: Keys, values: Iterable[Any]) -> Any:
     """Return the value that sorts last; null if there is none."""
-    return max(_present(values), key=sort_key, default=None)
+    return max(_present(values), key=keys.order, default=None)
 
 
 @accumulating("$mergeObjects")

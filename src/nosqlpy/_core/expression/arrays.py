@@ -11,11 +11,11 @@ from typing import Any, Final
 from nosqlpy._core.expression.comparison import are_equal
 from nosqlpy._core.expression.failures import MEMORY_LIMIT, failure, malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combined
-from nosqlpy._core.expression.operators import ABSENT, Codes, Fields, of_operands, of_values
+from nosqlpy._core.expression.operators import ABSENT, Codes, Fields, folding, of_operands, of_values
 from nosqlpy._core.expression.parse import compile_operand
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.collation import Keys, keys_of
 from nosqlpy._core.values.numbers import INTS, NUMERIC, integer
 from nosqlpy._core.values.types import ARRAY, MISSING, TYPES, type_name
 
@@ -99,8 +99,10 @@ def compile_in(operand: Any, scope: Scope) -> Expression:
     operands = [compile_operand(item, scope.deeper()) for item in _pair(operand)]
     value, array = operands
     if array.constant and type(array.value) is list:
-        return combined(_among(value.evaluate, array.value), operands)
+        return combined(_among(keys_of(scope.collation), value.evaluate, array.value), operands)
     value_of, array_of = value.evaluate, array.evaluate
+    if scope.collation is not None:
+        value_of, array_of = folding(value_of, scope.collation), folding(array_of, scope.collation)
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> bool:
         wanted = value_of(document, variables)
@@ -119,17 +121,18 @@ def _pair(operand: Any) -> Sequence[Any]:
     return items
 
 
-def _among(value_of: Evaluate, array: list[Any]) -> Evaluate:
-    keys = frozenset(map(equality_key, array))
+def _among(keys: Keys, value_of: Evaluate, array: list[Any]) -> Evaluate:
+    key = keys.equality
+    members = frozenset(map(key, array))
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> bool:
         value = value_of(document, variables)
-        return value is not MISSING and equality_key(value) in keys
+        return value is not MISSING and key(value) in members
 
     return evaluate
 
 
-@of_values("$indexOfArray", 2, 4)
+@of_values("$indexOfArray", 2, 4, compares=True)
 def index_of(array: Any, wanted: Any, start: Any = 0, end: Any = ABSENT) -> int | None:
     """Return the position of the first element equal to a value, from `start` on and before `end`; -1 if nowhere."""
     if array is None or array is MISSING:

@@ -35,16 +35,16 @@ def are_equal(left: Any, right: Any) -> bool:
     return bool(sort_key(left) == sort_key(right))
 
 
-of_values("$eq", 2)(are_equal)
+of_values("$eq", 2, compares=True)(are_equal)
 
 
-@of_values("$ne", 2)
+@of_values("$ne", 2, compares=True)
 def are_unequal(left: Any, right: Any) -> bool:
     """Return whether two values differ."""
     return not are_equal(left, right)
 
 
-@of_values("$gt", 2)
+@of_values("$gt", 2, compares=True)
 def is_greater(left: Any, right: Any) -> bool:
     """Return whether `left` sorts after `right`."""
     if _directly(left, right):
@@ -52,7 +52,7 @@ def is_greater(left: Any, right: Any) -> bool:
     return bool(sort_key(right) < sort_key(left))
 
 
-@of_values("$gte", 2)
+@of_values("$gte", 2, compares=True)
 def is_greater_or_equal(left: Any, right: Any) -> bool:
     """Return whether `left` sorts at or after `right`."""
     if _directly(left, right):
@@ -60,7 +60,7 @@ def is_greater_or_equal(left: Any, right: Any) -> bool:
     return not sort_key(left) < sort_key(right)
 
 
-@of_values("$lt", 2)
+@of_values("$lt", 2, compares=True)
 def is_less(left: Any, right: Any) -> bool:
     """Return whether `left` sorts before `right`."""
     if _directly(left, right):
@@ -68,7 +68,7 @@ def is_less(left: Any, right: Any) -> bool:
     return bool(sort_key(left) < sort_key(right))
 
 
-@of_values("$lte", 2)
+@of_values("$lte", 2, compares=True)
 def is_less_or_equal(left: Any, right: Any) -> bool:
     """Return whether `left` sorts at or before `right`."""
     if _directly(left, right):
@@ -76,7 +76,7 @@ def is_less_or_equal(left: Any, right: Any) -> bool:
     return not sort_key(right) < sort_key(left)
 
 
-@of_values("$cmp", 2)
+@of_values("$cmp", 2, compares=True)
 def compared(left: Any, right: Any) -> int:
     """Return -1, 0 or 1 as `left` sorts before, with or after `right`."""
     left_key, right_key = sort_key(left), sort_key(right)

@@ -4,12 +4,16 @@
     @of_operands("$add")                  … their evaluators, and returns its own: it decides which to compute, and when
     @of_fields("$trim", …)                … the values of named operands
 
+One that `compares` gets values whose strings are replaced by their keys, under a collation; so it must return
+none of them. One that is `keyed` gets, before all else, the keys by which it compares what it returns.
+
 `nosqlpy._core.expression.registry.syntax` is for those that read their operand in their own way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -19,6 +23,7 @@ from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combi
 from nosqlpy._core.expression.parse import compile_operand, compile_operands
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.collation import Collation, keys_of
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping, type_name
 
 Function: TypeAlias = Callable[..., Any]
@@ -28,7 +33,9 @@ ABSENT: Final = object()
 """The value of a named operand that was not given, where that says something else than any value."""
 
 
-def of_values(name: str, least: int, most: int | None = 0) -> Callable[[Function], Function]:
+def of_values(
+    name: str, least: int, most: int | None = 0, *, compares: bool = False, keyed: bool = False
+) -> Callable[[Function], Function]:
     """Register a function of values; `most` is `least` unless given, and None for any number."""
     limit = least if most == 0 else most
 
@@ -37,26 +44,49 @@ def of_values(name: str, least: int, most: int | None = 0) -> Callable[[Function
         def compile_call(operand: Any, scope: Scope) -> Expression:
             operands = compile_operands(operand, scope)
             _check_count(name, len(operands), least, limit)
-            return combined(calling(function, [item.evaluate for item in operands]), operands)
+            call = partial(function, keys_of(scope.collation)) if keyed else function
+            return combined(calling(call, _evaluators(operands, scope.collation if compares else None)), operands)
 
         return function
 
     return register
 
 
-def of_operands(name: str, least: int = 0, most: int | None = None, *, code: int = 0) -> Callable[[Combine], Combine]:
+def of_operands(
+    name: str,
+    least: int = 0,
+    most: int | None = None,
+    *,
+    code: int = 0,
+    compares: bool = False,
+    keyed: bool = False,
+) -> Callable[[Function], Function]:
     """Register a function of evaluators; `code` is the error's if there are too few operands."""
 
-    def register(function: Combine) -> Combine:
+    def register(function: Function) -> Function:
         @syntax(name)
         def compile_call(operand: Any, scope: Scope) -> Expression:
             operands = compile_operands(operand, scope)
             _check_count(name, len(operands), least, most, code)
-            return combined(function([item.evaluate for item in operands]), operands)
+            combine: Combine = partial(function, keys_of(scope.collation)) if keyed else function
+            return combined(combine(_evaluators(operands, scope.collation if compares else None)), operands)
 
         return function
 
     return register
+
+
+def _evaluators(operands: Sequence[Expression], collation: Collation | None) -> list[Evaluate]:
+    """Return what computes the operands; under a collation, folded."""
+    if collation is None:
+        return [operand.evaluate for operand in operands]
+    return [folding(operand.evaluate, collation) for operand in operands]
+
+
+def folding(evaluate: Evaluate, collation: Collation) -> Evaluate:
+    """Return what computes the same values with the keys of strings in their place."""
+    fold = collation.fold
+    return lambda document, variables: fold(evaluate(document, variables))
 
 
 def _check_count(name: str, count: int, least: int, most: int | None, code: int = 0) -> None:
@@ -114,7 +144,7 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 def of_fields(
-    name: str, required: tuple[str, ...], optional: Mapping[str, Any], codes: Codes
+    name: str, required: tuple[str, ...], optional: Mapping[str, Any], codes: Codes, *, keyed: bool = False
 ) -> Callable[[Function], Function]:
     """Register a function of the values of named operands: the required ones, then the optional ones or defaults."""
     fields = Fields(required, optional, codes)
@@ -123,7 +153,8 @@ def of_fields(
         @syntax(name)
         def compile_call(operand: Any, scope: Scope) -> Expression:
             operands = list(fields.compile(name, operand, scope).values())
-            return combined(calling(function, [item.evaluate for item in operands]), operands)
+            call = partial(function, keys_of(scope.collation)) if keyed else function
+            return combined(calling(call, [item.evaluate for item in operands]), operands)
 
         return function
 

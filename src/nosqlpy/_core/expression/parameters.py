@@ -15,11 +15,12 @@ from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.failures import malformed
 from nosqlpy._core.expression.node import NOTHING
 from nosqlpy._core.expression.scope import check_new_variable
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 
 
-def bind_parameters(let: Any, provided: Mapping[str, Any]) -> dict[str, Any]:
+def bind_parameters(let: Any, provided: Mapping[str, Any], collation: Collation | None = None) -> dict[str, Any]:
     """Return the values of all variables by name: those `provided`, and those that `let` defines.
 
     Raises:
@@ -32,7 +33,7 @@ def bind_parameters(let: Any, provided: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in as_mapping(let).items():
         check_new_variable(name)
         check_depth(value)
-        expression = compile_expression(value, variables=frozenset(variables))
+        expression = compile_expression(value, variables=frozenset(variables), collation=collation)
         if expression.paths is None or not expression.paths <= EACH_DOCUMENT:
             message = f"variable {name!r} of 'let' reads a field, but is computed before any document is read"
             raise malformed(message, 4890500)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from nosqlpy._core.expression.failures import malformed
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy.errors import NotSupportedError
 from nosqlpy.naming import nearest
@@ -24,11 +25,15 @@ _UNAVAILABLE: Final = frozenset(
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """The variables of an expression by name, its depth, and whether documents come `flat`: as values by path."""
+    """The variables of an expression by name, its depth, and whether documents come `flat`: as values by path.
+
+    `collation` says how it compares strings.
+    """
 
     variables: frozenset[str]
     flat: bool = False
     depth: int = 1
+    collation: Collation | None = None
 
     def deeper(self) -> Scope:
         """Return the scope of an operand.
@@ -38,11 +43,11 @@ class Scope(msgspec.Struct, frozen=True):
         """
         if self.depth >= DEPTH_MAX:
             raise malformed(f"an expression is nested more than {DEPTH_MAX} levels deep", 15)
-        return Scope(self.variables, self.flat, self.depth + 1)
+        return Scope(self.variables, self.flat, self.depth + 1, self.collation)
 
     def defining(self, *names: str) -> Scope:
         """Return the scope in which these variables are defined too."""
-        return Scope(self.variables | frozenset(names), self.flat, self.depth)
+        return Scope(self.variables | frozenset(names), self.flat, self.depth, self.collation)
 
     def check_defined(self, name: str) -> None:
         """Refuse a variable that is neither defined nor the system's.

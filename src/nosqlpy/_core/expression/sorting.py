@@ -6,7 +6,7 @@ Manual: reference/operator/aggregation/sortArray, firstN, lastN, minN, maxN.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.failures import BAD_VALUE, failure, malformed
 from nosqlpy._core.expression.node import Expression, combined
@@ -14,10 +14,13 @@ from nosqlpy._core.expression.operators import Codes, Fields, calling, of_fields
 from nosqlpy._core.expression.parse import compile_operand
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.collation import Keys, keys_of
 from nosqlpy._core.values.numbers import NUMERIC, integer
-from nosqlpy._core.values.order import number_content, order_key
+from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.paths import array_position, plain
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
+
+Order: TypeAlias = Callable[[Any], Any]
 
 _SORT: Final = Fields(("input", "sortBy"), {}, Codes(2942500, 2942501, (2942502, 2942503)))
 
@@ -27,7 +30,7 @@ def compile_sort_array(operand: Any, scope: Scope) -> Expression:
     """Return the elements in order: of themselves (1 or -1), or of fields by path."""
     given = _SORT.read("$sortArray", operand)
     source = compile_operand(given["input"], scope.deeper())
-    arrange = _arrangement(given["sortBy"])
+    arrange = _arrangement(given["sortBy"], keys_of(scope.collation).order)
 
     def arranged(array: Any) -> Any:
         if array is None or array is MISSING:
@@ -40,7 +43,7 @@ def compile_sort_array(operand: Any, scope: Scope) -> Expression:
     return combined(calling(arranged, [source.evaluate]), [source])
 
 
-def _arrangement(order: Any) -> Callable[[list[Any]], list[Any]]:
+def _arrangement(order: Any, order_key: Order) -> Callable[[list[Any]], list[Any]]:
     if TYPES[type(order)] != OBJECT:
         descending = _descends(order)
         return lambda array: sorted(array, key=order_key, reverse=descending)
@@ -50,7 +53,7 @@ def _arrangement(order: Any) -> Callable[[list[Any]], list[Any]]:
 
     def arrange(array: list[Any]) -> list[Any]:
         for parts, descending in reversed(keys):
-            array = sorted(array, key=_key_at(parts), reverse=descending)
+            array = sorted(array, key=_key_at(parts, order_key), reverse=descending)
         return array
 
     return arrange
@@ -73,7 +76,7 @@ def _descends(direction: Any) -> bool:
     return bool(number == -1)
 
 
-def _key_at(parts: tuple[str, ...]) -> Callable[[Any], Any]:
+def _key_at(parts: tuple[str, ...], order_key: Order) -> Callable[[Any], Any]:
     """Return the key of what a path of names and positions leads to in an element, null if nowhere."""
 
     def key(element: Any) -> Any:
@@ -93,9 +96,9 @@ def _key_at(parts: tuple[str, ...]) -> Callable[[Any], Any]:
     return key
 
 
-def _some_of(name: str, choose: Callable[[list[Any], int], list[Any]]) -> None:
-    @of_fields(name, ("n", "input"), {}, Codes(5787801, 5787901, (5787906, 5787907)))
-    def chosen(count: Any, array: Any) -> list[Any]:
+def _some_of(name: str, choose: Callable[[Keys, list[Any], int], list[Any]]) -> None:
+    @of_fields(name, ("n", "input"), {}, Codes(5787801, 5787901, (5787906, 5787907)), keyed=True)
+    def chosen(keys: Keys, count: Any, array: Any) -> list[Any]:
         number = integer(count) if TYPES[type(count)] in NUMERIC else None
         if number is None:
             raise failure(f"value for 'n' of {name} must be of integral type, not {type_name(count)}", 5787902)
@@ -103,14 +106,14 @@ def _some_of(name: str, choose: Callable[[list[Any], int], list[Any]]) -> None:
             raise failure(f"'n' of {name} must be greater than 0", 5787908)
         if type(array) is not list:
             raise failure(f"input of {name} must be an array, not {type_name(array)}", 5788200)
-        return choose(array, number)
+        return choose(keys, array, number)
 
 
-def _extremes(array: list[Any], count: int, *, largest: bool) -> list[Any]:
-    return sorted([item for item in array if item is not None], key=order_key, reverse=largest)[:count]
+def _extremes(keys: Keys, array: list[Any], count: int, *, largest: bool) -> list[Any]:
+    return sorted([item for item in array if item is not None], key=keys.order, reverse=largest)[:count]
 
 
-_some_of("$firstN", lambda array, count: array[:count])
-_some_of("$lastN", lambda array, count: array[-count:])
-_some_of("$minN", lambda array, count: _extremes(array, count, largest=False))
-_some_of("$maxN", lambda array, count: _extremes(array, count, largest=True))
+_some_of("$firstN", lambda _, array, count: array[:count])
+_some_of("$lastN", lambda _, array, count: array[-count:])
+_some_of("$minN", lambda keys, array, count: _extremes(keys, array, count, largest=False))
+_some_of("$maxN", lambda keys, array, count: _extremes(keys, array, count, largest=True))

@@ -23,6 +23,7 @@ from nosqlpy._core.query.registry import (
 )
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.tree import documents_test
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import integer
 from nosqlpy._core.values.order import BRACKETS
 from nosqlpy._core.values.paths import DBREF_FIELDS
@@ -55,7 +56,7 @@ def compile_all(operand: Any, scope: Scope) -> Condition:
         name = _first_name(item)
         if name not in ("$eq", "$not") and is_operator(name):  # as MongoDB, which compares with these two
             raise QueryError(f"$all takes no operator but $elemMatch, and it must be the first: {name}")
-    return All(tuple(map(compile_value, operand)))
+    return All(tuple(compile_value(item, scope.collation) for item in operand))
 
 
 def _first_name(item: Any) -> Any:
@@ -69,13 +70,14 @@ def compile_elem_match(operand: Any, scope: Scope) -> Condition:
         raise QueryError(f"$elemMatch needs a document, not {type(operand).__name__}")
     check_level(scope.depth)
     if is_value_case(operand):
-        return _elements(value_test(compile_operators(as_mapping(operand), scope.path, scope.depth + 1)))
-    return _documents(as_mapping(operand), scope.depth + 1)
+        operators = compile_operators(as_mapping(operand), scope.path, scope.depth + 1, scope.collation)
+        return _elements(value_test(operators))
+    return _documents(as_mapping(operand), scope.depth + 1, scope.collation)
 
 
-def _documents(filter: Mapping[str, Any], depth: int) -> Whole:
+def _documents(filter: Mapping[str, Any], depth: int, collation: Collation | None) -> Whole:
     """Return the condition that one element is a document, or array, that matches `filter`."""
-    flags = documents_test(filter, depth)
+    flags = documents_test(filter, depth, collation)
 
     def sieve(entries: Iterable[Any]) -> list[bool]:
         owners: list[int] = []

@@ -10,6 +10,7 @@ from typing import Any
 from nosqlpy._core.query.features import refuse_features
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.projected import Rule
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import INTS, NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES
@@ -51,7 +52,7 @@ def _whole(value: Any, where: str, code: int) -> int:
     return 0 if content is NAN else int(max(INTS.start, min(content, INTS.stop - 1)))
 
 
-def first_match_rule(operand: Any, path: str) -> Rule:
+def first_match_rule(operand: Any, path: str, collation: Collation | None = None) -> Rule:
     """Return what $elemMatch leaves of the array at `path`: its first matching element; of all else nothing.
 
     Raises:
@@ -61,7 +62,7 @@ def first_match_rule(operand: Any, path: str) -> Rule:
     if TYPES[type(operand)] != OBJECT:
         message = f"$elemMatch in the projection of {path!r} takes a document"
         raise QueryError(message, code=31274, code_name="Location31274")
-    predicate = compile_filter({path: {"$elemMatch": operand}})
+    predicate = compile_filter({path: {"$elemMatch": operand}}, collation=collation)
     refuse_features({path: {"$elemMatch": operand}}, "a projection")
 
     def first(value: Any) -> Any:

@@ -12,9 +12,11 @@ from functools import partial
 from typing import Any, Final
 
 from nosqlpy._core.query import sieves
+from nosqlpy._core.query.collated import compile_collated
 from nosqlpy._core.query.condition import Condition, Not, Test, ValueTest
 from nosqlpy._core.query.registry import is_operators, operator
 from nosqlpy._core.query.text import regex_test
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import NAN, bracket, normal_date, order_key
@@ -22,13 +24,13 @@ from nosqlpy._core.values.types import ARRAY, DATE, MAX_KEY, MIN_KEY, MISSING, R
 from nosqlpy.errors import QueryError
 
 
-@operator("$eq", total=True)
+@operator("$eq", total=True, compares=True)
 def compile_eq(operand: Any) -> Condition:
     """Match values equal to `operand`; a stored regular expression equals itself, and strings are not searched."""
     return _equality(operand)
 
 
-@operator("$ne", total=True)
+@operator("$ne", total=True, compares=True)
 def compile_ne(operand: Any) -> Condition:
     """Match documents in which no value equals `operand`."""
     if TYPES[type(operand)] == REGEX:
@@ -36,46 +38,48 @@ def compile_ne(operand: Any) -> Condition:
     return Not(_equality(operand))
 
 
-@operator("$gt", total=True)
+@operator("$gt", total=True, compares=True)
 def compile_gt(operand: Any) -> Condition:
     """Match values that sort after `operand`, within its type bracket."""
     return _ordering("$gt", operand)
 
 
-@operator("$gte", total=True)
+@operator("$gte", total=True, compares=True)
 def compile_gte(operand: Any) -> Condition:
     """Match values that sort at or after `operand`, within its type bracket."""
     return _ordering("$gte", operand)
 
 
-@operator("$lt", total=True)
+@operator("$lt", total=True, compares=True)
 def compile_lt(operand: Any) -> Condition:
     """Match values that sort before `operand`, within its type bracket."""
     return _ordering("$lt", operand)
 
 
-@operator("$lte", total=True)
+@operator("$lte", total=True, compares=True)
 def compile_lte(operand: Any) -> Condition:
     """Match values that sort at or before `operand`, within its type bracket."""
     return _ordering("$lte", operand)
 
 
-@operator("$in")
+@operator("$in", compares=True)
 def compile_in(operand: Any) -> Condition:
     """Match values that equal one of an array's elements, or in which one of its regular expressions is found."""
     return _membership("$in", operand)
 
 
-@operator("$nin")
+@operator("$nin", compares=True)
 def compile_nin(operand: Any) -> Condition:
     """Match documents in which no value matches ``$in``."""
     return Not(_membership("$nin", operand))
 
 
-def compile_value(operand: Any) -> Condition:
+def compile_value(operand: Any, collation: Collation | None = None) -> Condition:
     """Return the condition of a plain ``{field: operand}``: equality, or a search if it is a regular expression."""
     if TYPES[type(operand)] == REGEX:
         return regex_test(operand)
+    if collation is not None:
+        return compile_collated("$eq", _equality, operand, collation)
     return _equality(operand)
 
 

@@ -10,15 +10,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.collation import keys_of
 from nosqlpy._core.values.types import REGEX, TYPES
 
 
 def equalities_of(template: Template, operands: list[Any]) -> dict[str, list[Any]]:
-    """Return, by path, values of which a matching document has one at least; the shortest list for each path."""
+    """Return, by path, values of which a matching document has one at least; the shortest list for each path.
+
+    Strings that a collation compares are not among them: an index holds strings as they are.
+    """
+    collation = template.collation
     found: dict[str, list[Any]] = {}
     for path, name, operand in _conjuncts(template, operands):
         values = _values(name, operand)
+        if collation is not None and values is not None and any(map(collation.compares, values)):
+            continue
         if values is not None and (path not in found or len(values) < len(found[path])):
             found[path] = values
     return found
@@ -27,12 +33,13 @@ def equalities_of(template: Template, operands: list[Any]) -> dict[str, list[Any
 def seeds_of(template: Template, operands: list[Any]) -> list[tuple[str, Any]]:
     """Return path and value of each equality: plain, ``$eq``, every one of ``$all``, ``$in`` with a single value."""
     seeds: list[tuple[str, Any]] = []
+    key = keys_of(template.collation).equality
     for path, name, operand in _conjuncts(template, operands):
         if name == "$all":
             seeds.extend((path, item) for item in operand if not _is_regex(item) and not _is_element_match(item))
             continue
         values = _values(name, operand)
-        if values is not None and (name != "$in" or len(set(map(equality_key, values))) == 1):
+        if values is not None and (name != "$in" or len(set(map(key, values))) == 1):
             seeds.append((path, values[0]))
     return seeds
 

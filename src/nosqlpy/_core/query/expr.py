@@ -17,6 +17,7 @@ from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.fieldpaths import gather, reach
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout, documents_of
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.paths import plain
@@ -37,7 +38,7 @@ class _Reached(msgspec.Struct, frozen=True):
     value: Any
 
 
-def compile_computation(operand: Any, variables: Mapping[str, Any]) -> Computation:
+def compile_computation(operand: Any, variables: Mapping[str, Any], collation: Collation | None = None) -> Computation:
     """Return the compiled operand of an ``$expr``.
 
     Raises:
@@ -45,13 +46,13 @@ def compile_computation(operand: Any, variables: Mapping[str, Any]) -> Computati
         NotSupportedError: It uses something that nosqlpy lacks.
     """
     try:
-        expression = compile_expression(operand, variables=frozenset(variables), flat=True)
+        expression = compile_expression(operand, variables=frozenset(variables), flat=True, collation=collation)
     except NotSupportedError as error:
         raise NotSupportedError(f"{error} (in $expr)") from None
     return Computation(expression, variables)
 
 
-def compile_sample(rate: Any, variables: Mapping[str, Any]) -> Computation:
+def compile_sample(rate: Any, variables: Mapping[str, Any], collation: Collation | None = None) -> Computation:
     """Return the computation that is true of a document with the probability `rate`.
 
     Raises:
@@ -63,7 +64,7 @@ def compile_sample(rate: Any, variables: Mapping[str, Any]) -> Computation:
     if share is NAN or not 0 <= share <= 1:
         raise QueryError("$sampleRate takes a number from 0 to 1")
     operand = share == 1 if share in (0, 1) else {"$lt": [{"$rand": {}}, float(share)]}
-    return compile_computation(operand, variables)
+    return compile_computation(operand, variables, collation)
 
 
 def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[Row]], list[bool]]:

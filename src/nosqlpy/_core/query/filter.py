@@ -21,12 +21,12 @@ from nosqlpy._core.query.partial import WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
 __all__ = ["Predicate", "compile_filter", "literal"]
 
-EXACT = frozenset((str, int, bool))
 OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
 
 
@@ -45,7 +45,7 @@ class Predicate:
         self._makers: list[MaskMaker] | None = None if is_sound(template, operands) else template.bind(operands, 1)
         self._masks: list[Mask] | None = None
         self._finder: Finder | None = None
-        self.exact = template.plain if template.plain is not None and type(operands[0]) in EXACT else None
+        self.exact = template.plain if template.plain is not None and type(operands[0]) in template.exact else None
 
     @property
     def everything(self) -> bool:
@@ -128,10 +128,13 @@ def literal(value: Any) -> dict[str, Any]:
     return {"$eq": value}
 
 
-def compile_filter(filter: Mapping[str, Any], variables: Mapping[str, Any] = NO_VARIABLES) -> Predicate:
+def compile_filter(
+    filter: Mapping[str, Any], variables: Mapping[str, Any] = NO_VARIABLES, collation: Collation | None = None
+) -> Predicate:
     """Return the predicate of a filter; compiled shapes are cached.
 
-    `variables` are what ``$expr`` may use, by name: those of ``let``, and NOW for ``$$NOW``.
+    `variables` are what ``$expr`` may use, by name: those of ``let``, and NOW for ``$$NOW``;
+    `collation` says how strings compare.
 
     Raises:
         QueryError: The filter is malformed, as MongoDB's codes say how.
@@ -141,5 +144,5 @@ def compile_filter(filter: Mapping[str, Any], variables: Mapping[str, Any] = NO_
         if TYPES[type(filter)] != OBJECT:
             message = f"a filter is a document, not {type(filter).__name__}"
             raise QueryError(message, code=14, code_name="TypeMismatch")
-        return Predicate(*template_of(as_mapping(filter), 1, variables))
-    return Predicate(*template_of(filter, 1, variables))
+        return Predicate(*template_of(as_mapping(filter), 1, variables, collation))
+    return Predicate(*template_of(filter, 1, variables, collation))

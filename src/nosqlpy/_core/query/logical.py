@@ -26,4 +26,4 @@ def compile_not(operand: Any, scope: Scope) -> Condition:
     operators = as_mapping(operand)
     if not operators:
         raise QueryError("$not cannot be empty")
-    return Not(compile_operators(operators, scope.path, scope.depth + 1))
+    return Not(compile_operators(operators, scope.path, scope.depth + 1, scope.collation))

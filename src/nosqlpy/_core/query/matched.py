@@ -12,6 +12,7 @@ from typing import Any
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.projection import Projection, compile_projection
 from nosqlpy._core.query.tree import NO_VARIABLES
+from nosqlpy._core.values.collation import Collation
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import OperationFailure, QueryError
 
@@ -21,7 +22,10 @@ class PositionalProjection(Projection, frozen=True):
 
 
 def compile_find_projection(
-    specification: ProjectionSpec, predicate: Predicate, variables: Mapping[str, Any] = NO_VARIABLES
+    specification: ProjectionSpec,
+    predicate: Predicate,
+    variables: Mapping[str, Any] = NO_VARIABLES,
+    collation: Collation | None = None,
 ) -> Projection:
     """Return the projection of a find with the filter `predicate`; `variables` are what its expressions may use.
 
@@ -29,7 +33,7 @@ def compile_find_projection(
         QueryError: It is malformed, or needs to know what a filter with $expr matched.
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
-    plain = compile_projection(specification, variables)
+    plain = compile_projection(specification, variables, collation)
     parts = plain.positional
     if parts is None:
         return plain

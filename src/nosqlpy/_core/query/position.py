@@ -20,6 +20,7 @@ from nosqlpy._core.query.condition import All, Condition, Not, Test, Whole, valu
 from nosqlpy._core.query.equalities import operand_count
 from nosqlpy._core.query.registry import Operator, Scope, compile_operator, find_operator
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Template
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import array_position, parse_path, plain
 from nosqlpy._core.values.types import MISSING, REGEX, TYPES
 
@@ -68,20 +69,21 @@ def position_finder(template: Template, operands: Sequence[Any]) -> Finder:
 
 def _conjuncts(template: Template, operands: Sequence[Any]) -> Iterator[Conjunct]:
     start = 0
+    collation = template.collation
     for node in template.nodes:
         taken = operands[start : (start := start + operand_count(node))]
         if isinstance(node, LogicalNode):
-            yield from _alternatives(node, taken)
+            yield from _alternatives(node, taken, collation)
         elif isinstance(node, FieldNode):
             yield from _field(node, taken[0])
 
 
 def _field(node: FieldNode, operand: Any) -> Iterator[Conjunct]:
     if node.operators is None:
-        yield _equality(node.path, operand)
+        yield _equality(node.path, operand, node.collation)
         return
     for found, value in zip(node.operators, operand.values(), strict=True):
-        yield from _operator(found, value, Scope(node.path, operand, 1))
+        yield from _operator(found, value, Scope(node.path, operand, 1, node.collation))
 
 
 def _operator(found: Operator, operand: Any, scope: Scope) -> Iterator[Conjunct]:
@@ -91,9 +93,9 @@ def _operator(found: Operator, operand: Any, scope: Scope) -> Iterator[Conjunct]
             if isinstance(item, Mapping) and next(iter(item), None) == _ELEMENT_MATCH:
                 yield from _operator(find_operator(_ELEMENT_MATCH, path), item[_ELEMENT_MATCH], scope)
             else:
-                yield _equality(path, item)
+                yield _equality(path, item, scope.collation)
     elif name == "$in" and len(operand) == 1:  # the server takes it for an equality
-        yield _equality(path, operand[0])
+        yield _equality(path, operand[0], scope.collation)
     elif name == _ELEMENT_MATCH:
         kind = "values" if is_value_case(operand) else "documents"
         yield Conjunct(kind, path, compile_operator(found, operand, scope))
@@ -101,18 +103,18 @@ def _operator(found: Operator, operand: Any, scope: Scope) -> Iterator[Conjunct]
         yield Conjunct(name, path, compile_operator(found, operand, scope))
 
 
-def _equality(path: str, operand: Any) -> Conjunct:
-    return Conjunct("$regex" if TYPES[type(operand)] == REGEX else "$eq", path, compile_value(operand))
+def _equality(path: str, operand: Any, collation: Collation | None) -> Conjunct:
+    return Conjunct("$regex" if TYPES[type(operand)] == REGEX else "$eq", path, compile_value(operand, collation))
 
 
-def _alternatives(node: LogicalNode, operands: Sequence[Any]) -> Iterator[Conjunct]:
+def _alternatives(node: LogicalNode, operands: Sequence[Any], collation: Collation | None) -> Iterator[Conjunct]:
     """Yield what the server makes of an $or of equalities on one path: an $in; of any other, nothing."""
     nodes = [child[0] if len(child) == 1 else None for child in node.children]
     paths = {each.path if isinstance(each, FieldNode) and each.operators is None else None for each in nodes}
     path = paths.pop()
     if node.negated or paths or path is None:
         return
-    tests = [value_test(compile_value(operand)) for operand in operands]
+    tests = [value_test(compile_value(operand, collation)) for operand in operands]
     yield Conjunct("$in", path, Test(lambda value: any(test(value) for test in tests)))
 
 

@@ -20,6 +20,7 @@ from nosqlpy._core.query.arrayrules import first_match_rule, slice_rule
 from nosqlpy._core.query.projected import Compute, Leaf, Tree, exclusion, inclusion
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import copy_value
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import number_content
@@ -50,8 +51,9 @@ class Projection(msgspec.Struct, frozen=True):
 class _Parser:
     """Reads one specification into a tree, and finds out whether it includes or excludes."""
 
-    def __init__(self, variables: Mapping[str, Any], *, find: bool) -> None:
+    def __init__(self, variables: Mapping[str, Any], collation: Collation | None, *, find: bool) -> None:
         self.variables = variables
+        self.collation = collation
         self.find = find
         self.root = Tree()
         self.inclusive: bool | None = None
@@ -150,7 +152,7 @@ class _Parser:
         if not self.find:
             message = f"$elemMatch (in the projection of {path!r}) has no place in a stage"
             raise QueryError(message, code=168, code_name="InvalidPipelineOperator")
-        first = first_match_rule(operand, path)
+        first = first_match_rule(operand, path, self.collation)
         if self.positional is not None:
             raise _refusal(f"the positional $ and $elemMatch, in the projection of {path!r}, exclude each other", 31255)
         if "." in path:
@@ -166,7 +168,7 @@ class _Parser:
             raise _refusal(f"cannot use an expression for {path!r} in a projection that excludes fields", code)
         self.inclusive = True
         try:
-            expression = compile_expression(value, variables=frozenset(self.variables))
+            expression = compile_expression(value, variables=frozenset(self.variables), collation=self.collation)
         except NotSupportedError as error:
             raise NotSupportedError(f"{error} (in the projection of {path!r})") from None
         _add(parent, parts, Leaf(includes=False, compute=_computing(expression, self.variables)), path)
@@ -177,12 +179,16 @@ class _Parser:
 
 
 def compile_projection(
-    specification: ProjectionSpec, variables: Mapping[str, Any] = NO_VARIABLES, *, find: bool = True
+    specification: ProjectionSpec,
+    variables: Mapping[str, Any] = NO_VARIABLES,
+    collation: Collation | None = None,
+    *,
+    find: bool = True,
 ) -> Projection:
     """Return the projection of a list of names, or of a document of names with 1, 0 or an expression.
 
-    `variables` are what expressions may use, by name: those of ``let``, and NOW for ``$$NOW``.
-    The projection is that of a `find`, or else of a stage ``$project``.
+    `variables` are what expressions may use, by name: those of ``let``, and NOW for ``$$NOW``;
+    `collation` says how strings compare. The projection is that of a `find`, or else of a stage ``$project``.
 
     Raises:
         QueryError: It is malformed, or includes some fields and excludes others.
@@ -191,8 +197,8 @@ def compile_projection(
     if not isinstance(specification, Mapping):
         specification = dict.fromkeys(_names(specification), 1)
     items = tuple(specification.items())
-    if variables or not find:
-        return _compile(items, variables, find=find)
+    if variables or collation is not None or not find:
+        return _compile(items, variables, collation, find=find)
     try:
         return _compiled(items)
     except TypeError:  # a nested document cannot be hashed
@@ -200,11 +206,15 @@ def compile_projection(
 
 
 def _compile(
-    items: tuple[tuple[str, Any], ...], variables: Mapping[str, Any] = NO_VARIABLES, *, find: bool = True
+    items: tuple[tuple[str, Any], ...],
+    variables: Mapping[str, Any] = NO_VARIABLES,
+    collation: Collation | None = None,
+    *,
+    find: bool = True,
 ) -> Projection:
     specification = dict(items)
     check_depth(specification)
-    parser = _Parser(variables, find=find)
+    parser = _Parser(variables, collation, find=find)
     parser.parse(specification, parser.root, "")
     fields = parser.root.fields
     identity = fields.get("_id")

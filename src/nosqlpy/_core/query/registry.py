@@ -14,7 +14,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
 
+from nosqlpy._core.query.collated import compile_collated
 from nosqlpy._core.query.condition import All, Condition
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import OBJECT, TYPES
 from nosqlpy.errors import NotSupportedError, QueryError
@@ -22,11 +24,12 @@ from nosqlpy.naming import nearest
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Where an operator stands: under which path, beside which operators, and how deep."""
+    """Where an operator stands: under which path, beside which operators, how deep, and under which collation."""
 
     path: str
     siblings: Mapping[str, Any]
     depth: int
+    collation: Collation | None = None
 
 
 Compile: TypeAlias = Callable[[Any], Condition]
@@ -37,12 +40,14 @@ class Operator(msgspec.Struct, frozen=True):
     """A registered operator: one of the two compile functions is set.
 
     One that is `total` refuses no plain scalar, so compiling such an operand can wait until it is needed.
+    One that `compares` does so by the keys of strings under a collation.
     """
 
     name: str
     compile: Compile | None = None
     compile_scoped: ScopedCompile | None = None
     total: bool = False
+    compares: bool = False
 
 
 _OPERATORS: Final[dict[str, Operator]] = {}
@@ -74,11 +79,11 @@ _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
 _NOT_SUPPORTED: Final = _NOT_SUPPORTED_AT_TOP | _NOT_SUPPORTED_UNDER_FIELD
 
 
-def operator(name: str, *, total: bool = False) -> Callable[[Compile], Compile]:
-    """Register the decorated function as what compiles the operand of `name`; it is `total` if it takes any scalar."""
+def operator(name: str, *, total: bool = False, compares: bool = False) -> Callable[[Compile], Compile]:
+    """Register the decorated function as what compiles the operand of `name`, an operator as `Operator` describes."""
 
     def register(function: Compile) -> Compile:
-        _OPERATORS[name] = Operator(name, compile=function, total=total)
+        _OPERATORS[name] = Operator(name, compile=function, total=total, compares=compares)
         return function
 
     return register
@@ -145,10 +150,12 @@ def is_operators(value: Any) -> bool:
 _REFERENCE: Final = frozenset(("$ref", "$id", "$db"))
 
 
-def compile_operators(operators: Mapping[str, Any], path: str, depth: int) -> Condition:
+def compile_operators(
+    operators: Mapping[str, Any], path: str, depth: int, collation: Collation | None = None
+) -> Condition:
     """Return the conjunction of the conditions in `operators`, which stand under `path`."""
     check_level(depth)
-    scope = Scope(path, operators, depth)
+    scope = Scope(path, operators, depth, collation)
     conditions = tuple(
         compile_operator(find_operator(name, path), operand, scope) for name, operand in operators.items()
     )
@@ -158,6 +165,8 @@ def compile_operators(operators: Mapping[str, Any], path: str, depth: int) -> Co
 def compile_operator(found: Operator, operand: Any, scope: Scope) -> Condition:
     """Return the condition that `found` makes of `operand`."""
     if found.compile is not None:
+        if found.compares and scope.collation is not None:
+            return compile_collated(found.name, found.compile, operand, scope.collation)
         return found.compile(operand)
     assert found.compile_scoped is not None
     return found.compile_scoped(operand, scope)

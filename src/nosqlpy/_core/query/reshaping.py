@@ -15,6 +15,7 @@ from nosqlpy._core.expression.compile import Expression, compile_expression
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.query.projection import compile_projection
 from nosqlpy._core.values.codec import copy_value
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
 from nosqlpy.errors import OperationFailure, QueryError
@@ -30,22 +31,24 @@ class Reshaping(msgspec.Struct, frozen=True):
     reads: frozenset[str] | None = None
 
 
-def compile_reshaping(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
-    """Return the compiled stage; `variables` are what expressions may use, by name.
+def compile_reshaping(
+    name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None = None
+) -> Reshaping:
+    """Return the compiled stage; `variables` are what expressions may use, by name, `collation` how strings compare.
 
     Raises:
         QueryError: The operand means nothing.
         NotSupportedError: An expression has an operator that nosqlpy lacks.
     """
-    return _COMPILERS[name](name, operand, variables)
+    return _COMPILERS[name](name, operand, variables, collation)
 
 
-def _set(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
+def _set(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
     if not isinstance(operand, Mapping):
         raise _refusal(f"{name} takes a document of fields", 40272)
     fields = _Fields()
     for path, value in operand.items():
-        fields.parse(path, value, variables)
+        fields.parse(path, value, variables, collation)
     return Reshaping(lambda document: fields.set(document, document, variables), fields.reads)
 
 
@@ -58,7 +61,7 @@ class _Fields:
         self.nodes: dict[str, _Fields | Expression] = {}
         self.reads: frozenset[str] | None = frozenset()
 
-    def parse(self, path: Any, value: Any, variables: Mapping[str, Any]) -> None:
+    def parse(self, path: Any, value: Any, variables: Mapping[str, Any], collation: Collation | None) -> None:
         """Enter what is set at `path`: an expression, or a document of fields below it."""
         if not isinstance(path, str):
             message = f"a stage names fields by str, not {type(path).__name__}"
@@ -68,12 +71,12 @@ class _Fields:
             for name, below in value.items():
                 if "." in str(name):
                     raise _refusal(f"the dotted name {name!r} cannot stand in the document at {path!r}", 40183)
-                self.parse(f"{path}.{name}", below, variables)
+                self.parse(f"{path}.{name}", below, variables, collation)
             return
         place = self.lead(above, path)
         if last in place.nodes:
             raise _collision(path)
-        expression = compile_expression(value, variables=frozenset(variables))
+        expression = compile_expression(value, variables=frozenset(variables), collation=collation)
         place.nodes[last] = expression
         self._note(expression, above)
 
@@ -124,7 +127,7 @@ def _refusal(message: str, code: int) -> QueryError:
     return QueryError(message, code=code, code_name=f"Location{code}")
 
 
-def _unset(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
+def _unset(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
     names = [operand] if isinstance(operand, str) else operand
     if not isinstance(names, list | tuple):
         raise _refusal(f"{name} takes a field's name, or a list of names", 31002)
@@ -134,19 +137,19 @@ def _unset(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
         raise _refusal(f"{name} takes names of fields, each a str", 31120)
     if len(set(names)) < len(names):
         raise _refusal(f"{name} names a field twice", 31250)
-    return Reshaping(compile_projection(dict.fromkeys(names, 0), variables, find=False).apply, frozenset())
+    return Reshaping(compile_projection(dict.fromkeys(names, 0), variables, collation, find=False).apply, frozenset())
 
 
-def _project(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
+def _project(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
     if not isinstance(operand, Mapping):
         raise _refusal(f"{name} takes a document of fields", 15969)
     if not operand:
         raise _refusal(f"{name} takes a document of fields that is not empty", 51272)
-    projection = compile_projection(operand, variables, find=False)
+    projection = compile_projection(operand, variables, collation, find=False)
     return Reshaping(projection.apply, projection.paths)
 
 
-def _replace_root(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
+def _replace_root(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
     if not isinstance(operand, Mapping):
         raise _refusal(f"{name} takes {{newRoot: …}}", 40229)
     for other in operand:
@@ -154,11 +157,11 @@ def _replace_root(name: str, operand: Any, variables: Mapping[str, Any]) -> Resh
             raise _refusal(f"{name} has no field {other!r}{nearest(str(other), ['newRoot'])}", 40415)
     if not operand:
         raise _refusal(f"{name} needs the field 'newRoot'", 40414)
-    return _replace(name, operand["newRoot"], variables)
+    return _replace(name, operand["newRoot"], variables, collation)
 
 
-def _replace(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping:
-    root = compile_expression(operand, variables=frozenset(variables))
+def _replace(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
+    root = compile_expression(operand, variables=frozenset(variables), collation=collation)
 
     def replace(document: Document) -> Document:
         value = root.evaluate(document, variables)
@@ -170,7 +173,7 @@ def _replace(name: str, operand: Any, variables: Mapping[str, Any]) -> Reshaping
     return Reshaping(replace, root.paths)
 
 
-_COMPILERS: Final[Mapping[str, Callable[[str, Any, Mapping[str, Any]], Reshaping]]] = {
+_COMPILERS: Final[Mapping[str, Callable[[str, Any, Mapping[str, Any], Collation | None], Reshaping]]] = {
     "$addFields": _set,
     "$project": _project,
     "$replaceRoot": _replace_root,

@@ -22,6 +22,7 @@ from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import inspect_document
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.types import TYPES
@@ -48,13 +49,14 @@ _KEYS_AT_ONCE: Final = 1024
 class Ordering:
     """Puts documents in order; made by `compile_sort`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_columns", "_layout", "keys")
+    __slots__ = ("_collation", "_columns", "_layout", "keys")
 
     keys: Keys
     """Paths and their directions, 1 or -1, the most significant first."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, collation: Collation | None = None) -> None:
         self.keys = keys
+        self._collation = collation
         self._layout: Layout = layout_of(frozenset(path for path, _ in keys))
         self._columns: list[Column] = [self._layout.column(path, sorted_values) for path, _ in keys]
 
@@ -72,13 +74,16 @@ class Ordering:
 
     def _keyed(self, decoded: list[Row], document: Callable[[int], Mapping[str, Any]]) -> list[Any]:
         columns = [list(column(decoded)) for column in self._columns]
+        if self._collation is not None:
+            columns = [_folded(column, self._collation) for column in columns]
         if len(columns) == 1:
             return columns[0]
         rows = list(zip(*columns, strict=True))
         if sum(not _ARRAYS.isdisjoint(map(type, column)) for column in columns) > 1:
             for index, row in enumerate(rows):
                 if sum(type(entry) in _ARRAYS for entry in row) > 1:
-                    rows[index] = leading(document(index), self.keys)
+                    whole = document(index)
+                    rows[index] = leading(self._collation.fold(whole) if self._collation else whole, self.keys)
         return rows
 
     def size(self, rows: Sequence[Any]) -> int:
@@ -138,6 +143,17 @@ class Ordering:
         return (yield from mapped(lambda entry: _entry_key(entry, pick), entries, at_once=_KEYS_AT_ONCE))
 
 
+def _folded(entries: list[Any], collation: Collation) -> list[Any]:
+    """Return a column with the keys of its strings in their place."""
+    fold = collation.fold
+    return [
+        Several(value if value is UNDEFINED else fold(value) for value in entry)
+        if type(entry) is Several
+        else fold(entry)
+        for entry in entries
+    ]
+
+
 def _are_comparable(entries: list[Any]) -> Steps[bool]:
     """Return whether Python orders the entries as MongoDB does: all strings, all dates, or all numbers but NaN."""
     kinds: set[type] = set()
@@ -162,7 +178,7 @@ def _entry_key(entry: Any, pick: Callable[..., Any]) -> Any:
     return order_key(entry)
 
 
-def compile_sort(spec: SortSpec, direction: int = 1) -> Ordering:
+def compile_sort(spec: SortSpec, direction: int = 1, collation: Collation | None = None) -> Ordering:
     """Return the ordering that `spec` describes; orderings are cached.
 
     `spec` is a path, with ``-`` before it to descend, a list of such paths or of pairs of path and direction,
@@ -172,7 +188,8 @@ def compile_sort(spec: SortSpec, direction: int = 1) -> Ordering:
         QueryError: A direction is not 1 or -1, a path is malformed or named twice.
         NotSupportedError: The order is by ``$meta`` or ``$natural``.
     """
-    return _ordering(tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction)))
+    keys = tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction))
+    return _ordering(keys, collation)
 
 
 def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
@@ -227,11 +244,11 @@ def _checked_direction(path: Any, value: Any) -> int:
 
 
 @lru_cache(maxsize=512)
-def _ordering(keys: Keys) -> Ordering:
+def _ordering(keys: Keys, collation: Collation | None) -> Ordering:
     paths: set[str] = set()
     for path, _ in keys:
         parse_field_path(path, "the sort key")
         if path in paths:
             raise QueryError(f"sort key {path!r} is named twice", code=7472500, code_name="Location7472500")
         paths.add(path)
-    return Ordering(keys)
+    return Ordering(keys, collation)

@@ -30,6 +30,7 @@ from nosqlpy._core.query.registry import (
     refuse_top_level,
 )
 from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
 from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
@@ -54,25 +55,30 @@ OPERANDS_MAX: Final = 500
 class FieldNode:
     """A path with a plain value (no `operators`), or with operators."""
 
-    __slots__ = ("operators", "path")
+    __slots__ = ("collation", "operators", "path")
 
-    def __init__(self, path: str, operators: tuple[Operator, ...] | None) -> None:
+    def __init__(self, path: str, operators: tuple[Operator, ...] | None, collation: Collation | None = None) -> None:
         self.path = path
         self.operators = operators
+        self.collation = collation
 
     def bind(self, operands: Iterator[Any], depth: int) -> list[MaskMaker]:
         """Return the masks-to-be of this node's conditions, having checked the operands."""
         operand = next(operands)
         if self.operators is None:
             if type(operand) in sieves.PLAIN:  # cannot be wrong: left until a mask is needed
-                return [lambda layout: mask_of(compile_value(operand), layout, self.path)]
-            return [_maker(compile_value(operand), self.path)]
+                return [lambda layout: mask_of(compile_value(operand, self.collation), layout, self.path)]
+            return [_maker(compile_value(operand, self.collation), self.path)]
         return [
             self._bind_operator(found, value, operand, depth)
             for found, value in zip(self.operators, operand.values(), strict=True)
         ]
 
     def _bind_operator(self, found: Operator, operand: Any, siblings: Mapping[str, Any], depth: int) -> MaskMaker:
+        if self.collation is not None:
+            return _maker(
+                compile_operator(found, operand, Scope(self.path, siblings, depth, self.collation)), self.path
+            )
         if found.total and type(operand) in sieves.PLAIN:
             compile_now = found.compile
             assert compile_now is not None
@@ -130,22 +136,26 @@ class SchemaNode:
 Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode | SchemaNode
 
 _WHOLE: Final = WholeLayout()
+_EXACT: Final[frozenset[type]] = frozenset((str, int, bool))
 
 
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "checks", "computes", "nodes", "paths", "plain")
+    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain")
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, collation: Collation | None = None) -> None:
         paths: set[str | None] = set()  # None for the whole document
-        self.nodes: list[Node] = _nodes(shape, paths)
+        self.collation = collation
+        self.nodes: list[Node] = _nodes(shape, paths, collation)
         self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)
         # the name of what computes, if anything does
         self.computes: str | None = next((n.name for n in _leaves(self.nodes) if isinstance(n, ExpressionNode)), None)
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self.checks: Any = None  # of `soundness`
+        # … and the classes of values that an index then leads to, and to no others
+        self.exact: frozenset[type] = _EXACT if collation is None else _EXACT - {str}
         self._layout: Layout | None = _WHOLE if None in paths else None
 
     @property
@@ -174,7 +184,10 @@ def _leaves(nodes: Iterable[Node]) -> Iterator[Node]:
 
 
 def template_of(
-    filter: Mapping[str, Any], depth: int = 1, variables: Mapping[str, Any] = NO_VARIABLES
+    filter: Mapping[str, Any],
+    depth: int = 1,
+    variables: Mapping[str, Any] = NO_VARIABLES,
+    collation: Collation | None = None,
 ) -> tuple[Template, list[Any]]:
     """Return the template of a filter's shape, and its operands in the order of the shape.
 
@@ -186,14 +199,16 @@ def template_of(
     if len(filter) == 1:
         for name, value in filter.items():
             if type(value) in sieves.PLAIN and type(name) is str and name[:1] != "$":  # the most common shape of all
-                return _cached_template((name,)), [value]
-    shape = _outline(filter, operands, depth, variables)
-    return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape), operands
+                return _cached_template((name,), collation), [value]
+    shape = _outline(filter, operands, depth, variables, collation)
+    return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation), operands
 
 
-def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[Mapping[str, Any]]], list[bool]]:
+def documents_test(
+    filter: Mapping[str, Any], depth: int, collation: Collation | None = None
+) -> Callable[[Iterable[Mapping[str, Any]]], list[bool]]:
     """Return the function that says which of some decoded (sub)documents match `filter`."""
-    template, operands = template_of(filter, depth)
+    template, operands = template_of(filter, depth, collation=collation)
     if template.computes:
         raise QueryError(f"{template.computes} can only be applied to the top-level document")
     makers = template.bind(operands, depth)
@@ -209,7 +224,9 @@ def documents_test(filter: Mapping[str, Any], depth: int) -> Callable[[Iterable[
     return flags
 
 
-def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
+def _outline(
+    filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any], collation: Collation | None
+) -> Shape:
     """Return the shape of `filter`, and append its operands."""
     if depth > DEPTH_MAX:
         check_level(depth)
@@ -219,10 +236,10 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
             raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
         if name[:1] == "$" and name not in DBREF_FIELDS:
             if name in LOGICAL:
-                shape.append((name, _branches(name, value, operands, depth, variables)))
+                shape.append((name, _branches(name, value, operands, depth, variables, collation)))
             elif name in ("$expr", "$sampleRate"):
                 compile_one = compile_computation if name == "$expr" else compile_sample
-                computation = compile_one(value, variables)
+                computation = compile_one(value, variables, collation)
                 operands.append(computation)
                 shape.append((name, computation.expression.paths))
             elif name == "$jsonSchema":
@@ -240,7 +257,14 @@ def _outline(filter: Any, operands: list[Any], depth: int, variables: Mapping[st
     return tuple(shape)
 
 
-def _branches(name: str, value: Any, operands: list[Any], depth: int, variables: Mapping[str, Any]) -> Shape:
+def _branches(
+    name: str,
+    value: Any,
+    operands: list[Any],
+    depth: int,
+    variables: Mapping[str, Any],
+    collation: Collation | None,
+) -> Shape:
     if TYPES[type(value)] != ARRAY or not value:
         raise QueryError(f"{name} must be an array that is not empty")
     shapes: list[Shape] = []
@@ -248,20 +272,20 @@ def _branches(name: str, value: Any, operands: list[Any], depth: int, variables:
         if type(item) is not dict and TYPES[type(item)] != OBJECT:
             raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
         part = item if type(item) is dict else as_mapping(item)
-        shapes.append(_outline(part, operands, depth + 1, variables))
+        shapes.append(_outline(part, operands, depth + 1, variables, collation))
     return tuple(shapes)
 
 
-def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
+def _nodes(shape: Shape, paths: set[str | None], collation: Collation | None) -> list[Node]:
     nodes: list[Node] = []
     for entry in shape:
         name: str = entry if isinstance(entry, str) else entry[0]
         rest: Any = None if isinstance(entry, str) else entry[1]
         if name in LOGICAL:
             if name == "$and" or (name == "$or" and len(rest) == 1):  # a conjunction: its parts stand for themselves
-                nodes.extend(node for child in rest for node in _nodes(child, paths))
+                nodes.extend(node for child in rest for node in _nodes(child, paths, collation))
             else:
-                nodes.append(LogicalNode([_nodes(child, paths) for child in rest], negated=name == "$nor"))
+                nodes.append(LogicalNode([_nodes(child, paths, collation) for child in rest], negated=name == "$nor"))
             continue
         if name in ("$expr", "$sampleRate", "$jsonSchema"):
             paths.update((None,) if rest is None else rest)
@@ -269,7 +293,8 @@ def _nodes(shape: Shape, paths: set[str | None]) -> list[Node]:
             continue
         parse_path(name, empty_parts=True)
         paths.add(name)
-        nodes.append(FieldNode(name, None if rest is None else tuple(find_operator(part, name) for part in rest)))
+        operators = None if rest is None else tuple(find_operator(part, name) for part in rest)
+        nodes.append(FieldNode(name, operators, collation))
     return nodes
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query.features import refuse_features
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.update.paths import UpdatePath
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
@@ -27,7 +28,9 @@ def _everything(_: Any) -> bool:
 NO_FILTERS: Final[ArrayFilters] = {"": _everything}
 
 
-def compile_array_filters(specification: Sequence[Mapping[str, Any]]) -> ArrayFilters:
+def compile_array_filters(
+    specification: Sequence[Mapping[str, Any]], collation: Collation | None = None
+) -> ArrayFilters:
     """Return the array filters by identifier.
 
     Raises:
@@ -41,7 +44,7 @@ def compile_array_filters(specification: Sequence[Mapping[str, Any]]) -> ArrayFi
         if TYPES[type(filter)] != OBJECT:
             message = f"an array filter is a document, not {type(filter).__name__}"
             raise QueryError(message, code=14, code_name="TypeMismatch")
-        predicate = compile_filter(filter)
+        predicate = compile_filter(filter, collation=collation)
         refuse_features(filter, "an array filter")
         identifier = _identifier(filter)
         if identifier in filters:

@@ -14,9 +14,9 @@ from nosqlpy._core.query.registry import is_operator
 from nosqlpy._core.update.paths import Modifier, find, parse_update_path
 from nosqlpy._core.update.registry import Place, operator
 from nosqlpy._core.values.codec import copy_value
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.collation import keys_of
 from nosqlpy._core.values.numbers import integer
-from nosqlpy._core.values.order import number_content, order_key
+from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import (
     ARRAY,
@@ -81,15 +81,16 @@ def _arrangement(clauses: Mapping[str, Any], place: Place) -> Arrange:
     return lambda array: sort(array)[window]
 
 
-def _sorting(order: Any, place: Place) -> Arrange:
+def _sorting(spec: Any, place: Place) -> Arrange:
     """Return what sorts an array: by whole elements, or by paths in those that are documents."""
-    if not isinstance(order, Mapping):
-        descending = _descends(order, place)
-        return lambda array: sorted(array, key=order_key, reverse=descending)
-    if not order:
+    order = keys_of(place.collation).order
+    if not isinstance(spec, Mapping):
+        descending = _descends(spec, place)
+        return lambda array: sorted(array, key=order, reverse=descending)
+    if not spec:
         raise QueryError(f"$sort in $push of {place.path.text!r} names no field")
     # The last path first: sorting is stable, so earlier paths decide.
-    keys = [(_field_key(text), _descends(way, place)) for text, way in reversed(list(order.items()))]
+    keys = [(_field_key(text, order), _descends(way, place)) for text, way in reversed(list(spec.items()))]
 
     def sort(array: list[Any]) -> list[Any]:
         for key, descending in keys:
@@ -105,7 +106,7 @@ def _descends(way: Any, place: Place) -> bool:
     return bool(number_content(way) == -1)
 
 
-def _field_key(text: str) -> Callable[[Any], Any]:
+def _field_key(text: str, order: Callable[[Any], Any]) -> Callable[[Any], Any]:
     try:
         path = parse_update_path(text, "$sort")
     except QueryError as error:
@@ -113,12 +114,12 @@ def _field_key(text: str) -> Callable[[Any], Any]:
 
     def key(element: Any) -> Any:
         if type(element) is not dict:
-            return order_key(None)
+            return order(None)
         try:
             value, _ = find(element, path)
         except WriteError:  # the path leads into a scalar: the field is missing
-            return order_key(None)
-        return order_key(None if value is MISSING else value)
+            return order(None)
+        return order(None if value is MISSING else value)
 
     return key
 
@@ -133,13 +134,14 @@ def compile_add_to_set(operand: Any, place: Place) -> Modifier:
     else:
         added = [copy_value(operand, place.path.text)]
     candidates: dict[Any, Any] = {}
+    key = keys_of(place.collation).equality
     for value in added:
-        candidates.setdefault(equality_key(value), value)
+        candidates.setdefault(key(value), value)
 
     def change(array: Any) -> Any:
         _check_array(array, place)
-        present = set(map(equality_key, array))
-        array.extend(value for key, value in candidates.items() if key not in present)
+        present = set(map(key, array))
+        array.extend(value for wanted, value in candidates.items() if wanted not in present)
         return array
 
     return Modifier(change, create=lambda: change([]))
@@ -172,22 +174,23 @@ def _pulls(operand: Any, place: Place) -> Callable[[Any], bool]:
     name = next(iter(as_mapping(operand)), None) if bracket == OBJECT else None
     if bracket == REGEX or (is_operator(name) and name != "$not"):  # the server takes a leading $not for a filter's
         # Operators test the element as the value of a field, hence the field.
-        wrapped = _compiled({"element": operand})
+        wrapped = _compiled({"element": operand}, place)
         return lambda element: wrapped.matches({"element": element})
     if bracket == OBJECT:
-        predicate = _compiled(as_mapping(operand))
+        predicate = _compiled(as_mapping(operand), place)
 
         def pulls(element: Any) -> bool:
             document, kind = plain(element)
             return kind is dict and predicate.matches(document)
 
         return pulls
-    key = equality_key(copy_value(operand, place.path.text))
-    return lambda element: equality_key(element) == key
+    key = keys_of(place.collation).equality
+    wanted = key(copy_value(operand, place.path.text))
+    return lambda element: key(element) == wanted
 
 
-def _compiled(filter: Mapping[str, Any]) -> Predicate:
-    predicate = compile_filter(filter)
+def _compiled(filter: Mapping[str, Any], place: Place) -> Predicate:
+    predicate = compile_filter(filter, collation=place.collation)
     refuse_features(filter, "$pull")
     return predicate
 
@@ -197,8 +200,9 @@ def compile_pull_all(operand: Any, place: Place) -> Modifier:
     """Remove the elements that equal one of the operand's."""
     if TYPES[type(operand)] != ARRAY:
         raise QueryError(f"$pullAll of {place.path.text!r} takes an array, not {type_name(operand)}")
-    keys = set(map(equality_key, copy_value(operand, place.path.text)))
-    return _cull(lambda element: equality_key(element) in keys, place)
+    key = keys_of(place.collation).equality
+    keys = set(map(key, copy_value(operand, place.path.text)))
+    return _cull(lambda element: key(element) in keys, place)
 
 
 def _cull(removes: Callable[[Any], bool], place: Place) -> Modifier:

@@ -20,6 +20,7 @@ from nosqlpy._core.update.operators import bind_known, compile_operators
 from nosqlpy._core.update.pipeline import compile_pipeline
 from nosqlpy._core.update.updater import immutable_id
 from nosqlpy._core.values.codec import copy_value, decode_id, encode_document
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document, Update
@@ -105,17 +106,19 @@ def compile_update(
     *,
     variables: Mapping[str, Any] = NO_VARIABLES,
     array_filters: Sequence[Mapping[str, Any]] | None = None,
+    collation: Collation | None = None,
 ) -> Updater:
     """Return the updater of a document of operators or a pipeline.
 
     `variables` are what a pipeline may use, by name: those of ``let``, and NOW for ``$$NOW`` and $currentDate.
+    `collation` says how strings compare.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
         NotSupportedError: It uses what MongoDB has and nosqlpy lacks.
         DocumentError: An operand cannot be stored.
     """
-    known = bind_known(update, variables) if array_filters is None else None
+    known = bind_known(update, variables) if array_filters is None and collation is None else None
     if known is not None:
         return known
     given = require_operators(update)
@@ -123,8 +126,8 @@ def compile_update(
         if array_filters is not None:
             message = "array_filters have no place in an update by a pipeline"
             raise QueryError(message, code=9, code_name="FailedToParse")
-        return compile_pipeline(given, variables)
-    return compile_operators(given, variables, array_filters)
+        return compile_pipeline(given, variables, collation)
+    return compile_operators(given, variables, array_filters, collation)
 
 
 def compile_replacement(document: Mapping[str, Any]) -> Updater:

@@ -44,18 +44,21 @@ def compile_unset(operand: Any, place: Place) -> Modifier:  # noqa: ARG001  # Mo
 @operator("$min")
 def compile_min(operand: Any, place: Place) -> Modifier:
     """Set the field to the operand if that sorts before the field's value, in the order of all types."""
-    return _keep(copy_value(operand, place.path.text), lambda order: order <= 0)
+    return _keep(copy_value(operand, place.path.text), lambda order: order <= 0, place)
 
 
 @operator("$max")
 def compile_max(operand: Any, place: Place) -> Modifier:
     """Set the field to the operand if that sorts after the field's value, in the order of all types."""
-    return _keep(copy_value(operand, place.path.text), lambda order: order >= 0)
+    return _keep(copy_value(operand, place.path.text), lambda order: order >= 0, place)
 
 
-def _keep(operand: Any, keeps: Callable[[int], bool]) -> Modifier:
+def _keep(operand: Any, keeps: Callable[[int], bool], place: Place) -> Modifier:
+    fold = place.collation.fold if place.collation is not None else None
+    limit = fold(operand) if fold is not None else operand
+
     def change(value: Any) -> Any:
-        return value if keeps(compare(value, operand)) else operand
+        return value if keeps(compare(fold(value) if fold is not None else value, limit)) else operand
 
     return Modifier(change, create=lambda: operand)
 

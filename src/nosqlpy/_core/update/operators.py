@@ -30,6 +30,7 @@ from nosqlpy._core.update.registry import (
     find_operator,
 )
 from nosqlpy._core.update.updater import OperatorUpdater, Reach, reach_of
+from nosqlpy._core.values.collation import Collation
 from nosqlpy.errors import QueryError
 
 Shape: TypeAlias = tuple[tuple[Any, ...], ...]
@@ -118,23 +119,26 @@ def bind_known(update: Any, variables: Mapping[str, Any]) -> OperatorUpdater | N
 
 
 def compile_operators(
-    update: Mapping[str, Any], variables: Mapping[str, Any], array_filters: Sequence[Mapping[str, Any]] | None
+    update: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    array_filters: Sequence[Mapping[str, Any]] | None,
+    collation: Collation | None,
 ) -> OperatorUpdater:
-    """Return the updater of a document of operators, compiled in full; its shape is known from then on.
+    """Return the updater of a document of operators, compiled in full; without a `collation` its shape is known then.
 
     Raises:
         QueryError: The update is malformed, as MongoDB's codes say how.
         DocumentError: An operand cannot be stored.
     """
-    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters)
-    steps = list(_steps(update, variables))
+    filters = NO_FILTERS if array_filters is None else compile_array_filters(array_filters, collation)
+    steps = list(_steps(update, variables, collation))
     positional = [step.path for step in steps if type(step) is PositionalStep]
     if positional or array_filters is not None:
         check_identifiers(positional, filters)
     if len(steps) > 1:
         check_conflicts([claim for step in steps for claim in step.claims])
     reach = reach_of(steps)
-    if not positional and array_filters is None and (shape := _shape(update)) is not None:
+    if not positional and array_filters is None and collation is None and (shape := _shape(update)) is not None:
         _keep(shape, reach)
     steps.sort(key=lambda step: step.path.order)
     plain = [step for step in steps if type(step) is Step]
@@ -174,11 +178,13 @@ def _keep(shape: Shape, reach: Reach) -> None:
     _templates[shape] = Template(fields, reach)
 
 
-def _steps(update: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[Step | PositionalStep]:
+def _steps(
+    update: Mapping[str, Any], variables: Mapping[str, Any], collation: Collation | None
+) -> Iterator[Step | PositionalStep]:
     for name, fields in update.items():
         found = find_operator(name)
         if type(fields) is not dict and not isinstance(fields, Mapping):
             message = f"{name} takes a document of fields, {{{name!r}: {{field: ...}}}}, not {type(fields).__name__}"
             raise QueryError(message, code=9, code_name="FailedToParse")
         for path, operand in fields.items():
-            yield compile_step(found, operand, Place(name, parse_update_path(path, name), variables))
+            yield compile_step(found, operand, Place(name, parse_update_path(path, name), variables, collation))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.reshaping import RESHAPINGS, compile_reshaping
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
@@ -67,24 +68,26 @@ class PipelineUpdater:
         return self.apply(seed)
 
 
-def compile_pipeline(stages: Sequence[Any], variables: Mapping[str, Any]) -> PipelineUpdater:
+def compile_pipeline(
+    stages: Sequence[Any], variables: Mapping[str, Any], collation: Collation | None = None
+) -> PipelineUpdater:
     """Return the updater of a list of stages; `variables` are what their expressions may use, by name.
 
     Raises:
         QueryError: A stage means nothing, or has no place in an update.
         NotSupportedError: An expression has an operator that nosqlpy lacks.
     """
-    return PipelineUpdater([_compile_stage(stage, variables) for stage in stages])
+    return PipelineUpdater([_compile_stage(stage, variables, collation) for stage in stages])
 
 
-def _compile_stage(stage: Any, variables: Mapping[str, Any]) -> Stage:
+def _compile_stage(stage: Any, variables: Mapping[str, Any], collation: Collation | None) -> Stage:
     if not isinstance(stage, Mapping) or len(stage) != 1:
         message = "a stage of an update is a document with one field, its operator"
         raise QueryError(message, code=40323, code_name="Location40323")
     ((name, operand),) = stage.items()
     check_depth(operand)
     if name in RESHAPINGS:
-        return compile_reshaping(name, operand, variables).apply
+        return compile_reshaping(name, operand, variables, collation).apply
     if name in _OTHER_STAGES:
         raise QueryError(f"{name} is not allowed in an update", code=72, code_name="InvalidOptions")
     message = f"unknown stage {name!r} in an update{nearest(str(name), RESHAPINGS)}"

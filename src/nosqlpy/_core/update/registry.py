@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from nosqlpy._core.update.paths import Modifier, UpdatePath, runner
+from nosqlpy._core.values.collation import Collation
 from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
@@ -24,11 +25,15 @@ Run: TypeAlias = Callable[[dict[str, Any]], None]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an operand stands, and when: the operator, the path, and the variables of the call."""
+    """Where an operand stands, and when: the operator, the path, and the variables of the call.
+
+    `collation` says how the operator compares strings.
+    """
 
     operator: str
     path: UpdatePath
     variables: Mapping[str, Any]
+    collation: Collation | None = None
 
     @property
     def now(self) -> datetime | None:
