@@ -124,7 +124,7 @@ def test_a_change_whose_apply_was_interrupted_shows_and_can_be_repeated() -> Non
     db = written()
 
     class Interrupting(dict[Any, bytes]):
-        def update(self, *args: Any) -> None:
+        def __setitem__(self, key: Any, document: bytes) -> None:
             raise KeyboardInterrupt
 
     held = db.engine.collections["a"]

@@ -35,6 +35,11 @@ class CollectionState:
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         keys, documents, slots = operation.keys, operation.documents, self.slots
+        if len(keys) == 1:
+            if self.indexes.by_name:
+                self._index(keys[0], documents[0])
+            slots.put_one(keys[0], documents[0])
+            return
         fresh = slots.disjoint(keys)
         if self.indexes:
             if fresh:
@@ -54,6 +59,9 @@ class CollectionState:
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
         slots = self.slots
+        if len(operation.keys) == 1 and not self.indexes.by_name:
+            slots.delete_one(operation.keys[0])
+            return
         keys = [key for key in operation.keys if slots.holds(key)]
         if self.indexes:
             self.indexes.remove(keys, list(filter(None, map(slots.before, keys))))

@@ -86,10 +86,10 @@ def compile_query(
         predicate,
         None if projection is None else compile_find_projection(projection, predicate, variables, collation),
         None if sort is None else compile_sort(sort, collation=collation),
-        _natural("skip", skip),
-        abs(_whole("limit", limit)),
+        0 if type(skip) is int and not skip else _natural("skip", skip),
+        0 if type(limit) is int and not limit else abs(_whole("limit", limit)),
         None if hint is None else _hint(hint),
-        _natural("batch_size", batch_size),
+        0 if type(batch_size) is int and not batch_size else _natural("batch_size", batch_size),
         check,
         collation,
     )

@@ -154,6 +154,19 @@ class Slots:
         held.update(zip(keys, documents, strict=True))
         self.live, memory.resident = live, resident
 
+    def put_one(self, key: Hashable, document: bytes) -> None:
+        """Store one document, as `put` does several."""
+        lost, freed = self._bury_one(self._held.get(key))
+        self._held[key] = document
+        self.live += len(document) - lost
+        self._memory.resident += len(document) - freed
+
+    def delete_one(self, key: Hashable) -> None:
+        """Remove the document of `key`, if it is there."""
+        lost, freed = self._bury_one(self._held.pop(key, None))
+        self.live -= lost
+        self._memory.resident -= freed
+
     def delete(self, keys: Sequence[Hashable]) -> None:
         """Remove the documents of `keys`, all of which are there."""
         held = self._held
@@ -183,6 +196,16 @@ class Slots:
             lost = freed = sum(map(len, cast("list[bytes]", slots)))
         self._memory.dead += lost + RECORD_SIZE * len(slots)
         return lost, freed
+
+    def _bury_one(self, slot: Slot | None) -> tuple[int, int]:
+        """Do as `_bury` for one document, if there is one."""
+        if slot is None:
+            return 0, 0
+        if type(slot) is not bytes:
+            return self._bury([slot])
+        size = len(slot)
+        self._memory.dead += size + RECORD_SIZE
+        return size, size
 
     def recount(self) -> None:
         """Count again, after a change that was interrupted was made once more."""

@@ -108,7 +108,8 @@ class Engine:
         end = self.tail.end
         if not operations:
             return Change(operations, b"", end, end, result)
-        self.check_writable()
+        if self._failure is not None or self.read_only:
+            self.check_writable()
         data, after = self.tail.frame(operations)
         if len(data) > CHANGE_SIZE_MAX:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")

@@ -27,6 +27,7 @@ from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
 from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
 from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, QueryError, WriteError
 from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
@@ -257,6 +258,9 @@ def _matches(engine: Engine, name: str, query: Query, limit: int) -> list[Match]
     if collection is None:
         return []
     predicate = query.predicate
+    if query.hint is None and (id := predicate.exact_id) is not MISSING:
+        data = collection.slots.get(key := equality_key(id))
+        return [] if data is None else [Match(key, data)]
     plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
     if plan.stage == "COLLSCAN":
         found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
@@ -303,16 +307,6 @@ def _scan(blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
     return found
 
 
-class Updated(msgspec.Struct, frozen=True):
-    """What an update will do: the documents that change, before and after, and how many it matched."""
-
-    matched: int
-    keys: list[Hashable]
-    ids: list[Any]
-    before: list[bytes]
-    after: list[bytes]
-
-
 def update(
     engine: Engine,
     name: str,
@@ -335,40 +329,62 @@ def update(
     matches = _matches(engine, name, query, 0 if many else 1)
     if not matches:
         if not upsert:
-            return engine.change([], UpdateResult(0, 0))
+            return engine.change([], _update_result(0, 0))
         inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id), bypass=bypass)
         return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
     assert collection is not None, "documents were found in it"
-    done = _update_all(engine, matches, query.predicate, updater)
-    return _put(engine, collection, done, UpdateResult(done.matched, len(done.keys)), bypass=bypass)
+    changed = _update_all(engine, collection, matches, query.predicate, updater)
+    result = _update_result(len(matches), len(changed.keys))
+    return _put(engine, collection, matches, changed, result, bypass=bypass)
 
 
-def _put(engine: Engine, collection: CollectionState, done: Updated, result: T, *, bypass: bool | None) -> Change[T]:
-    """Plan that updated documents take the places of those that they were."""
-    if not done.keys:
+def _put(
+    engine: Engine,
+    collection: CollectionState,
+    matches: Sequence[Match],
+    changed: Put,
+    result: T,
+    *,
+    bypass: bool | None,
+) -> Change[T]:
+    """Plan that updated documents, if there are any, take the places of some of `matches`."""
+    if not changed.keys:
         return engine.change([], result)
-    warnings: tuple[str, ...] = ()
-    if collection.validator is not None:
-        warnings = checked(collection, done.after, done.before, bypass=bypass)
-    return engine.change([Put(collection.number, done.keys, done.ids, done.after)], result, warnings)
+    if collection.validator is None:
+        return engine.change([changed], result)
+    before = {match.key: match.data for match in matches}
+    warnings = checked(collection, changed.documents, [before[key] for key in changed.keys], bypass=bypass)
+    return engine.change([changed], result, warnings)
 
 
-def _update_all(engine: Engine, matches: Sequence[Match], predicate: Predicate, updater: Updater) -> Updated:
-    keys: list[Hashable] = []
-    ids: list[Any] = []
-    before: list[bytes] = []
-    after: list[bytes] = []
+# results are frozen, and making one takes half of a microsecond
+_UPDATED = {(matched, modified): UpdateResult(matched, modified) for matched, modified in ((0, 0), (1, 0), (1, 1))}
+_DELETED_ONE = DeleteResult(1)
+
+
+def _update_result(matched: int, modified: int) -> UpdateResult:
+    return _UPDATED.get((matched, modified)) or UpdateResult(matched, modified)
+
+
+def _delete_result(deleted: int) -> DeleteResult:
+    return _DELETED_ONE if deleted == 1 else DeleteResult(deleted)
+
+
+def _update_all(
+    engine: Engine, collection: CollectionState, matches: Sequence[Match], predicate: Predicate, updater: Updater
+) -> Put:
+    """Return the operation that stores what an update makes of `matches`, those that it changes; maybe none."""
+    changed = Put(collection.number, [], [], [])
     for match in matches:
         data = updater.patch(match.data, engine.document_size_max)
         if data is None:
             document = _updated(match, predicate, updater)
             data = encode_document(document, size_max=engine.document_size_max)
         if data != match.data:
-            keys.append(match.key)
-            ids.append(_id_of(match.key, data))
-            before.append(match.data)
-            after.append(data)
-    return Updated(len(matches), keys, ids, before, after)
+            changed.keys.append(match.key)
+            changed.ids.append(_id_of(match.key, data))
+            changed.documents.append(data)
+    return changed
 
 
 def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
@@ -394,7 +410,9 @@ def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[Del
     """Plan the deletion of the first match or of all, as one atomic change."""
     collection = engine.collections.get(name)
     matches = _matches(engine, name, query, 0 if many else 1)
-    return engine.change(_deletion(collection, matches), DeleteResult(len(matches)))
+    return engine.change(
+        _deletion(collection, matches), _DELETED_ONE if len(matches) == 1 else DeleteResult(len(matches))
+    )
 
 
 def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
@@ -440,9 +458,9 @@ def find_one_and_update(
         inserted = insert_one(engine, name, new, bypass=bypass)
         return returned.by(engine, inserted, new.data) if after else _with_result(inserted, lambda _: no_document)
     assert collection is not None, "a document was found in it"
-    done = _update_all(engine, matches, query.predicate, updater)
-    shown = done.after[0] if after and done.after else matches[0].data
-    return returned.by(engine, _put(engine, collection, done, None, bypass=bypass), shown)
+    changed = _update_all(engine, collection, matches, query.predicate, updater)
+    shown = changed.documents[0] if after and changed.keys else matches[0].data
+    return returned.by(engine, _put(engine, collection, matches, changed, None, bypass=bypass), shown)
 
 
 def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> Change[Callable[[], Any]]:

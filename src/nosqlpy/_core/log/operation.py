@@ -66,13 +66,15 @@ def encode_body(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
 
 def _encode_single(operation: Operation) -> bytes | None:
     """Return the body of one operation, or None if it is on several documents."""
-    if isinstance(operation, Define):
-        return _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation))
-    if len(operation.ids) != 1:
-        return None
-    if isinstance(operation, Put):
-        return _OP.pack(PUT, operation.collection) + operation.documents[0]
-    return _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0])
+    if type(operation) is Put:
+        documents = operation.documents
+        return _OP.pack(PUT, operation.collection) + documents[0] if len(documents) == 1 else None
+    if type(operation) is Delete:
+        return (
+            _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0]) if len(operation.ids) == 1 else None
+        )
+    assert type(operation) is Define, "there is no other operation"
+    return _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation))
 
 
 def _definition(operation: Define) -> list[Any]:

@@ -38,6 +38,8 @@ def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hi
     Raises:
         QueryError: `hint` names no index, or one that cannot serve the filter.
     """
+    if hint is None and predicate.exact == "_id":
+        return _by_id(predicate.equalities["_id"], exact=True)
     equalities = predicate.equalities
     if hint is not None:
         return _hinted(equalities, indexes, size, hint)
