@@ -9,6 +9,7 @@
 """
 
 from nosqlpy._core.query.filter import literal
+from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
@@ -102,6 +103,7 @@ __all__ = [
     "InvalidName",
     "InvalidOperation",
     "InvalidURL",
+    "Limits",
     "LockedError",
     "NosqlpyError",
     "NotSupportedError",

@@ -86,7 +86,11 @@ class CursorBase(Generic[T]):
         raise TypeError("a cursor cannot be pickled: it reads an open database; send its documents, to_list()")
 
     def __repr__(self) -> str:
-        shown = [f"{name}={value!r}" for name, value in msgspec.structs.asdict(self._options).items() if value]
+        shown = [
+            f"{name}={value!r}"
+            for name, value in msgspec.structs.asdict(self._options).items()
+            if value and name != "limits"
+        ]
         return f"<{type(self).__name__} {self._name}.{self._options.method}({', '.join(shown)})>"
 
     def _project(self, projection: Projection) -> Self:

@@ -17,10 +17,13 @@ from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, de
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM
+from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import QueryError
+
+NO_LIMITS = Limits(depth=None, nodes=None, in_size=None, regex_length=None)
 
 
 class FindOptions(msgspec.Struct, frozen=True):
@@ -36,9 +39,12 @@ class FindOptions(msgspec.Struct, frozen=True):
     hint: str | IndexKeys | None = None
     let: Mapping[str, Any] | None = None
     collation: CollationSpec | None = None
+    limits: Limits = NO_LIMITS
 
     def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
         """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""
+        if type(self.filter) is dict or isinstance(self.filter, Mapping):
+            self.limits.check(self.filter)
         return compile_query(
             self.filter,
             self.projection,

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ConfigurationError, InvalidURL
@@ -35,6 +36,7 @@ class ClientOptions(TypedDict, total=False):
     memory_budget: int
     sort_memory: int
     sync_interval: float
+    limits: Limits
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget: int = 256 << 20
     sort_memory: int = 100 << 20
     sync_interval: float = 1.0
+    limits: Limits = Limits()
 
     @property
     def url(self) -> str:
@@ -134,8 +137,8 @@ def _from_text(name: str, value: str) -> Any:
         if value not in ("true", "false"):
             raise ConfigurationError(f"option {name!r} is true or false")
         return value == "true"
-    if name == "id_factory":
-        raise ConfigurationError("option 'id_factory' cannot stand in a URL; pass it by keyword")
+    if name in ("id_factory", "limits"):
+        raise ConfigurationError(f"option {name!r} cannot stand in a URL; pass it by keyword")
     try:
         return float(value) if name in ("lock_timeout", "sync_interval") else int(value)
     except ValueError:
@@ -159,6 +162,8 @@ def _check_values(options: Options) -> None:
         _check_number("lock_timeout", options.lock_timeout, 0, 86400)
     if not callable(options.id_factory):
         raise ConfigurationError("option 'id_factory' is a function without parameters")
+    if type(options.limits) is not Limits:
+        raise ConfigurationError("option 'limits' is an object of Limits, such as Limits(nodes=100)")
 
 
 def check_durability(durability: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.index.catalogue import IndexDefinition, define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
 from nosqlpy._core.values.collation_spec import compile_collation
@@ -51,10 +52,11 @@ def updater(
 
 
 def bulk_requests(
-    requests: Iterable[Any], intake: Intake[T], variables: Mapping[str, Any]
+    requests: Iterable[Any], intake: Intake[T], asked: Callable[..., FindOptions], variables: Mapping[str, Any]
 ) -> Generator[None, None, list[BulkRequest]]:
     """Return the requests of a bulk write, compiled and encoded; yield now and then, so that others get their turn.
 
+    `asked` makes the options by which each finds what it changes.
     One whose filter or update only the engine can refuse is kept for its turn, as on a server.
 
     Raises:
@@ -71,7 +73,7 @@ def bulk_requests(
         if index % CHUNK == CHUNK - 1:
             yield
         try:
-            prepared.append(_prepared(_model(request), intake, variables))
+            prepared.append(_prepared(_model(request), intake, asked, variables))
         except NosqlpyError as error:
             error.details = {**error.details, "index": index}
             raise
@@ -80,7 +82,9 @@ def bulk_requests(
     return prepared
 
 
-def _prepared(model: Any, intake: Intake[T], variables: Mapping[str, Any]) -> BulkRequest:
+def _prepared(
+    model: Any, intake: Intake[T], asked: Callable[..., FindOptions], variables: Mapping[str, Any]
+) -> BulkRequest:
     if isinstance(model, InsertOne):
         return Insertion(intake.one(model.document))
     require_filter(model.filter)
@@ -88,7 +92,8 @@ def _prepared(model: Any, intake: Intake[T], variables: Mapping[str, Any]) -> Bu
         check_flag("upsert", model.upsert)
     command = _command(model, intake)
     try:
-        return _compiled(model, command, intake, variables)
+        options = asked(model.filter, sort=getattr(model, "sort", None), hint=model.hint, collation=model.collation)
+        return _compiled(model, command, intake, match(options, variables), variables)
     except QueryError as error:
         return Refused(error, command)
 
@@ -106,9 +111,9 @@ def _command(model: Any, intake: Intake[T]) -> Document:
     return {**command, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _compiled(model: Any, command: Document, intake: Intake[T], variables: Mapping[str, Any]) -> BulkRequest:
-    options = FindOptions(model.filter, sort=getattr(model, "sort", None), hint=model.hint, collation=model.collation)
-    query = match(options, variables)
+def _compiled(
+    model: Any, command: Document, intake: Intake[T], query: Query, variables: Mapping[str, Any]
+) -> BulkRequest:
     if isinstance(model, DeleteOne | DeleteMany):
         return Deletion(query, isinstance(model, DeleteMany), command)
     if isinstance(model, ReplaceOne):

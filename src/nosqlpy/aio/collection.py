@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self, TypeVar
 
 from nosqlpy._core.engine import definitions, reads
@@ -41,6 +42,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
+        self._asked = partial(FindOptions, limits=backend.options.limits)
         self._intake = Intake(codec.encode, backend.options.id_factory, backend.options.max_document_size)
 
     @property
@@ -118,7 +120,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
 
     def list_indexes(self) -> AsyncCursor[Document]:
         """Return a cursor over a document for each index: its name and keys."""
-        return AsyncCursor(self._backend, self._name, FindOptions(), PLAIN, None, reads.execute_on_indexes)
+        return AsyncCursor(self._backend, self._name, self._asked(), PLAIN, None, reads.execute_on_indexes)
 
     async def index_information(self) -> dict[str, Document]:
         """Return the indexes by name, as pymongo does."""
@@ -203,5 +205,5 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
         Types that JSON lacks are written as MongoDB Extended JSON.
         """
         return await self._backend.call(
-            transfer.export_file, self._name, target, format, FindOptions(filter, projection).compile()
+            transfer.export_file, self._name, target, format, self._asked(filter, projection).compile()
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
@@ -28,6 +28,7 @@ class AsyncReading(Generic[T]):
     _name: str
     _codec: TypeCodec[T]
     _intake: Intake[T]
+    _asked: Callable[..., FindOptions]
 
     async def get(self, id: Any, /) -> T | None:
         """Return the document with this ``_id``, or None."""
@@ -35,11 +36,11 @@ class AsyncReading(Generic[T]):
 
     async def exists(self, filter: Filter | None = None, /) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""
-        return await self._backend.read_steps(reads.exists, self._name, FindOptions(filter).compile())
+        return await self._backend.read_steps(reads.exists, self._name, self._asked(filter).compile())
 
     async def count(self, filter: Filter | None = None, /) -> int:
         """Return how many documents match `filter`, or how many there are."""
-        return await self._backend.read_steps(reads.count, self._name, FindOptions(filter).compile())
+        return await self._backend.read_steps(reads.count, self._name, self._asked(filter).compile())
 
     @overload
     def find(
@@ -119,7 +120,7 @@ class AsyncReading(Generic[T]):
         Raises:
             QueryError: An argument cannot be understood.
         """
-        options = FindOptions(filter, projection, sort, skip, limit, hint, let, collation)
+        options = self._asked(filter, projection, sort, skip, limit, hint, let, collation)
         return AsyncCursor(self._backend, self._name, options, self._codec, type)
 
     @overload
@@ -173,7 +174,7 @@ class AsyncReading(Generic[T]):
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        options = FindOptions(by_id(filter), projection, sort, skip, 1, hint, let, collation)
+        options = self._asked(by_id(filter), projection, sort, skip, 1, hint, let, collation)
         return await self._backend.read_steps(reads.find_first, self._name, options.request(self._codec, None))
 
     async def count_documents(
@@ -186,12 +187,12 @@ class AsyncReading(Generic[T]):
         collation: CollationSpec | None = None,
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
-        options = FindOptions(require_filter(filter), None, None, skip, limit, hint, None, collation)
+        options = self._asked(require_filter(filter), None, None, skip, limit, hint, None, collation)
         return await self._backend.read_steps(reads.count, self._name, options.compile())
 
     async def estimated_document_count(self) -> int:
         """Return how many documents there are; here it is exact."""
-        return await self._backend.read_steps(reads.count, self._name, FindOptions().compile())
+        return await self._backend.read_steps(reads.count, self._name, self._asked().compile())
 
     async def distinct(
         self,
@@ -202,7 +203,7 @@ class AsyncReading(Generic[T]):
         collation: CollationSpec | None = None,
     ) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        options = FindOptions(filter, hint=hint, collation=collation)
+        options = self._asked(filter, hint=hint, collation=collation)
         return await self._backend.read_steps(reads.distinct, self._name, key, options.compile())
 
     @overload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self, TypeVar
 
 from nosqlpy._core.engine import definitions, reads
@@ -41,6 +42,7 @@ class Collection(Reading[T], Writing[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
+        self._asked = partial(FindOptions, limits=backend.options.limits)
         self._intake = Intake(codec.encode, backend.options.id_factory, backend.options.max_document_size)
 
     @property
@@ -116,7 +118,7 @@ class Collection(Reading[T], Writing[T]):
 
     def list_indexes(self) -> Cursor[Document]:
         """Return a cursor over a document for each index: its name and keys."""
-        return Cursor(self._backend, self._name, FindOptions(), PLAIN, None, reads.execute_on_indexes)
+        return Cursor(self._backend, self._name, self._asked(), PLAIN, None, reads.execute_on_indexes)
 
     def index_information(self) -> dict[str, Document]:
         """Return the indexes by name, as pymongo does."""
@@ -195,5 +197,5 @@ class Collection(Reading[T], Writing[T]):
         Types that JSON lacks are written as MongoDB Extended JSON.
         """
         return self._backend.call(
-            transfer.export_file, self._name, target, format, FindOptions(filter, projection).compile()
+            transfer.export_file, self._name, target, format, self._asked(filter, projection).compile()
         )

@@ -34,6 +34,7 @@ class Writing(Generic[T]):
     _name: str
     _codec: TypeCodec[T]
     _intake: Intake[T]
+    _asked: Callable[..., FindOptions]
 
     def insert(self, document: T, /, *, durability: Durability | None = None) -> Any:
         """Insert `document` and return its ``_id``, a new one if it has none.
@@ -140,7 +141,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, sort=sort, hint=hint, collation=collation), variables),
+            match(self._asked(filter, sort=sort, hint=hint, collation=collation), variables),
             updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
@@ -179,7 +180,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, hint=hint, collation=collation), variables),
+            match(self._asked(filter, hint=hint, collation=collation), variables),
             updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
@@ -216,7 +217,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(FindOptions(filter, sort=sort, hint=hint, collation=collation), variables),
+            match(self._asked(filter, sort=sort, hint=hint, collation=collation), variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
@@ -234,7 +235,7 @@ class Writing(Generic[T]):
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
-        query = match(FindOptions(filter, hint=hint, collation=collation), bind(let, collation))
+        query = match(self._asked(filter, hint=hint, collation=collation), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=False)
 
     def delete_many(
@@ -247,7 +248,7 @@ class Writing(Generic[T]):
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
-        query = match(FindOptions(filter, hint=hint, collation=collation), bind(let, collation))
+        query = match(self._asked(filter, hint=hint, collation=collation), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=True)
 
     def bulk_write(
@@ -275,7 +276,7 @@ class Writing(Generic[T]):
             durability,
             bulk.bulk_write,
             self._name,
-            self._backend.prepare(bulk_requests(requests, self._intake, bind(let))),
+            self._backend.prepare(bulk_requests(requests, self._intake, self._asked, bind(let))),
             ordered=ordered,
             bypass=bypass_document_validation,
         )
@@ -336,7 +337,7 @@ class Writing(Generic[T]):
             WriteError: The update cannot be made on the document.
         """
         variables = bind(let, collation)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
@@ -406,7 +407,7 @@ class Writing(Generic[T]):
             WriteError: `replacement` has another ``_id``.
         """
         variables = bind(let, collation)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
@@ -457,7 +458,7 @@ class Writing(Generic[T]):
     ) -> Any:
         """Delete the first document that matches and return it."""
         variables = bind(let, collation)
-        options = FindOptions(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_delete,
