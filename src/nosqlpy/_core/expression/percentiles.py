@@ -47,6 +47,11 @@ def compile_percentile(operand: Any, scope: Scope) -> Expression:
 
 
 def shares_of(values: Any) -> list[float]:
+    """Return the shares that the ``p`` of $percentile lists.
+
+    Raises:
+        QueryError: It is no array of numbers from 0 to 1.
+    """
     message = "the 'p' of $percentile must be an array of numbers from 0 to 1"
     if type(values) is not list or not values:
         raise malformed(message, 7750301)
@@ -59,11 +64,17 @@ def shares_of(values: Any) -> list[float]:
 
 
 def check_method(name: str, method: Any) -> None:
+    """Refuse a ``method`` that no server has.
+
+    Raises:
+        QueryError: It is not 'approximate'.
+    """
     if method != "approximate":
         raise malformed(f"the 'method' of {name} must be 'approximate', not another {type_name(method)}", BAD_VALUE)
 
 
 def ranked(values: Any, shares: Sequence[float]) -> list[Any]:
+    """Return the numbers below which `shares` of those among the values lie; nulls if there is none."""
     items = values if type(values) is list else [values]
     numbers = sorted(
         float(as_decimal(item)) if TYPES[type(item)] == DECIMAL else float(item)
