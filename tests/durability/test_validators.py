@@ -46,6 +46,19 @@ def test_a_validator_that_this_version_does_not_understand_stops_writes_and_noth
         assert client["people"].count() == 2
 
 
+def test_a_validator_goes_into_a_dump_and_out_of_it(tmp_path: Path) -> None:
+    with Client(":memory:") as client:
+        client.create_collection("people", validator=VALIDATOR, validation_action="warn")
+        client.dump(tmp_path / "people.nqd")
+    Client.restore(tmp_path / "people.nqd", tmp_path / "data")
+
+    with Client(tmp_path / "data") as client:
+        assert client.list_collections().to_list()[0]["options"] == {
+            "validator": VALIDATOR,
+            "validationAction": "warn",
+        }
+
+
 def test_compaction_drops_the_options_that_were_replaced(tmp_path: Path) -> None:
     with Client(tmp_path / "data") as client:
         client.create_collection("people", validator=VALIDATOR)

@@ -164,6 +164,12 @@ async def test_an_import_ends_at_the_line_that_is_invalid(people: Any) -> None:
     assert await people.distinct("_id") == [1, 2]
 
 
+async def test_an_upsert_by_a_schema_inserts_the_values_beside_it(db: Any) -> None:
+    await db["people"].update_one({"name": "Ada", **ADULTS}, {"$set": {"age": 36}}, upsert=True)
+
+    assert await db["people"].find_one({}, {"_id": 0}) == {"name": "Ada", "age": 36}
+
+
 # ── what is said ─────────────────────────────────────────────────────────────────
 
 
@@ -453,9 +459,10 @@ async def test_a_write_can_bypass_the_validator(people: Any, write: int) -> None
     assert await people.count({"$nor": [ADULTS]}) >= 1
 
 
-async def test_bypassing_is_asked_for_by_true_or_false(people: Any) -> None:
+@pytest.mark.parametrize("write", range(len(BYPASSES)))
+async def test_bypassing_is_asked_for_by_true_or_false(db: Any, write: int) -> None:
     with pytest.raises(QueryError, match="bypass_document_validation is True or False"):
-        await people.insert_one({"_id": 2}, bypass_document_validation="yes")
+        await BYPASSES[write](db["people"], bypass_document_validation="yes")
 
 
 # ── the catalogue ────────────────────────────────────────────────────────────────

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from corpus.cases import CASES as ALL_CASES
 from nosqlpy._core.query.explanation import explain
 from nosqlpy._core.query.filter import compile_filter
+
+CASES = [case for case in ALL_CASES if case.reads_only and "error" not in case.body and "$$" not in repr(case.filter)]
 
 
 def leaf(name, specified, reason, **more):
@@ -210,6 +213,14 @@ COMBINATIONS = [
         },
     ),
     (
+        {"$nor": [{}]},
+        {},
+        {
+            "operatorName": "$nor",
+            "clausesSatisfied": [{"index": 0, "details": {"operatorName": "$and", "clausesSatisfied": []}}],
+        },
+    ),
+    (
         {"$jsonSchema": {"type": "number"}},
         {"a": 1},
         leaf("$jsonSchema", {"$jsonSchema": {"type": "number"}}, "expression always evaluates to false"),
@@ -230,6 +241,18 @@ COMBINATIONS = [
 def test_a_filter_that_does_not_match_is_described_as_the_server_does(filter, document, details):
     assert not compile_filter(filter).matches(document)
     assert explain(filter, document).details == details
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_there_is_an_explanation_for_every_filter_of_the_corpus(case):
+    predicate = compile_filter(case.filter)
+
+    for document in case.documents:
+        if not predicate.matches(document):
+            failure = explain(case.filter, document)
+
+            assert failure.details["operatorName"]
+            assert failure.message
 
 
 def test_at_most_ten_values_are_shown():

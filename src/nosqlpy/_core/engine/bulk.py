@@ -101,6 +101,7 @@ def bulk_write(
         BulkWriteError: Requests were refused. `ordered`: those before the first such one are done; else all others.
     """
     check_flag("ordered", ordered)
+    writes.check_bypass(bypass)
     tally = Tally()
     errors: list[Document] = []
     for index, request in enumerate(requests):

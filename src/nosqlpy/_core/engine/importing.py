@@ -10,7 +10,7 @@ import msgspec
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.engine.validation import Validator
+from nosqlpy._core.engine.validation import Before, Validator
 from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.values.check import has_wide_int
@@ -115,12 +115,12 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
     return engine.change(_with_documents(operations, number, batch, clear=clear), imported, warnings)
 
 
-def _replaced(slots: Slots | None, batch: Prepared, *, upsert: bool) -> list[bytes | None]:
-    """Return the stored documents in whose places those of a batch go; none if all are new."""
-    return [slots.get(key) for key in batch.keys] if upsert and slots is not None else []
+def _replaced(slots: Slots | None, batch: Prepared, *, upsert: bool) -> Before | None:
+    """Return what gives the stored document in whose place one of a batch goes; None if all are new."""
+    return (lambda position: slots.get(batch.keys[position])) if upsert and slots is not None else None
 
 
-def _until_invalid(validator: Validator, batch: Prepared, before: list[bytes | None]) -> Prepared:
+def _until_invalid(validator: Validator, batch: Prepared, before: Before | None) -> Prepared:
     """Return the documents before the first one that the validator refuses."""
     wrong = validator.refused(batch.blobs, before)
     return batch.upto(wrong[0], validator.error(batch.blobs[wrong[0]])) if wrong else batch

@@ -34,7 +34,7 @@ from nosqlpy._core.log.segment import (
 from nosqlpy.errors import CorruptionError, FormatVersionError
 
 # what is done to a collection that is worth making it for
-_KEEPING = ("index", "rename")
+_KEEPING = ("index", "options", "rename")
 
 
 class Loss(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ whatever its validators say.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.explanation import explain
 from nosqlpy._core.query.filter import Predicate, compile_filter
@@ -32,6 +32,8 @@ _MONGODB_OPTIONS: Final = frozenset(
     )
 )
 
+Before: TypeAlias = Callable[[int], bytes | None]
+
 
 class Validator:
     """The validator of a collection, compiled when it is first needed. May be shared by threads."""
@@ -44,19 +46,19 @@ class Validator:
         self._warns: bool = options.get("validationAction") == "warn"
         self._predicate: Predicate | None = None
 
-    def refused(self, blobs: Sequence[bytes], before: Sequence[bytes | None] = ()) -> list[int]:
+    def refused(self, blobs: Sequence[bytes], before: Before | None = None) -> list[int]:
         """Return the positions of those of the encoded documents that do not match.
 
-        `before` are the documents whose places they take; with the level ``moderate`` the
-        successor of one that does not match may be what it likes.
+        `before` gives the document whose place the one at a position takes, if there is one; with
+        the level ``moderate`` the successor of one that does not match may be what it likes.
         """
         wrong = self._unfit(blobs)
-        if not wrong or not self._moderate or not before:
+        if not wrong or not self._moderate or before is None:
             return wrong
-        old = [(position, data) for position in wrong if (data := before[position]) is not None]
-        unfit = self._unfit([data for _, data in old])
-        excused = {old[index][0] for index in unfit}
-        return [position for position in wrong if position not in excused]
+        return [position for position in wrong if not self._is_excused(before(position))]
+
+    def _is_excused(self, data: bytes | None) -> bool:
+        return data is not None and bool(self._unfit([data]))
 
     def _unfit(self, blobs: Sequence[bytes]) -> list[int]:
         if self._predicate is None:
@@ -67,7 +69,7 @@ class Validator:
         fit = set(map(id, selected))
         return [position for position, data in enumerate(blobs) if id(data) not in fit]
 
-    def check(self, name: str, blobs: Sequence[bytes], before: Sequence[bytes | None] = ()) -> tuple[str, ...]:
+    def check(self, name: str, blobs: Sequence[bytes], before: Before | None = None) -> tuple[str, ...]:
         """Return what to warn of where documents of collection `name` do not match and the action is ``warn``.
 
         Raises:
@@ -102,7 +104,13 @@ class Validator:
 
 
 def make_validator(options: Document) -> Validator | None:
-    """Return the validator that the options of a collection ask for, if they do."""
+    """Return the validator that the options of a collection ask for, if they do.
+
+    Raises:
+        TypeError: The options, from a log or a dump, are no document.
+    """
+    if type(options) is not dict:
+        raise TypeError("the options of a collection are a document")
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
     return Validator(options)

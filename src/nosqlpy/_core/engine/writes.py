@@ -15,7 +15,7 @@ from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned, no_document
 from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.engine.validation import Validator
+from nosqlpy._core.engine.validation import Before
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.buckets import finished
@@ -51,6 +51,7 @@ def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None 
         ValidationError: The collection's validator refuses it.
         DuplicateKeyError: The ``_id`` is taken.
     """
+    check_bypass(bypass)
     operations, number = ensure_collection(engine, name)
     warnings: tuple[str, ...] = ()
     if not operations:
@@ -81,27 +82,26 @@ def duplicate_key(name: str, id: Any) -> DuplicateKeyError:
     )
 
 
-def asked(collection: CollectionState, *, bypass: bool | None) -> Validator | None:
-    """Return the validator that a write must ask: none if the collection has none, or with `bypass`."""
+def check_bypass(bypass: bool | None) -> None:
+    """Refuse a value of the option that is neither a bool nor None."""
     if bypass is not None:
         check_flag("bypass_document_validation", bypass)
-    return None if bypass else collection.validator
 
 
 def checked(
     collection: CollectionState,
     blobs: Sequence[bytes],
-    before: Sequence[bytes | None] = (),
+    before: Before | None = None,
     *,
     bypass: bool | None = None,
 ) -> tuple[str, ...]:
-    """Return what is to be warned of if these documents, in the places of those `before`, are stored.
+    """Return what is to be warned of if these documents, in the places of those that `before` gives, are stored.
 
     Raises:
         ValidationError: The collection's validator refuses one.
     """
-    validator = asked(collection, bypass=bypass)
-    return () if validator is None else validator.check(collection.name, blobs, before)
+    validator = collection.validator
+    return () if validator is None or bypass else validator.check(collection.name, blobs, before)
 
 
 def save(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
@@ -110,7 +110,7 @@ def save(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     collection = engine.collections.get(name)
     warnings: tuple[str, ...] = ()
     if collection is not None and collection.validator is not None:
-        warnings = checked(collection, [new.data], [collection.slots.get(new.key)])
+        warnings = checked(collection, [new.data], lambda _: collection.slots.get(new.key))
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
@@ -124,6 +124,7 @@ def insert_many(
             inserted; else all others were.
     """
     check_flag("ordered", ordered)
+    check_bypass(bypass)
     errors: list[Document] = []
     inserted = 0
     for places in portions(new.blobs):
@@ -181,14 +182,12 @@ def _insert_chunk(
     keys, ids, blobs = new.keys[part], new.ids[part], new.blobs[part]
     errors: list[Document] = []
     warnings: tuple[str, ...] = ()
-    invalid = validator = None
-    if collection is not None and (validator := asked(collection, bypass=bypass)) is not None:
-        invalid = {places[position] for position in validator.refused(blobs)}
+    validator = None if collection is None or bypass else collection.validator
+    invalid = set() if validator is None else {places[position] for position in validator.refused(blobs)}
     if invalid or len(set(keys)) < len(keys) or not (collection is None or collection.slots.disjoint(keys)):
-        refuse = None if validator is None or validator.warns else invalid
-        kept, errors = _acceptable(name, collection, new, places, refuse or (), ordered=ordered)
+        kept, errors = _acceptable(name, collection, new, places, invalid, ordered=ordered)
         keys, ids, blobs = [new.keys[i] for i in kept], [new.ids[i] for i in kept], [new.blobs[i] for i in kept]
-        if validator is not None and invalid and not refuse:
+        if validator is not None:
             warnings = validator.warnings(name, [new.blobs[i] for i in kept if i in invalid])
     if keys:
         operations.append(Put(number, keys, ids, blobs))
@@ -204,9 +203,10 @@ def _acceptable(
     *,
     ordered: bool,
 ) -> tuple[list[int], list[Document]]:
-    """Return the places of the documents that are valid and whose ids are free, and an error for each of the others.
+    """Return the places of the documents that can go in, and an error for each of the others.
 
-    If the batch is `ordered`, what comes after the first error is in neither.
+    `invalid` are those that the validator does not like. If the batch is `ordered`, what comes after
+    the first error is in neither.
     """
     seen: set[Hashable] = set()
     kept: list[int] = []
@@ -233,8 +233,9 @@ def _refusal(
 ) -> WriteError | None:
     """Return why the document at `place` cannot go in, if it cannot."""
     key = new.keys[place]
-    if collection is not None and collection.validator is not None and place in invalid:
-        return collection.validator.error(new.blobs[place])
+    validator = None if collection is None else collection.validator
+    if place in invalid and validator is not None and not validator.warns:
+        return validator.error(new.blobs[place])
     if key in seen or (collection is not None and collection.slots.holds(key)):
         return duplicate_key(name, new.ids[place])
     return None
@@ -325,6 +326,7 @@ def update(
         WriteError: The update cannot be made on a document that matches; none is changed.
     """
     check_flag("upsert", upsert)
+    check_bypass(bypass)
     collection = engine.collections.get(name)
     matches = _matches(engine, name, query, 0 if many else 1)
     if not matches:
@@ -353,7 +355,7 @@ def _put(
     if collection.validator is None:
         return engine.change([changed], result)
     before = {match.key: match.data for match in matches}
-    warnings = checked(collection, changed.documents, [before[key] for key in changed.keys], bypass=bypass)
+    warnings = checked(collection, changed.documents, lambda position: before[changed.keys[position]], bypass=bypass)
     return engine.change([changed], result, warnings)
 
 
@@ -444,6 +446,7 @@ def find_one_and_update(
     """Plan an update of the first match; the result gives that document, before or `after` the change."""
     check_flag("upsert", upsert)
     check_flag("return_document", after)
+    check_bypass(bypass)
     if (planned := returned.planned(engine)) is not None:
         return planned
     query = returned.query

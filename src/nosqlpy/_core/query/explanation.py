@@ -181,8 +181,9 @@ def _combined(name: str, key: str, found: Mapping[int, Failure]) -> Failure:
         "operatorName": name,
         key: [{"index": index, "details": failure.details} for index, failure in found.items()],
     }
-    first = next(iter(found.values()))
-    return msgspec.structs.replace(first, details=details)
+    for failure in found.values():
+        return msgspec.structs.replace(failure, details=details)
+    return Failure(details, "must not match the empty filter", (), (name,), "filter")
 
 
 # ── conditions on the document as a whole ────────────────────────────────────────
