@@ -243,16 +243,16 @@ def test_a_filter_that_does_not_match_is_described_as_the_server_does(filter, do
     assert explain(filter, document).details == details
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_there_is_an_explanation_for_every_filter_of_the_corpus(case):
-    predicate = compile_filter(case.filter)
+def test_there_is_an_explanation_for_every_filter_of_the_corpus():
+    refused = [
+        explain(case.filter, document)
+        for case in CASES
+        for document in case.documents
+        if not compile_filter(case.filter).matches(document)
+    ]
 
-    for document in case.documents:
-        if not predicate.matches(document):
-            failure = explain(case.filter, document)
-
-            assert failure.details["operatorName"]
-            assert failure.message
+    assert len(refused) > 10_000
+    assert all(failure.details["operatorName"] and failure.message for failure in refused)
 
 
 def test_at_most_ten_values_are_shown():

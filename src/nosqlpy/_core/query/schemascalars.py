@@ -18,6 +18,10 @@ from nosqlpy._core.values.patterns import compile_pattern
 from nosqlpy._core.values.types import (
     ARRAY,
     BOOL,
+    CODE,
+    CODE_WITH_SCOPE,
+    INT,
+    LONG,
     NULL,
     OBJECT,
     STRING,
@@ -89,7 +93,16 @@ def _typed(name: str, operand: Any, types: Mapping[str, frozenset[int]]) -> Rule
         details = refusal(name, operand, "type did not match", consideredValue=value, consideredType=type_name(value))
         return Failure(details, f"must be of {name} {' or '.join(map(repr, aliases))}")
 
-    return Rule(lambda value: type_number(value) in wanted, explain)
+    return Rule(_of_types(wanted), explain)
+
+
+def _of_types(wanted: frozenset[int]) -> ValueTest:
+    """Return the test of a value's type; only where a class of Python is two types must the value be looked at."""
+    if wanted == {INT}:
+        return lambda value: -(2**31) <= value < 2**31 if type(value) is int else type_number(value) == INT
+    if (INT in wanted) is (LONG in wanted) and (CODE in wanted) is (CODE_WITH_SCOPE in wanted):
+        return lambda value: TYPES[type(value)] in wanted
+    return lambda value: type_number(value) in wanted
 
 
 def _aliases(name: str, operand: Any) -> list[str]:
