@@ -32,7 +32,7 @@ TYPES = {
 AT_ONCE = {
     "aggregate",
     *("collection", "with_type", "find", "list_collections", "list_indexes", "from_env"),
-    *("sort", "skip", "limit", "project", "hint", "collation", "clone"),
+    *("sort", "skip", "limit", "project", "hint", "collation", "batch_size", "max_time_ms", "comment", "clone"),
 }
 
 every_pair = pytest.mark.parametrize(("blocking", "aio"), PAIRS, ids=lambda face: face.__name__)

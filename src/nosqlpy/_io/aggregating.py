@@ -12,6 +12,7 @@ from nosqlpy._core.engine.aggregation import AggregateRequest
 from nosqlpy._core.engine.reads import compile_query
 from nosqlpy._core.values.typed import TypeCodec, codec_for
 from nosqlpy._io.finding import bind
+from nosqlpy._io.timing import time_limit
 from nosqlpy.aliases import Document, IndexKeys, Pipeline
 
 
@@ -23,6 +24,8 @@ class AggregateOptions(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     hint: str | IndexKeys | None = None
     let: Mapping[str, Any] | None = None
+    max_time_ms: int | None = None
+    comment: Any = None
 
     def request(self, _codec: TypeCodec[Any], kind: Any) -> AggregateRequest[Any]:
         """Return the compiled pipeline, and what makes of its documents objects of the type `kind`."""
@@ -35,6 +38,8 @@ class AggregateOptions(msgspec.Struct, frozen=True):
             limit=pipeline.limit,
             hint=self.hint,
             variables=variables,
+            check=time_limit(self.max_time_ms),
+            comment=self.comment,
         )
         return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
 from nosqlpy._core.engine.aggregation import Aggregation
 from nosqlpy._core.engine.reads import Execution, Source, execute
+from nosqlpy._core.plan.planner import Plan
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
+from nosqlpy._io.timing import TimeLimit, warn_of_find
 from nosqlpy.aliases import CollationSpec, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 
@@ -67,6 +70,18 @@ class CursorBase(Generic[T]):
         """Compare strings as this collation says: ``{"locale": "en", "strength": 2}``, or pymongo's object."""
         return self._change(self._kind, collation=collation)
 
+    def batch_size(self, n: int, /) -> Self:
+        """Decode at most `n` documents at a time; 0, and any number above 512, mean 512."""
+        return self._change(self._kind, batch_size=n)
+
+    def max_time_ms(self, limit: int | None, /) -> Self:
+        """End with `ExecutionTimeout` once the find has worked for so many milliseconds; None or 0: never."""
+        return self._change(self._kind, max_time_ms=limit)
+
+    def comment(self, comment: Any, /) -> Self:
+        """Say what the log calls the find, if it is slow."""
+        return self._change(self._kind, comment=comment)
+
     def clone(self) -> Self:
         """Return a new cursor for the same find, not started."""
         return type(self)(self._backend, self._name, self._options, self._codec, self._kind, self._source)
@@ -102,15 +117,54 @@ class CursorBase(Generic[T]):
             raise InvalidOperation("the cursor has started; change a clone() of it")
         for name in changes:
             if name not in self._options.__struct_fields__:
-                raise InvalidOperation(f"an aggregation is not changed by {name}(): put a ${name} into its pipeline")
+                instead = f": put a ${name} into its pipeline" if name in ("sort", "skip", "limit") else ""
+                raise InvalidOperation(f"an aggregation is not changed by {name}(){instead}")
         options = msgspec.structs.replace(self._options, **changes)
         self._request = options.request(self._codec, kind)
         self._options, self._kind = options, kind
         return self
 
-    def _start(self, execution: Execution[T] | Aggregation[T]) -> Iterator[list[T]]:
-        self._steps = execution.steps()
-        return self._steps
+    def _first_batch(self, execution: Execution[T] | Aggregation[T], began: float) -> list[T]:
+        """Take the first batch of a find that began then; time what follows it, if that is more than the end."""
+        limit = self._request.query.check
+        if isinstance(limit, TimeLimit):
+            limit.restart(began)
+        steps = self._steps = execution.steps()
+        try:
+            return next(steps, [])
+        finally:
+            seconds = perf_counter() - began
+            if execution.several:
+                self._steps = self._timed(steps, execution.plan, seconds)
+                next(self._steps)
+            elif seconds >= self._backend.slow_s:
+                warn_of_find(self._options.method, self._name, self._request.query, execution.plan, seconds)
+
+    def _timed(self, steps: Iterator[list[T]], plan: Plan, seconds: float) -> Iterator[list[T]]:
+        """Yield nothing at first, and then what follows the first of `steps`, which took so many seconds.
+
+        In the end, also where nobody asks for the rest, it says so if all took long.
+        """
+        query = self._request.query
+        limit = query.check if isinstance(query.check, TimeLimit) else None
+        batch: list[T] | None = []
+        try:
+            while batch is not None:
+                if limit is not None:
+                    limit.pause()
+                yield batch
+                if limit is not None:
+                    limit.resume()
+                began = perf_counter()
+                try:
+                    batch = next(steps, None)
+                finally:
+                    seconds += perf_counter() - began
+                if limit is not None:  # an aggregation has steps that its find knows nothing of
+                    limit()
+        finally:
+            if seconds >= self._backend.slow_s:
+                warn_of_find(self._options.method, self._name, query, plan, seconds)
 
     def _check_open(self) -> None:
         if self._closed and self._steps is None:

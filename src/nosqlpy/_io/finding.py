@@ -20,6 +20,7 @@ from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
+from nosqlpy._io.timing import time_limit
 from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import QueryError
 
@@ -39,6 +40,9 @@ class FindOptions(msgspec.Struct, frozen=True):
     hint: str | IndexKeys | None = None
     let: Mapping[str, Any] | None = None
     collation: CollationSpec | None = None
+    batch_size: int = 0
+    max_time_ms: int | None = None
+    comment: Any = None
     limits: Limits = NO_LIMITS
 
     def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
@@ -53,7 +57,10 @@ class FindOptions(msgspec.Struct, frozen=True):
             self.limit,
             self.hint,
             bind(self.let, self.collation) if variables is None else variables,
-            collation=compile_collation(self.collation),
+            self.batch_size,
+            time_limit(self.max_time_ms),
+            compile_collation(self.collation),
+            self.comment,
         )
 
     def request(self, codec: TypeCodec[Any], kind: Any, variables: Mapping[str, Any] | None = None) -> Request[Any]:

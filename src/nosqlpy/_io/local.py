@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from math import inf
+from time import perf_counter
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import msgspec
@@ -15,6 +17,7 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options, check_durability
+from nosqlpy._io.timing import warn_of_call
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
 
@@ -35,6 +38,8 @@ class Backend:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        # seconds that a call may take without a word in the log
+        self.slow_s = inf if options.slow_ms is None else options.slow_ms / 1000
         self._database: Database | None = None
         self._closed = False
         self._opening = threading.Lock()
@@ -80,6 +85,11 @@ class Backend:
         if self._finalizer is not None and self._finalizer.detach() and self._database is not None:
             registry.release(self._database)
 
+    def took(self, seconds: float, function: Callable[..., Any], arguments: Sequence[Any], *, wrote: bool) -> None:
+        """Warn of a call that took long."""
+        engine = None if self._database is None else self._database.engine
+        warn_of_call(engine, function.__name__, arguments, seconds, wrote=wrote)
+
     def writable(self, durability: Durability | None) -> Durability:
         """Return the durability of one write.
 
@@ -119,7 +129,12 @@ class LocalBackend(Backend):
 
     def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""
-        return self.prepare(self.read(read, *args, **kwargs))
+        began = perf_counter()
+        try:
+            return self.prepare(self.read(read, *args, **kwargs))
+        finally:
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, read, args, wrote=False)
 
     def prepare(self, steps: Pauses[R]) -> R:
         """Return the result of `steps`, which need no lock."""
@@ -139,17 +154,22 @@ class LocalBackend(Backend):
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
         wanted = self.writable(durability)
         database = self.database()
-        while True:
-            try:
-                with database.lock:
-                    result, lsn = database.commit(wanted, plan, *args, **kwargs)
-                break
-            except CallNeeded as needed:
-                needed.make()
-        if database.warned:
-            database.log_warnings()
-        if lsn is not None:
-            database.wait_durable(lsn)
+        began = perf_counter()
+        try:
+            while True:
+                try:
+                    with database.lock:
+                        result, lsn = database.commit(wanted, plan, *args, **kwargs)
+                    break
+                except CallNeeded as needed:
+                    needed.make()
+            if database.warned:
+                database.log_warnings()
+            if lsn is not None:
+                database.wait_durable(lsn)
+        finally:
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, args, wrote=True)
         return result
 
     write_bulk = write
@@ -167,6 +187,7 @@ class LocalBackend(Backend):
         database = self.database()
         steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
+        began = perf_counter()
         try:
             while not steps.ended:
                 with database.lock:
@@ -176,6 +197,8 @@ class LocalBackend(Backend):
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, args, wrote=True)
         return steps.result
 
     def maintain(self, method: Callable[[Database], R]) -> R:

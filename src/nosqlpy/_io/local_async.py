@@ -95,7 +95,12 @@ class AsyncLocalBackend(Backend):
         self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""
-        return await self.prepare(await self.read(read, *args, **kwargs))
+        began = time.perf_counter()
+        try:
+            return await self.prepare(await self.read(read, *args, **kwargs))
+        finally:
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                self.took(seconds, read, args, wrote=False)
 
     async def prepare(self, steps: Pauses[R]) -> R:
         """Return the result of `steps`, which need no lock."""
@@ -159,17 +164,24 @@ class AsyncLocalBackend(Backend):
         commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
         return await self._commit(database, commit, inline=few)
 
-    async def _commit(self, database: Database, commit: Callable[[], tuple[R, int | None]], *, inline: bool) -> R:
+    async def _commit(self, database: Database, commit: partial[tuple[R, int | None]], *, inline: bool) -> R:
+        began = time.perf_counter()
         try:
-            if inline:
-                result, lsn = await self._locked(database, commit)
-            else:
-                result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
-        except CallNeeded as needed:
-            needed.make()
-            return await self._commit(database, commit, inline=inline)
-        if lsn is not None:
-            await self._wait_durable(database, lsn)
+            while True:
+                try:
+                    if inline:
+                        result, lsn = await self._locked(database, commit)
+                    else:
+                        result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
+                    break
+                except CallNeeded as needed:
+                    needed.make()
+            if lsn is not None:
+                await self._wait_durable(database, lsn)
+        finally:
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                _, plan, *arguments = commit.args
+                self.took(seconds, plan, arguments, wrote=True)
         return result
 
     async def write_steps(
@@ -187,6 +199,7 @@ class AsyncLocalBackend(Backend):
         database = await self.database()
         steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
+        began = time.perf_counter()
         try:
             while not steps.ended:
                 step = partial(database.step, wanted, steps)
@@ -198,6 +211,8 @@ class AsyncLocalBackend(Backend):
         finally:
             if lsn is not None:
                 await self._wait_durable(database, lsn)
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, args, wrote=True)
         return steps.result
 
     async def _locked(self, database: Database, function: Callable[[], R]) -> R:

@@ -36,6 +36,7 @@ class ClientOptions(TypedDict, total=False):
     memory_budget: int
     sort_memory: int
     sync_interval: float
+    slow_ms: float | None
     limits: Limits
 
 
@@ -59,6 +60,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget: int = 256 << 20
     sort_memory: int = 100 << 20
     sync_interval: float = 1.0
+    slow_ms: float | None = 100.0
     limits: Limits = Limits()
 
     @property
@@ -140,7 +142,7 @@ def _from_text(name: str, value: str) -> Any:
     if name in ("id_factory", "limits"):
         raise ConfigurationError(f"option {name!r} cannot stand in a URL; pass it by keyword")
     try:
-        return float(value) if name in ("lock_timeout", "sync_interval") else int(value)
+        return float(value) if name in ("lock_timeout", "sync_interval", "slow_ms") else int(value)
     except ValueError:
         raise ConfigurationError(f"option {name!r} is a number") from None
 
@@ -158,6 +160,8 @@ def _check_values(options: Options) -> None:
     _check_number("memory_budget", options.memory_budget, 0, 1 << 60, whole=True)
     _check_number("sort_memory", options.sort_memory, 1 << 20, 1 << 60, whole=True)
     _check_number("sync_interval", options.sync_interval, 0.001, 3600)
+    if options.slow_ms is not None:
+        _check_number("slow_ms", options.slow_ms, 0, 86_400_000)
     if options.lock_timeout is not None:
         _check_number("lock_timeout", options.lock_timeout, 0, 86400)
     if not callable(options.id_factory):

@@ -52,7 +52,11 @@ def updater(
 
 
 def bulk_requests(
-    requests: Iterable[Any], intake: Intake[T], asked: Callable[..., FindOptions], variables: Mapping[str, Any]
+    requests: Iterable[Any],
+    intake: Intake[T],
+    asked: Callable[..., FindOptions],
+    variables: Mapping[str, Any],
+    comment: Any = None,
 ) -> Generator[None, None, list[BulkRequest]]:
     """Return the requests of a bulk write, compiled and encoded; yield now and then, so that others get their turn.
 
@@ -73,7 +77,7 @@ def bulk_requests(
         if index % CHUNK == CHUNK - 1:
             yield
         try:
-            prepared.append(_prepared(_model(request), intake, asked, variables))
+            prepared.append(_prepared(_model(request), intake, asked, variables, comment))
         except NosqlpyError as error:
             error.details = {**error.details, "index": index}
             raise
@@ -83,16 +87,17 @@ def bulk_requests(
 
 
 def _prepared(
-    model: Any, intake: Intake[T], asked: Callable[..., FindOptions], variables: Mapping[str, Any]
+    model: Any, intake: Intake[T], asked: Callable[..., FindOptions], variables: Mapping[str, Any], comment: Any
 ) -> BulkRequest:
     if isinstance(model, InsertOne):
-        return Insertion(intake.one(model.document))
+        return Insertion(intake.one(model.document, comment))
     require_filter(model.filter)
     if getattr(model, "upsert", None) is not None:
         check_flag("upsert", model.upsert)
     command = _command(model, intake)
     try:
-        options = asked(model.filter, sort=getattr(model, "sort", None), hint=model.hint, collation=model.collation)
+        sort = getattr(model, "sort", None)
+        options = asked(model.filter, sort=sort, hint=model.hint, collation=model.collation, comment=comment)
         return _compiled(model, command, intake, match(options, variables), variables)
     except QueryError as error:
         return Refused(error, command)

@@ -50,6 +50,7 @@ class AsyncClient:
         segment_size: Bytes from which on a file of the log is sealed and the next one begun (default 64 MiB).
         sort_memory: Bytes that the keys of one sort may take (default 100 MiB).
         sync_interval: Seconds after which what ``"safe"`` wrote is synced in the background (default 1).
+        slow_ms: Milliseconds from which on a call is logged as slow (default 100); 0: each one, None: none.
 
     Raises:
         InvalidURL: `url` names no database.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -39,13 +40,14 @@ class AsyncCursor(CursorBase[T]):
     async def _next_batch(self) -> list[T] | None:
         """Return the next batch, which may be empty, or None after the last one."""
         self._check_open()
-        steps = self._steps
-        if steps is None:
+        if self._steps is None:
+            began = perf_counter()
             execution = await self._backend.read(self._source, self._name, self._request)
-            steps = self._steps or self._start(execution)  # another task may have been faster
+            if self._steps is None:  # else another task was faster
+                return self._first_batch(execution, began)
         else:
             await self._backend.pause()
-        batch = next(steps, None)
+        batch = next(self._steps, None)
         self._closed = batch is None
         return batch
 

@@ -21,11 +21,19 @@ class SeedCollection(AsyncCollection[T]):
     """An `AsyncCollection` whose writes return what was asked for itself, not a result object."""
 
     async def insert_one(
-        self, document: T, *, bypass_document_validation: bool | None = None, durability: Durability | None = None
+        self,
+        document: T,
+        *,
+        bypass_document_validation: bool | None = None,
+        comment: Any = None,
+        durability: Durability | None = None,
     ) -> Any:
         """Insert `document` and return its ``_id``."""
         inserted = await super().insert_one(
-            document, bypass_document_validation=bypass_document_validation, durability=durability
+            document,
+            bypass_document_validation=bypass_document_validation,
+            comment=comment,
+            durability=durability,
         )
         return inserted.inserted_id
 
@@ -35,11 +43,16 @@ class SeedCollection(AsyncCollection[T]):
         *,
         ordered: bool = True,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> list[Any]:
         """Insert all `documents` and return their ids."""
         inserted = await super().insert_many(
-            documents, ordered=ordered, bypass_document_validation=bypass_document_validation, durability=durability
+            documents,
+            ordered=ordered,
+            bypass_document_validation=bypass_document_validation,
+            comment=comment,
+            durability=durability,
         )
         return inserted.inserted_ids
 
@@ -55,6 +68,7 @@ class SeedCollection(AsyncCollection[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> int:
         """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
@@ -69,6 +83,7 @@ class SeedCollection(AsyncCollection[T]):
                 let=let,
                 collation=collation,
                 bypass_document_validation=bypass_document_validation,
+                comment=comment,
                 durability=durability,
             )
         )
@@ -84,6 +99,7 @@ class SeedCollection(AsyncCollection[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> int:
         """Update all documents that match; return how many were updated or upserted."""
@@ -97,6 +113,7 @@ class SeedCollection(AsyncCollection[T]):
                 let=let,
                 collation=collation,
                 bypass_document_validation=bypass_document_validation,
+                comment=comment,
                 durability=durability,
             )
         )
@@ -112,6 +129,7 @@ class SeedCollection(AsyncCollection[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> bool:
         """Replace the first document that matches; return whether one was replaced or upserted."""
@@ -126,6 +144,7 @@ class SeedCollection(AsyncCollection[T]):
                     let=let,
                     collation=collation,
                     bypass_document_validation=bypass_document_validation,
+                    comment=comment,
                     durability=durability,
                 )
             )
@@ -138,11 +157,19 @@ class SeedCollection(AsyncCollection[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> int:
         """Delete the first document that matches; return how many were deleted: 0 or 1."""
         return (
-            await super().delete_one(filter, hint=hint, let=let, collation=collation, durability=durability)
+            await super().delete_one(
+                filter,
+                hint=hint,
+                let=let,
+                collation=collation,
+                comment=comment,
+                durability=durability,
+            )
         ).deleted_count
 
     async def delete_many(  # type: ignore[override]
@@ -152,11 +179,19 @@ class SeedCollection(AsyncCollection[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> int:
         """Delete all documents that match; return how many were deleted."""
         return (
-            await super().delete_many(filter, hint=hint, let=let, collation=collation, durability=durability)
+            await super().delete_many(
+                filter,
+                hint=hint,
+                let=let,
+                collation=collation,
+                comment=comment,
+                durability=durability,
+            )
         ).deleted_count
 
     def with_type(self, type: type[V], /) -> SeedCollection[V]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from time import perf_counter
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
@@ -35,12 +36,11 @@ class Cursor(CursorBase[T]):
             StopIteration: There is none.
         """
         self._check_open()
-        steps = self._steps
-        if steps is None:
-            execution = self._backend.read(self._source, self._name, self._request)
-            steps = self._start(execution)
+        if self._steps is None:
+            began = perf_counter()
+            return self._first_batch(self._backend.read(self._source, self._name, self._request), began)
         try:
-            return next(steps)
+            return next(self._steps)
         except StopIteration:
             self._closed = True
             raise

@@ -55,6 +55,9 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[T]: ...
     @overload
     def find(
@@ -69,6 +72,9 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -83,6 +89,9 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -97,6 +106,9 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[V]: ...
     def find(
         self,
@@ -110,17 +122,24 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[Any]:
         """Return a cursor over the documents that match, all of them without a filter.
 
         `projection` names the fields to return, as a list or a mapping; with it, and
         without `type`, documents are plain dicts. `hint` names the index to use, and `let` defines
-        variables for expressions, which are ``$$name`` there. `collation` says how strings compare.
+        variables for expressions, which are ``$$name`` there. `collation` says how strings compare,
+        `batch_size` how many documents are decoded at a time, `max_time_ms` how long the find may work,
+        and `comment` what the log calls it.
 
         Raises:
             QueryError: An argument cannot be understood.
         """
-        options = self._asked(filter, projection, sort, skip, limit, hint, let, collation)
+        options = self._asked(
+            filter, projection, sort, skip, limit, hint, let, collation, batch_size, max_time_ms, comment
+        )
         return Cursor(self._backend, self._name, options, self._codec, type)
 
     @overload
@@ -134,6 +153,8 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> T | None: ...
     @overload
     def find_one(
@@ -146,6 +167,8 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Document | None: ...
     @overload
     def find_one(
@@ -158,6 +181,8 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Document | None: ...
     def find_one(
         self,
@@ -169,12 +194,14 @@ class Reading(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Any:
         """Return the first document that matches, or None.
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        options = self._asked(by_id(filter), projection, sort, skip, 1, hint, let, collation)
+        options = self._asked(by_id(filter), projection, sort, skip, 1, hint, let, collation, 0, max_time_ms, comment)
         return self._backend.read_steps(reads.find_first, self._name, options.request(self._codec, None))
 
     def count_documents(
@@ -185,14 +212,18 @@ class Reading(Generic[T]):
         limit: int = 0,
         hint: str | IndexKeys | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
-        options = self._asked(require_filter(filter), None, None, skip, limit, hint, None, collation)
+        options = self._asked(
+            require_filter(filter), None, None, skip, limit, hint, None, collation, 0, max_time_ms, comment
+        )
         return self._backend.read_steps(reads.count, self._name, options.compile())
 
-    def estimated_document_count(self) -> int:
+    def estimated_document_count(self, *, comment: Any = None) -> int:
         """Return how many documents there are; here it is exact."""
-        return self._backend.read_steps(reads.count, self._name, self._asked().compile())
+        return self._backend.read_steps(reads.count, self._name, self._asked(comment=comment).compile())
 
     def distinct(
         self,
@@ -201,9 +232,11 @@ class Reading(Generic[T]):
         *,
         hint: str | IndexKeys | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
-        options = self._asked(filter, hint=hint, collation=collation)
+        options = self._asked(filter, hint=hint, collation=collation, max_time_ms=max_time_ms, comment=comment)
         return self._backend.read_steps(reads.distinct, self._name, key, options.compile())
 
     @overload
@@ -214,6 +247,8 @@ class Reading(Generic[T]):
         type: None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[Document]: ...
     @overload
     def aggregate(
@@ -223,6 +258,8 @@ class Reading(Generic[T]):
         type: type[V],
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[V]: ...
     def aggregate(
         self,
@@ -231,15 +268,18 @@ class Reading(Generic[T]):
         type: Any = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
     ) -> Cursor[Any]:
         """Return a cursor over what comes out of `pipeline`, a list of stages, as plain dicts or objects of `type`.
 
-        `let` gives values to variables of its expressions, `hint` names the index of the find in front.
+        `let` gives values to variables of its expressions, `hint` names the index of the find in front,
+        `max_time_ms` how long it may work, and `comment` what the log calls it.
         The documents are those of one moment, of other collections too.
 
         Raises:
             QueryError: A stage cannot be understood.
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
-        options = AggregateOptions(pipeline, hint, let)
+        options = AggregateOptions(pipeline, hint, let, max_time_ms, comment)
         return Cursor(self._backend, self._name, options, self._codec, type, aggregate)

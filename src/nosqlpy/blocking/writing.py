@@ -62,7 +62,12 @@ class Writing(Generic[T]):
         return self._backend.write(durability, writes.delete_by_id, self._name, id)
 
     def insert_one(
-        self, document: T, *, bypass_document_validation: bool | None = None, durability: Durability | None = None
+        self,
+        document: T,
+        *,
+        bypass_document_validation: bool | None = None,
+        comment: Any = None,
+        durability: Durability | None = None,
     ) -> InsertOneResult:
         """Insert `document` and return a result with its ``_id``.
 
@@ -77,7 +82,7 @@ class Writing(Generic[T]):
             durability,
             writes.insert_one_result,
             self._name,
-            self._intake.one(document),
+            self._intake.one(document, comment),
             bypass_document_validation,
         )
 
@@ -87,6 +92,7 @@ class Writing(Generic[T]):
         *,
         ordered: bool = True,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> InsertManyResult:
         """Insert all `documents` and return a result with their ids.
@@ -104,7 +110,7 @@ class Writing(Generic[T]):
             durability,
             writes.insert_many,
             self._name,
-            self._backend.prepare(self._intake.many(documents)),
+            self._backend.prepare(self._intake.many(documents, comment)),
             ordered=ordered,
             bypass=bypass_document_validation,
         )
@@ -121,6 +127,7 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
@@ -141,7 +148,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(self._asked(filter, sort=sort, hint=hint, collation=collation), variables),
+            match(self._asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables),
             updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
@@ -160,6 +167,7 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
@@ -180,7 +188,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(self._asked(filter, hint=hint, collation=collation), variables),
+            match(self._asked(filter, hint=hint, collation=collation, comment=comment), variables),
             updater(update, array_filters, variables, collation),
             self._intake.spare_id(),
             upsert=upsert,
@@ -199,6 +207,7 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> UpdateResult:
         """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
@@ -217,7 +226,7 @@ class Writing(Generic[T]):
             durability,
             writes.update,
             self._name,
-            match(self._asked(filter, sort=sort, hint=hint, collation=collation), variables),
+            match(self._asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables),
             compile_replacement(self._codec.encode(replacement)),
             self._intake.spare_id(),
             upsert=upsert,
@@ -232,10 +241,11 @@ class Writing(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
-        query = match(self._asked(filter, hint=hint, collation=collation), bind(let, collation))
+        query = match(self._asked(filter, hint=hint, collation=collation, comment=comment), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=False)
 
     def delete_many(
@@ -245,10 +255,11 @@ class Writing(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> DeleteResult:
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
-        query = match(self._asked(filter, hint=hint, collation=collation), bind(let, collation))
+        query = match(self._asked(filter, hint=hint, collation=collation, comment=comment), bind(let, collation))
         return self._backend.write_bulk(durability, writes.delete, self._name, query, many=True)
 
     def bulk_write(
@@ -258,6 +269,7 @@ class Writing(Generic[T]):
         ordered: bool = True,
         let: Mapping[str, Any] | None = None,
         bypass_document_validation: bool | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> BulkWriteResult:
         """Carry out all `requests`, each as one atomic write, and return a result with their counts.
@@ -276,7 +288,7 @@ class Writing(Generic[T]):
             durability,
             bulk.bulk_write,
             self._name,
-            self._backend.prepare(bulk_requests(requests, self._intake, self._asked, bind(let))),
+            self._backend.prepare(bulk_requests(requests, self._intake, self._asked, bind(let), comment)),
             ordered=ordered,
             bypass=bypass_document_validation,
         )
@@ -296,6 +308,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -313,6 +327,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_update(
@@ -329,6 +345,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Any:
         """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -337,7 +355,15 @@ class Writing(Generic[T]):
             WriteError: The update cannot be made on the document.
         """
         variables = bind(let, collation)
-        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(
+            require_filter(filter),
+            projection,
+            sort,
+            hint=hint,
+            collation=collation,
+            max_time_ms=max_time_ms,
+            comment=comment,
+        )
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
@@ -365,6 +391,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -381,6 +409,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_replace(
@@ -396,6 +426,8 @@ class Writing(Generic[T]):
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
         bypass_document_validation: bool | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Any:
         """Replace the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
@@ -407,7 +439,15 @@ class Writing(Generic[T]):
             WriteError: `replacement` has another ``_id``.
         """
         variables = bind(let, collation)
-        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(
+            require_filter(filter),
+            projection,
+            sort,
+            hint=hint,
+            collation=collation,
+            max_time_ms=max_time_ms,
+            comment=comment,
+        )
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_update,
@@ -431,6 +471,8 @@ class Writing(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> T | None: ...
     @overload
@@ -443,6 +485,8 @@ class Writing(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Document | None: ...
     def find_one_and_delete(
@@ -454,11 +498,21 @@ class Writing(Generic[T]):
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
         collation: CollationSpec | None = None,
+        max_time_ms: int | None = None,
+        comment: Any = None,
         durability: Durability | None = None,
     ) -> Any:
         """Delete the first document that matches and return it."""
         variables = bind(let, collation)
-        options = self._asked(require_filter(filter), projection, sort, hint=hint, collation=collation)
+        options = self._asked(
+            require_filter(filter),
+            projection,
+            sort,
+            hint=hint,
+            collation=collation,
+            max_time_ms=max_time_ms,
+            comment=comment,
+        )
         document: Callable[[], Any] = self._backend.write_bulk(
             durability,
             writes.find_one_and_delete,

@@ -67,7 +67,7 @@ def insert(arguments: argparse.Namespace) -> int:
 
 def compact(arguments: argparse.Namespace) -> int:
     """Give back the space of what is dead."""
-    with Client(arguments.path, create=False, lock_timeout=arguments.lock_timeout) as db:
+    with Client(arguments.path, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None) as db:
         Output(arguments.json).fields(db.compact())
     return 0
 
@@ -128,12 +128,12 @@ def repair(arguments: argparse.Namespace) -> int:
 
 def _reader(arguments: argparse.Namespace) -> Client:
     """Return a client that can neither change nor create the database."""
-    return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout)
+    return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None)
 
 
 def _writer(arguments: argparse.Namespace) -> Client:
     check_collection_name(arguments.collection)  # before a database is made for nothing
-    return Client(arguments.path, lock_timeout=arguments.lock_timeout)
+    return Client(arguments.path, lock_timeout=arguments.lock_timeout, slow_ms=None)
 
 
 def _existing(db: Client, name: str) -> Collection[Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +35,9 @@ class Aggregation(Generic[T]):
     """A pipeline at work on the documents of one moment; `steps` yields the answer in batches."""
 
     __slots__ = ("_execution", "_request", "_tables")
+
+    several: ClassVar[bool] = True
+    """Whether finding the answer takes several steps."""
 
     def __init__(self, request: AggregateRequest[T], execution: Execution[bytes], tables: dict[str, _Table]) -> None:
         self._request = request

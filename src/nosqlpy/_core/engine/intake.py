@@ -26,19 +26,21 @@ CHUNK_SIZE = 32 << 20
 
 
 class NewDocument(msgspec.Struct, frozen=True, gc=False):
-    """A document to be stored: its ``_id``, that id's key, and its bytes."""
+    """A document to be stored: its ``_id``, that id's key, and its bytes; `comment` is what a log calls the write."""
 
     id: Any
     key: Hashable
     data: bytes
+    comment: Any = None
 
 
 class NewDocuments(msgspec.Struct, gc=False):
-    """Documents to be stored, in columns."""
+    """Documents to be stored, in columns; `comment` is what a log calls the write."""
 
     ids: list[Any]
     keys: list[Hashable]
     blobs: list[bytes]
+    comment: Any = None
 
 
 class CallNeeded(Exception):
@@ -83,22 +85,22 @@ class Intake(Generic[T]):
         self.make_id = make_id
         self.size_max = size_max
 
-    def one(self, document: T) -> NewDocument:
-        """Return one document, encoded.
+    def one(self, document: T, comment: Any = None) -> NewDocument:
+        """Return one document, encoded; `comment` is what a log calls its write.
 
         Raises:
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return encode_new(with_id(self.to_mapping(document), self.make_id), self.size_max)
+        return encode_new(with_id(self.to_mapping(document), self.make_id), self.size_max, comment)
 
-    def many(self, documents: Iterable[T]) -> Generator[None, None, NewDocuments]:
+    def many(self, documents: Iterable[T], comment: Any = None) -> Generator[None, None, NewDocuments]:
         """Return all documents, encoded; yield now and then, so that others get their turn.
 
         Raises:
             DocumentError: One cannot be stored; `details` has its position as ``index``. Or `documents` are none.
         """
         _check_several(documents)
-        new = NewDocuments([], [], [])
+        new = NewDocuments([], [], [], comment)
         remaining = map(self.to_mapping, documents)
         while chunk := list(islice(remaining, CHUNK)):
             try:
@@ -141,8 +143,8 @@ def portions(blobs: Sequence[bytes]) -> Iterator[range]:
         start = places.stop
 
 
-def encode_new(document: Mapping[str, Any], size_max: int) -> NewDocument:
+def encode_new(document: Mapping[str, Any], size_max: int, comment: Any = None) -> NewDocument:
     """Return a document that begins with its ``_id``, encoded."""
     id = document["_id"]
     check_id(id)
-    return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max))
+    return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max), comment)

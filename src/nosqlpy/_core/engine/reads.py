@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -52,6 +52,7 @@ class Query(msgspec.Struct, frozen=True):
     batch_size: int = 0
     check: Check | None = None
     collation: Collation | None = None
+    comment: Any = None
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -72,10 +73,12 @@ def compile_query(
     batch_size: int = 0,
     check: Check | None = None,
     collation: Collation | None = None,
+    comment: Any = None,
 ) -> Query:
     """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
 
-    `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step.
+    `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step;
+    `comment` is what a log calls the find.
 
     Raises:
         QueryError: An argument cannot be understood.
@@ -92,6 +95,7 @@ def compile_query(
         0 if type(batch_size) is int and not batch_size else _natural("batch_size", batch_size),
         check,
         collation,
+        comment,
     )
 
 
@@ -129,7 +133,7 @@ def _hint(hint: Any) -> Hint:
 class Execution(Generic[T]):
     """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
 
-    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "_sort_memory", "plan")
+    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "_sort_memory", "plan", "several")
 
     def __init__(
         self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T], sort_memory: int = SORT_MEMORY
@@ -139,25 +143,25 @@ class Execution(Generic[T]):
         self._blobs = blobs
         self._decode = decode
         self._sort_memory = sort_memory
+        # whether finding the answer takes several steps
+        self.several = len(blobs) > STEP or query.ordering is not None
         self._all_match = plan.exact or query.predicate.everything
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
         query, decode = self._query, self._decode
-        size = query.batch_size or STEP
-        for blobs in self._answer():
-            if query.check is not None:
-                query.check()
+        check, size = query.check, query.batch_size or STEP
+        for blobs in self._answer() if self.several else (self._few(),):
+            if check is not None:
+                check()
             if len(blobs) <= size:
                 yield list(map(decode, blobs))
             else:
                 yield from (list(map(decode, blobs[start : start + size])) for start in range(0, len(blobs), size))
 
-    def _answer(self) -> Iterable[Sequence[bytes]]:
+    def _answer(self) -> Iterator[Sequence[bytes]]:
         """Return batches of the answer, encoded."""
         ordering = self._query.ordering
-        if len(self._blobs) <= STEP and ordering is None:
-            return (self._few(),)
         return self._window(self.matching() if ordering is None else self._ordered(ordering))
 
     def _few(self) -> Sequence[bytes]:

@@ -19,6 +19,7 @@ from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
 from nosqlpy._core.query.partial import WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
+from nosqlpy._core.query.shapes import shape_text
 from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
 from nosqlpy._core.values.collation import Collation
@@ -56,6 +57,11 @@ class Predicate:
     def everything(self) -> bool:
         """Whether the filter is empty, so that every document matches."""
         return not self._template.nodes
+
+    @property
+    def shape(self) -> str:
+        """The filter as text, without its values: ``{name: ?, age: {$gt: ?}}``."""
+        return shape_text(self._template.shape)
 
     @property
     def paths(self) -> frozenset[str]:

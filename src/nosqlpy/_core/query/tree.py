@@ -142,10 +142,11 @@ _EXACT: Final[frozenset[type]] = frozenset((str, int, bool))
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain")
+    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain", "shape")
 
     def __init__(self, shape: Shape, collation: Collation | None = None) -> None:
         paths: set[str | None] = set()  # None for the whole document
+        self.shape = shape
         self.collation = collation
         self.nodes: list[Node] = _nodes(shape, paths, collation)
         self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)

@@ -62,7 +62,7 @@ def _directory(kept: str | None) -> Iterator[str]:
 
 def _demonstrate(path: str, data: Path | None, report: Report, ledger: Ledger) -> None:
     name = "characters" if data is None else _collection_name(data)
-    with Client(path) as db:
+    with Client(path, slow_ms=None) as db:
         report.section("Client (blocking)")
         _import(db, name, data, report, ledger)
         asked = CHARACTERS if data is None else questions_about(list(islice(db[name].find(), SAMPLE)))
@@ -137,7 +137,7 @@ def _compare_with_python(db: Client, job: Job, answers: Answers) -> None:
 
 
 def _compact(job: Job) -> None:
-    with Client(job.path, create=False) as db:
+    with Client(job.path, create=False, slow_ms=None) as db:
         before = _digest(db, job.collection)
         sizes, seconds = timed(db.compact)
         text = f"{sizes['bytes_before'] / 1e6:.1f} MB become {sizes['bytes_after'] / 1e6:.1f} MB"

@@ -61,7 +61,7 @@ def ask_blocking(db: Client, job: Job) -> Answers:
 
 async def ask_async(job: Job, face: str) -> Answers:
     """Ask the same, and update the same, through `AsyncClient`."""
-    async with AsyncClient(job.path, create=False) as db:
+    async with AsyncClient(job.path, create=False, slow_ms=None) as db:
         users, asked = db[job.collection], job.questions
         begun = time.perf_counter()
         found: list[Document] = await users.find(asked.equal)

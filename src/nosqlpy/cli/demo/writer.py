@@ -13,7 +13,7 @@ COUNTER = "counter"
 
 def write(path: str) -> None:
     """Insert numbered documents and count them in another one, until killed; print each number once both are done."""
-    with Client(path) as db:
+    with Client(path, slow_ms=None) as db:
         writes = db[COLLECTION]
         number = writes.count({"_id": {"$ne": COUNTER}})
         # the last writer may have been killed between the two
