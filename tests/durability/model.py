@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from durability.simulated_disk import observer
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.values.codec import decode_document
 
 # collections in their order: the name, the documents in their order, the names of the indexes, the options as text
@@ -43,12 +48,21 @@ def state_of_engine(engine: Engine) -> State:
         return tuple(
             (
                 name,
-                tuple(tuple(decode_document(data).items()) for data in collection.slots.all()[:]),
+                tuple(tuple(decode_document(data).items()) for data in documents_of(collection)),
                 tuple(collection.indexes.by_name),
                 repr(collection.options),
             )
             for name, collection in engine.collections.items()
         )
+
+
+def documents_of(collection: CollectionState) -> list[bytes]:
+    """Return the documents of a collection; one that is not loaded is left so."""
+    if isinstance(collection, UnloadedCollection):
+        twin = copy.copy(collection._unloaded)
+        twin._memory = Memory(None, collection._unloaded._memory.reader)
+        return list(twin.loaded().all()[:])
+    return list(collection.slots.all()[:])
 
 
 def describe(state: State) -> str:
@@ -78,8 +92,10 @@ def wrong_indexes(engine: Engine) -> list[str]:
     wrong = []
     for collection in engine.collections.values():
         with observer:
-            documents = [decode_document(data) for data in collection.slots.all()[:]]
+            documents = [decode_document(data) for data in documents_of(collection)]
         for name, index in collection.indexes.by_name.items():
+            if isinstance(index, DeferredIndex):
+                continue
             expected: dict[Any, set[Any]] = {}
             for document in documents:
                 expected.setdefault(document[index.field], set()).add(document["_id"])

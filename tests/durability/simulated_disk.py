@@ -273,6 +273,25 @@ def _unique(inodes: list[Inode]) -> list[Inode]:
     return list({id(inode): inode for inode in inodes}.values())
 
 
+class OpenInode:
+    """Reads parts of what the cache has of an inode."""
+
+    def __init__(self, storage: SimulatedStorage, name: str, inode: Inode) -> None:
+        self._storage = storage
+        self._name = name
+        self._inode = inode
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        if not observer.watching:
+            self._storage._begin("read", self._name)
+        return bytes(self._inode.cache[offset : offset + size])
+
+    def size(self) -> int:
+        if not observer.watching:
+            self._storage._begin("size", self._name)
+        return len(self._inode.cache)
+
+
 class SimulatedStorage:
     """The storage port over a simulated disk, for one process: after a crash, a new one is made."""
 
@@ -302,18 +321,11 @@ class SimulatedStorage:
         self._begin("read_part", name)
         return bytes(self._inode(name).cache[offset : offset + size])
 
-    def open_file(self, name: str) -> Callable[[int, int], bytes]:
+    def open_file(self, name: str) -> OpenInode:
         """Return what reads the inode that has this name now, whatever becomes of the name."""
         if not observer.watching:
             self._begin("open_file", name)
-        inode = self._inode(name)
-
-        def read(offset: int, size: int) -> bytes:
-            if not observer.watching:
-                self._begin("read", name)
-            return bytes(inode.cache[offset : offset + size])
-
-        return read
+        return OpenInode(self, name, self._inode(name))
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file with this content, and sync it."""

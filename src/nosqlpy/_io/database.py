@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine import compaction
+from nosqlpy._core.engine import compaction, hints
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.eviction import evict
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
@@ -20,6 +20,7 @@ from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.recovery import RecoveryReport, check_place, recover
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.verification import verify
+from nosqlpy._core.index.deferred import Unloaded, loading
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy._io.options import Options
@@ -97,7 +98,31 @@ class Database:
     # ── reading ──────────────────────────────────────────────────────────────────
 
     def view(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what `read` finds in a state between two writes, without keeping writers out."""
+        """Return what `read` finds in a state between two writes, loading what it needs."""
+        while True:
+            try:
+                return self.peek(read, *args, **kwargs)
+            except Unloaded as needed:
+                self.load(needed)
+
+    def load(self, needed: Unloaded) -> None:
+        """Load what was asked for.
+
+        Raises:
+            CorruptionError: Something of that is not what was written.
+        """
+        with self.lock:
+            self._settle()
+            needed.load()
+            if self._memory.limit is not None and self._memory.resident > self._memory.limit:
+                self._evict()
+
+    def peek(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds in a state between two writes, without keeping writers out.
+
+        Raises:
+            Unloaded: It needs something that must be loaded first.
+        """
         engine = self.engine
         for _ in range(VIEW_TRIES):
             begun = engine.begun
@@ -230,7 +255,8 @@ class Database:
         try:
             evict(self.engine, self.engine.tail.end.size - self._appender.buffered)
         except StorageError as error:
-            log.warning("documents past the memory budget stay resident: %s", error)
+            log.warning("documents past the memory budget stay resident from now on: %s", error)
+            self._memory.limit = None
 
     def _run(self, doing: str, procedure: Procedure[R]) -> R:
         """Carry out a procedure that changes which files make up the database. The caller holds the lock."""
@@ -395,7 +421,15 @@ class Database:
                     raise storage_error(error, "compaction was given up") from error
                 raise
             self._rebase(compaction.rebase(self.engine, moment))
+            self._derive(compaction.hint(self.engine, moment))
             return report
+
+    def _derive(self, procedure: Procedure[None]) -> None:
+        """Write a derived file. Without it the next opening takes longer, and nothing else is different."""
+        try:
+            drive(procedure, self.storage)
+        except (OSError, StorageError) as error:
+            log.warning("a hint could not be written: %s", error)
 
     def _rebase(self, steps: Iterator[None]) -> None:
         """Let documents that are not resident be read from the base, a few at a time: writers have their turn."""
@@ -416,7 +450,7 @@ class Database:
             self.engine.check_usable()
             self._settle()
             self._flush_locked()
-            return take(self.engine)
+            return loading(lambda: take(self.engine))
 
     def verify(self) -> Document:
         """Return the report of a check of every byte on disk and every document in memory.
@@ -467,6 +501,9 @@ class Database:
         self._settle()
         self._flush_locked()
         if self._marked_open and not self.engine.read_only:
+            if hints.worth(self.engine):
+                self._run("the database cannot be closed cleanly", rotate(self.engine))
+                self._derive(hints.write(self.engine))
             self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
             self._group.done(self.engine.tail.end.lsn)
 

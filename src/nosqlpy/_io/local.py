@@ -14,6 +14,7 @@ import msgspec
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options, check_durability
@@ -105,6 +106,14 @@ class Backend:
         return durability
 
 
+def found_at_once(engine: Engine, name: str, id: Any) -> bytes | None:
+    """Return the document with this ``_id``, or None: there is none, or something must be loaded to know."""
+    try:
+        return reads.get(engine, name, id)
+    except Unloaded:
+        return None
+
+
 class LocalBackend(Backend):
     """Runs reads, writes and procedures; each returns when it is done."""
 
@@ -122,7 +131,7 @@ class LocalBackend(Backend):
     def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         database = self.database()
-        data = reads.get(database.engine, name, id)
+        data = found_at_once(database.engine, name, id)
         if data is None:
             data = database.view(reads.get, name, id)
         return None if data is None else decode(data)
@@ -163,6 +172,8 @@ class LocalBackend(Backend):
                     break
                 except CallNeeded as needed:
                     needed.make()
+                except Unloaded as needed:
+                    database.load(needed)
             if database.warned:
                 database.log_warnings()
             if lsn is not None:

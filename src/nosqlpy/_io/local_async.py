@@ -24,8 +24,9 @@ from nosqlpy._core.engine import reads, writes
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.database import Database
-from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
+from nosqlpy._io.local import Backend, Outcome, Pauses, Steps, found_at_once
 from nosqlpy._io.options import Options
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import InvalidOperation
@@ -89,7 +90,11 @@ class AsyncLocalBackend(Backend):
         database = await self.database()
         while database.applying:  # on another thread, which may take its time: wait for it on one
             await anyio.to_thread.run_sync(database.settle)
-        return database.view(read, *args, **kwargs)
+        while True:
+            try:
+                return database.peek(read, *args, **kwargs)
+            except Unloaded as needed:
+                await anyio.to_thread.run_sync(database.load, needed)
 
     async def read_steps(
         self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs
@@ -114,7 +119,7 @@ class AsyncLocalBackend(Backend):
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
-        data = reads.get((await self.database()).engine, name, id)
+        data = found_at_once((await self.database()).engine, name, id)
         if data is None:
             data = await self.read(reads.get, name, id)
         return None if data is None else decode(data)
@@ -176,6 +181,8 @@ class AsyncLocalBackend(Backend):
                     break
                 except CallNeeded as needed:
                     needed.make()
+                except Unloaded as needed:
+                    await anyio.to_thread.run_sync(database.load, needed)
             if lsn is not None:
                 await self._wait_durable(database, lsn)
         finally:

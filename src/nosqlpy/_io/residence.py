@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nosqlpy._core.engine.reader import File, Reader
+from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
@@ -13,24 +13,39 @@ def memory_of(storage: Storage, options: Options) -> Memory:
     """Return the memory of a database: its budget, and what reads its files. In memory there are none to read."""
     if options.path is None:
         return Memory()
-    return Memory(options.memory_budget, Reader(lambda name: open_file(storage, name)))
+    return Memory(options.memory_budget, Reader(lambda name: OpenFile(storage, name)))
 
 
-def open_file(storage: Storage, name: str) -> File:
-    """Return what reads a file.
+class OpenFile:
+    """A file that is open for reading, with the errors that users are told."""
 
-    Raises:
-        StorageError: The system refuses; also when a part is read.
-    """
-    try:
-        read = storage.open_file(name)
-    except OSError as error:
-        raise storage_error(error, f"{name} cannot be opened") from error
+    __slots__ = ("_file", "_name")
 
-    def part(offset: int, size: int) -> bytes:
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._name = name
         try:
-            return read(offset, size)
+            self._file = storage.open_file(name)
         except OSError as error:
-            raise storage_error(error, f"{name} cannot be read") from error
+            raise storage_error(error, f"{name} cannot be opened") from error
 
-    return part
+    def __call__(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes at `offset`, fewer at the end of the file.
+
+        Raises:
+            StorageError: The system refuses.
+        """
+        try:
+            return self._file(offset, size)
+        except OSError as error:
+            raise storage_error(error, f"{self._name} cannot be read") from error
+
+    def size(self) -> int:
+        """Return how many bytes the file has now.
+
+        Raises:
+            StorageError: The system refuses.
+        """
+        try:
+            return self._file.size()
+        except OSError as error:
+            raise storage_error(error, f"{self._name} cannot be read") from error

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nosqlpy._core.engine import importing, reads
+from nosqlpy._core.engine.importing import Imported
 from nosqlpy._core.engine.intake import portions
 from nosqlpy._core.engine.reads import Query, Request, decoder
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.json_lines import parse_lines, without_mark
 from nosqlpy._io.database import Database
@@ -89,10 +93,8 @@ def _import(
         for lines in _chunks(stream):
             batch = importing.prepare(parse_lines(lines, number), make_id, database.engine.document_size_max)
             number += len(lines)
-            with database.lock:
-                done, unsynced = database.commit(
-                    durability, importing.import_batch, name, batch, upsert=mode == "upsert", clear=clear
-                )
+            plan = partial(importing.import_batch, name=name, batch=batch, upsert=mode == "upsert", clear=clear)
+            done, unsynced = _commit(database, durability, plan)
             database.log_warnings()
             lsn, clear = unsynced or lsn, False
             imported += done.count
@@ -104,6 +106,17 @@ def _import(
         if lsn is not None:
             database.wait_durable(lsn)
     return imported
+
+
+def _commit(
+    database: Database, durability: Durability, plan: Callable[[Engine], Change[Imported]]
+) -> tuple[Imported, int | None]:
+    while True:
+        try:
+            with database.lock:
+                return database.commit(durability, plan)
+        except Unloaded as needed:
+            database.load(needed)
 
 
 def _located(error: NosqlpyError, where: str, line: int, imported: int) -> NosqlpyError:

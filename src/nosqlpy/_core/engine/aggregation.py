@@ -14,6 +14,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reads import Execution, Query, Request, execute
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.plan.planner import Plan
 from nosqlpy._core.query.partial import layout_of
@@ -114,7 +115,7 @@ class _Table:
         if path == "_id":
             return collection.slots.some
         index = next((each for each in collection.indexes.by_name.values() if each.field == path), None)
-        if index is None:
+        if index is None or isinstance(index, DeferredIndex):
             return None
         return lambda keys: collection.slots.some(dict.fromkeys(chain(*map(tuple, map(index.lookup, keys)))))
 

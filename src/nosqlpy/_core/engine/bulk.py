@@ -6,6 +6,7 @@ Manual: reference/method/db.collection.bulkWrite.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,6 +16,7 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, SpareId
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.aliases import Document
@@ -108,7 +110,7 @@ def bulk_write(
         if isinstance(request, Updating | Deletion) and writes.reach(engine, name, request.query) > writes.STEP:
             yield None
         try:
-            change = _plan(engine, name, request, bypass)
+            change = loading(partial(_plan, engine, name, request, bypass))
         except OperationFailure as error:
             errors.append(writes.write_error(index, error, request.command))
             if ordered:

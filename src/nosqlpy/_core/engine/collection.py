@@ -8,6 +8,7 @@ from typing import Any
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
+from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.log.operation import Delete, Put
@@ -31,6 +32,15 @@ class CollectionState:
         self.indexes = IndexManager()
         self.options: Document = {}
         self.validator: Validator | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all documents can be gone through."""
+        return True
+
+    def loaded(self) -> CollectionState:
+        """Return the same collection, loaded."""
+        return self
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -70,6 +80,11 @@ class CollectionState:
     def prepare(self, definition: IndexDefinition) -> HashIndex:
         """Return an index over the documents that are here, which is not used yet."""
         return IndexManager.make(definition, self.slots.keys(), self.slots.all())
+
+    def load_index(self, definition: IndexDefinition) -> None:
+        """Build an index that was deferred, unless that has been done, or it is gone."""
+        if type(self.indexes.by_name.get(definition.name)) is DeferredIndex:
+            self.build(definition)
 
     def warm(self, operation: Put | Delete) -> None:
         """Read what applying `operation` needs of the documents that it replaces or removes."""

@@ -9,22 +9,23 @@ segments or the base; what is left over is removed by the next opening.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate, repeat
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from nosqlpy._core.engine import content
+from nosqlpy._core.engine import content, hints
 from nosqlpy._core.engine.content import Content
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
 from nosqlpy._core.engine.reader import Stored
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Operation, Put
-from nosqlpy._core.log.place import Place, place_of
+from nosqlpy._core.log.place import place_of
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 
 # documents that get their new places at once: about two milliseconds
@@ -48,17 +49,20 @@ class Copied:
 
     def __init__(self, segment: int) -> None:
         self._segment = segment
-        self.collections: dict[int, tuple[list[Hashable], list[Place]]] = {}
+        self.collections: dict[int, Ledger] = {}
 
     def note(self, operations: list[Operation], end: int) -> None:
         """Take down the documents of a frame that ends at `end`: they are the last of it."""
         for operation in operations:
             if isinstance(operation, Put):
-                keys, places = self.collections.setdefault(operation.collection, ([], []))
-                keys += operation.keys
+                ledger = self.collections.setdefault(operation.collection, Ledger())
                 lengths = list(map(len, operation.documents))
                 starts = accumulate(lengths, initial=end - sum(lengths))
-                places += map(place_of, repeat(self._segment), starts, lengths, map(crc32, operation.documents))
+                crcs = map(crc32, operation.documents)
+                places = map(place_of, repeat(self._segment), starts, lengths, crcs)
+                ledger.places.update(zip(operation.keys, places, strict=True))
+                if operation.keys is not operation.ids:
+                    ledger.odd.update(zip(operation.keys, operation.ids, strict=True))
 
 
 def begin(engine: Engine) -> Procedure[Moment]:
@@ -105,15 +109,27 @@ def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
     Until it has ended, the segments that are gone stay open.
     """
     taken = dict(moment.content.documents)
-    for number, (keys, places) in moment.copied.collections.items():
+    for number, ledger in moment.copied.collections.items():
         collection, blobs = engine.collection(number), taken[number]
         if collection is not None and isinstance(blobs, Stored):
+            keys, places = list(ledger.places), list(ledger.places.values())
             for start in range(0, len(keys), REBASE_STEP):
                 part = slice(start, start + REBASE_STEP)
                 collection.slots.move(keys[part], blobs.slots[part], places[part])
                 yield
     if engine.memory.mixed:
         engine.memory.files().drop(segment.number for segment in moment.covered)
+
+
+def hint(engine: Engine, moment: Moment) -> Procedure[None]:
+    """Write the hint of the base, where opening gains by one.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    base = engine.manifest.sealed[0]
+    if base.number == moment.header.number and base.size >= hints.NEW_MIN and engine.memory.reader is not None:
+        yield from hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections)
 
 
 def abandon(engine: Engine, moment: Moment) -> Procedure[None]:

@@ -41,9 +41,17 @@ class Content(msgspec.Struct, frozen=True):
 
 def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -> Content:
     """Return what the database holds now, or some of its collections. No write is being applied meanwhile."""
-    taken = list(engine.collections.values() if collections is None else collections)
+    numbers = [collection.number for collection in collections or engine.collections.values()]
+    for number in numbers:
+        engine.load(number)
+    taken = [collection for number in numbers if (collection := engine.collection(number)) is not None]
+    return Content(definitions(taken), [(collection.number, collection.slots.all()) for collection in taken])
+
+
+def definitions(collections: Iterable[CollectionState]) -> list[Operation]:
+    """Return the operations that make empty collections like these."""
     definitions: list[Operation] = []
-    for collection in taken:
+    for collection in collections:
         definitions.append(Define(collection.number, "create", {"name": collection.name}))
         if collection.options:
             definitions.append(Define(collection.number, "options", collection.options))
@@ -51,7 +59,7 @@ def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -
             Define(collection.number, "index", {"name": index.name, "keys": index.keys})
             for index in collection.indexes.definitions()
         ]
-    return Content(definitions, [(collection.number, collection.slots.all()) for collection in taken])
+    return definitions
 
 
 def frames(content: Content) -> Iterator[list[Operation]]:

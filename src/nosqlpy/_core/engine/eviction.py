@@ -11,12 +11,11 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from nosqlpy._core.engine.reader import CHUNK, File
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log.frame import body_at
-from nosqlpy._core.log.operation import Located, locate
+from nosqlpy._core.engine.walk import bodies, operations
+from nosqlpy._core.log.operation import Located
 from nosqlpy._core.log.place import place_of
-from nosqlpy._core.log.segment import HEADER_SIZE, damaged, segment_name
+from nosqlpy._core.log.segment import HEADER_SIZE
 
 # an eviction goes on below the budget, by this part of it, so that the next write does not need one
 SPARE = 8
@@ -38,14 +37,13 @@ def evict(engine: Engine, end: int) -> None:
     memory = engine.memory
     limit = memory.limit or 0
     wanted = limit - limit // SPARE
-    for number, begin, size in _remaining(engine, end):
-        offset = begin
+    for number, offset, size in _remaining(engine, end):
         memory.evicted = (number, offset)
-        while offset < size and memory.resident > wanted:
-            offset = _evict_chunk(engine, memory.files().file(number), number, offset, size)
-            memory.evicted = (number, offset)
-        if memory.resident <= wanted:
-            return
+        for begin, kind, _, body in bodies(memory.files().file(number), number, offset, size):
+            if memory.resident <= wanted:
+                return
+            _evict_body(engine, number, begin, kind, body)
+            memory.evicted = (number, begin + len(body))
 
 
 def _remaining(engine: Engine, end: int) -> Iterator[tuple[int, int, int]]:
@@ -60,29 +58,8 @@ def _remaining(engine: Engine, end: int) -> Iterator[tuple[int, int, int]]:
         yield number, offset if number == current else HEADER_SIZE, size
 
 
-def _evict_chunk(engine: Engine, file: File, number: int, offset: int, size: int) -> int:
-    """Let the documents of about a megabyte of frames go; return where the next frame begins."""
-    data = file(offset, min(CHUNK, size - offset))
-    start = 0
-    while (frame := body_at(data, start)) is not None and frame[2] <= len(data):
-        kind, begin, stop = frame
-        _evict_body(engine, number, offset + begin, kind, data[begin:stop])
-        start = stop
-    if start:
-        return offset + start
-    if frame is None or offset + frame[2] > size:
-        raise damaged(segment_name(number), offset, "holds no frame")
-    kind, begin, stop = frame
-    _evict_body(engine, number, offset + begin, kind, file(offset + begin, stop - begin))
-    return offset + stop
-
-
 def _evict_body(engine: Engine, number: int, begin: int, kind: int, body: bytes) -> None:
-    try:
-        operations = locate(kind, body)
-    except (TypeError, ValueError) as error:
-        raise damaged(segment_name(number), begin, "holds a damaged frame") from error
-    for operation in operations:
+    for operation in operations(number, begin, kind, body):
         collection = engine.collection(operation.collection)
         if collection is not None and isinstance(operation, Located):
             pieces = [body[i:j] for i, j in pairwise(operation.offsets)]

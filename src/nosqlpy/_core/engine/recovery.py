@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
+from nosqlpy._core.engine import hints
 from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, Remove, SyncDirectory
 from nosqlpy._core.engine.eviction import due, evict
 from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove, write_new
@@ -94,10 +96,12 @@ def recover(
     header, data = yield from _read(manifest, manifest.active, names)
     engine = Engine(manifest, Tail.start(header), read_only=read_only, memory=memory)
     frames = 0
-    for segment in manifest.sealed:
+    hint = hints.find(manifest, names, engine.memory.reader)
+    if hint is not None:
+        hints.attach(engine, hint)
+    for segment in manifest.sealed[0 if hint is None else len(hint.directory.segments) :]:
         frames += yield from _replay_sealed(engine, segment, names)
-        if due(engine):
-            evict(engine, 0)
+        _evict(engine, 0)
     scan = _scan_active(manifest, header, data)
     _replay(engine, scan, header)
     engine.tail.end = _end(header, scan)
@@ -108,9 +112,15 @@ def recover(
         report.check_whole()
     if not read_only:
         report = yield from _tidy(engine, scan, data, names, report)
-    if due(engine):
-        evict(engine, engine.tail.end.size)
+    _evict(engine, engine.tail.end.size)
     return Recovered(engine, report)
+
+
+def _evict(engine: Engine, end: int) -> None:
+    """Let documents go that exceed the memory budget; where a segment cannot be read for that, they stay."""
+    if due(engine):
+        with suppress(StorageError):
+            evict(engine, end)
 
 
 def check_place(*, create: bool) -> Procedure[None]:
@@ -229,6 +239,7 @@ def _tidy(
     yield from remove(
         name for name in names if _TEMPORARY.fullmatch(name) or (segment_number(name) is not None and name not in live)
     )
+    yield from remove(hints.stale(names, None if engine.hint is None else engine.hint.name))
     if report.clean:
         return report
     if report.torn_bytes:

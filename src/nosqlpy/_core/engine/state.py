@@ -18,6 +18,7 @@ from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
@@ -61,6 +62,7 @@ class Engine:
         "begun",
         "collections",
         "document_size_max",
+        "hint",
         "manifest",
         "memory",
         "next_number",
@@ -77,6 +79,8 @@ class Engine:
         self.sort_memory: int = SORT_MEMORY
         self.manifest: Manifest = manifest
         self.tail: Tail = tail
+        # the hint that the database was opened with, or that was written since
+        self.hint: Hint | None = None
         self.memory: Memory = memory or Memory()
         self.read_only: bool = read_only
         self.collections: dict[str, CollectionState] = {}
@@ -245,6 +249,31 @@ class Engine:
         """Return how many documents there are in all collections."""
         return sum(collection.slots.count() for collection in self.collections.values())
 
+    def adopt(self, collection: CollectionState) -> None:
+        """Let `collection` take the place of the one with its number; readers see the old one or this."""
+        self._numbers[collection.number] = collection
+        self.collections = {
+            name: collection if held.number == collection.number else held for name, held in self.collections.items()
+        }
+
+    def load(self, number: int) -> None:
+        """Load a collection, if it is there and unloaded.
+
+        Raises:
+            CorruptionError: A document, or the log, is damaged.
+        """
+        held = self._numbers.get(number)
+        if held is not None and not held.is_loaded:
+            self.adopt(held.loaded())
+
+    def load_all(self) -> None:
+        """Load every collection, and build every index."""
+        for number in list(self._numbers):
+            self.load(number)
+            collection = self._numbers[number]
+            for definition in collection.indexes.definitions():
+                collection.load_index(definition)
+
     def collection(self, number: int) -> CollectionState | None:
         """Return the collection with this number in the log, if it was not dropped."""
         return self._numbers.get(number)
@@ -264,6 +293,7 @@ class Engine:
             "resident_bytes": sum(collection["resident_bytes"] for collection in collections),
             "places": sum(collection["places"] for collection in collections),
             "memory_budget": self.memory.limit,
+            "hint_lsn": None if self.hint is None else self.hint.directory.lsn,
             "segments": len(self.manifest.sealed) + 1,
             "commits": self.tail.end.lsn,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from nosqlpy._core.engine.returned import Returned, no_document
 from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.validation import Before
+from nosqlpy._core.index.deferred import Unloaded, loading
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.buckets import finished
@@ -35,6 +37,8 @@ from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 T = TypeVar("T")
 # documents that are tested at once
 STEP = 1000
+# what counts as the reach of a write that must load something first
+LOADING = 1 << 20
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -128,7 +132,8 @@ def insert_many(
     errors: list[Document] = []
     inserted = 0
     for places in portions(new.blobs):
-        change, found = _insert_chunk(engine, name, new, places, ordered=ordered, bypass=bypass)
+        insert = partial(_insert_chunk, engine, name, new, places, ordered=ordered, bypass=bypass)
+        change, found = loading(insert)
         errors += found
         inserted += change.result
         yield change
@@ -247,10 +252,13 @@ def reach(engine: Engine, name: str, asked: object) -> int:
     if collection is None:
         return 0
     query = asked.query if isinstance(asked, Returned) else asked
-    size = collection.slots.count()
-    if not isinstance(query, Query) or not query.predicate.equalities:
-        return size
-    return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
+    try:
+        size = collection.slots.count()
+        if not isinstance(query, Query) or not query.predicate.equalities:
+            return size
+        return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
+    except Unloaded:
+        return LOADING
 
 
 def _matches(engine: Engine, name: str, query: Query, limit: int) -> list[Match]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.query.partial import Column, Layout, layout_of, matched_values
 from nosqlpy._core.query.several import Several
@@ -29,7 +30,7 @@ class IndexManager:
         self._columns: list[tuple[HashIndex, Column]] = []
 
     def __bool__(self) -> bool:
-        return bool(self.by_name)
+        return bool(self._columns)
 
     def add(self, index: HashIndex) -> None:
         """Add an index, or put it in the place of the one of its name."""
@@ -58,10 +59,11 @@ class IndexManager:
 
     def _use(self, indexes: dict[str, HashIndex]) -> None:
         self.by_name = indexes
-        self._layout = layout_of(frozenset(index.field for index in indexes.values())) if indexes else None
+        built = [index for index in indexes.values() if type(index) is not DeferredIndex]
+        self._layout = layout_of(frozenset(index.field for index in built)) if built else None
         if self._layout is not None:
             columns = self._layout.column
-            self._columns = [(index, columns(index.field, matched_values)) for index in indexes.values()]
+            self._columns = [(index, columns(index.field, matched_values)) for index in built]
         else:
             self._columns = []
 

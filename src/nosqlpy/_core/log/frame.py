@@ -102,6 +102,11 @@ def body_at(data: bytes, offset: int) -> tuple[int, int, int] | None:
     return (kind, start, start + body_len) if mark == MARK else None
 
 
+def head_at(data: bytes) -> tuple[bytes, int]:
+    """Return the covered part of a frame's head, and the checksum that stands behind it."""
+    return data[: HEAD.size], CRC.unpack_from(data, HEAD.size)[0]
+
+
 def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
     """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact."""
     start = offset + FRAME_SIZE

@@ -8,7 +8,11 @@ can be verified alone, wherever it is read from.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from array import array
+from collections.abc import Iterable
+from functools import partial
+from sys import byteorder
+from typing import Final, NamedTuple, TypeAlias
 
 Place: TypeAlias = int
 
@@ -42,3 +46,49 @@ def length_of(place: Place) -> int:
 def crc_of(place: Place) -> int:
     """Return the checksum of the document at a place."""
     return place >> _CRC_SHIFT & LENGTH_MASK
+
+
+PLACE_SIZE: Final = 18
+"""Bytes of a place in a file, little-endian."""
+
+
+def pack_places(places: Iterable[Place]) -> bytes:
+    """Return places as a file holds them."""
+    return b"".join(map(_to_bytes, places))
+
+
+_to_bytes = partial(int.to_bytes, length=PLACE_SIZE, byteorder="little")
+
+
+class PlaceColumns(NamedTuple):
+    """Places in columns, the segment in the upper 16 bits of each of `starts`: documents are read by these."""
+
+    starts: list[int]
+    lengths: list[int]
+    crcs: list[int]
+
+
+def unpack_columns(data: bytes) -> PlaceColumns:
+    """Return packed places as columns, which takes far less time than making a number of each."""
+    starts = _column(data, "Q", 8, 8)
+    high = _column(data, "H", 16, 2)
+    if any(high):  # more segments than a database has in its life, as a rule
+        starts = [upper << 64 | lower for upper, lower in zip(high, starts, strict=True)]
+    return PlaceColumns(starts, _column(data, "I", 0, 4), _column(data, "I", 4, 4))
+
+
+def unpack_places(data: bytes) -> list[Place]:
+    """Return the places that `pack_places` packed."""
+    starts = unpack_columns(data).starts
+    return [start << 64 | low for start, low in zip(starts, _column(data, "Q", 0, 8), strict=True)]
+
+
+def _column(data: bytes, kind: str, first: int, width: int) -> list[int]:
+    """Return the numbers that stand `first` bytes from the beginning of each packed place."""
+    column = bytearray(len(data) // PLACE_SIZE * width)
+    for byte in range(width):
+        column[byte::width] = data[first + byte :: PLACE_SIZE]
+    numbers = array(kind, bytes(column))
+    if byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()

@@ -173,6 +173,10 @@ class OpenFile:
             data += more  # the system reads 2 GiB at most at once
         return data
 
+    def size(self) -> int:
+        """Return how many bytes the file has now."""
+        return os.fstat(self._descriptor).st_size
+
     def __del__(self) -> None:
         os.close(self._descriptor)
 

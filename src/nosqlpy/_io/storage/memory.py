@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+
+
+class OpenFile:
+    """Reads parts of a content."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on, or what there is of them."""
+        return self._data[offset : offset + size]
+
+    def size(self) -> int:
+        """Return how many bytes there are."""
+        return len(self._data)
 
 
 class MemoryStorage:
@@ -30,10 +44,9 @@ class MemoryStorage:
         """Return a part of the content with which a file was created."""
         return self.read_file(name)[offset : offset + size]
 
-    def open_file(self, name: str) -> Callable[[int, int], bytes]:
+    def open_file(self, name: str) -> OpenFile:
         """Return what reads the content with which a file was created."""
-        data = self.read_file(name)
-        return lambda offset, size: data[offset : offset + size]
+        return OpenFile(self.read_file(name))
 
     def write_file(self, name: str, data: bytes) -> None:
         """Keep a file that is not there yet."""

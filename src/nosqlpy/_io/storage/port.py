@@ -6,8 +6,17 @@ when the system refuses; a verb that fails may have done part of its work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
+
+
+class OpenFile(Protocol):
+    """A file that is open for reading."""
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on, or what there is of them."""
+
+    def size(self) -> int:
+        """Return how many bytes the file has now."""
 
 
 class Storage(Protocol):
@@ -29,8 +38,8 @@ class Storage(Protocol):
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Return `size` bytes of a file from `offset` on, or what there is of them."""
 
-    def open_file(self, name: str) -> Callable[[int, int], bytes]:
-        """Return what reads, at an offset, so many bytes of the file that has this name now, or what there is of them.
+    def open_file(self, name: str) -> OpenFile:
+        """Return what reads parts of the file that has this name now.
 
         That file can be read while somebody refers to this, also when it was removed, or the storage closed.
         """

@@ -1,0 +1,211 @@
+"""Hints at work: found at opening, written after a compaction and on closing, never needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.engine import content
+from nosqlpy._core.engine.effects import Append, ListFiles, Procedure, WriteFile
+from nosqlpy._core.engine.publish import remove
+from nosqlpy._core.engine.reader import Reader
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.engine.walk import Ledger, walk
+from nosqlpy._core.log.hint import HEAD, Directory, Hint, encode_end, hint_lsn, hint_name, read_directory
+from nosqlpy._core.log.manifest import Manifest, SealedSegment
+from nosqlpy._core.log.operation import Define, Operation
+from nosqlpy._core.log.place import unpack_places
+from nosqlpy._core.log.section import NUMBERS_FIT, DamagedHintError, Section, SectionReader, encode_section
+from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segment_name
+from nosqlpy._core.values.codec import decode_value, encode_value
+from nosqlpy.errors import StorageError
+
+# a hint pays when opening would read so many bytes of log without it: about ten milliseconds …
+NEW_MIN = 4 << 20
+# … which are this part of what the last one covers, since writing it takes time for all documents, …
+SHARE = 16
+# … or so many that opening would take noticeably longer
+NEW_MAX = 32 << 20
+
+
+def find(manifest: Manifest, names: Iterable[str], reader: Reader | None) -> Hint | None:
+    """Return the newest hint that fits the manifest, or None. One that cannot be read is as good as none."""
+    if reader is None or not NUMBERS_FIT:
+        return None
+    for name in sorted((name for name in names if hint_lsn(name) is not None), reverse=True):
+        try:
+            file = reader.open(name)
+            directory = read_directory(file, file.size())
+        except StorageError:
+            continue
+        if directory is not None and directory.fits(manifest):
+            return Hint(directory, file, name)
+    return None
+
+
+def attach(engine: Engine, hint: Hint) -> None:
+    """Take the catalogue from a hint, and let its collections be read from there.
+
+    Raises:
+        CorruptionError: A segment that it stands for is missing, or has another size or header than it must have.
+    """
+    reader, directory = engine.memory.files(), hint.directory
+    for segment in directory.segments:
+        _check_segment(engine.manifest, segment, reader)
+    sections = hint.sections()
+    for number, verb, payload in decode_value(directory.definitions):
+        engine.replay(Define(number, verb, payload))
+        held = engine.collection(number)
+        if verb == "create" and held is not None and number in sections:
+            load = partial(engine.load, number)
+            rebuild = partial(_rebuild, reader, directory.segments, number)
+            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild))
+    engine.next_number = max(engine.next_number, directory.next_number)
+    engine.memory.dead += directory.dead
+    engine.memory.evicted = (directory.segments[-1].number, directory.segments[-1].size)
+    engine.hint = hint
+
+
+def _check_segment(manifest: Manifest, segment: SealedSegment, reader: Reader) -> None:
+    name = segment_name(segment.number)
+    file = reader.file(segment.number)
+    size = file.size()
+    if size != segment.size:
+        raise damaged(name, min(size, segment.size), "is not what was sealed")
+    header = decode_header(file(0, HEADER_SIZE), file=name)
+    if (header.database, header.number, header.kind) != (manifest.database, segment.number, segment.kind):
+        raise damaged(name, 0, "belongs to another database or place")
+
+
+def _rebuild(reader: Reader, segments: Sequence[SealedSegment], number: int) -> Ledger:
+    """Return where the documents of a collection lie, from the log."""
+    return walk(reader, segments, lambda _: Ledger()).get(number) or Ledger()
+
+
+def worth(engine: Engine) -> bool:
+    """Whether a hint that covers all that was written by now would make the next opening faster by enough."""
+    if engine.memory.reader is None or not NUMBERS_FIT:
+        return False
+    held = _held(engine)
+    covered = 0 if held is None else sum(segment.size for segment in held.directory.segments)
+    new = sum(segment.size for segment in engine.manifest.sealed) + engine.tail.end.size - covered
+    return new >= NEW_MIN and (new >= NEW_MAX or new * SHARE >= covered)
+
+
+def _held(engine: Engine) -> Hint | None:
+    """Return the hint that the engine has, if that still fits."""
+    hint = engine.hint
+    return hint if hint is not None and hint.directory.fits(engine.manifest) else None
+
+
+def write(engine: Engine) -> Procedure[None]:
+    """Write a hint for all sealed segments, from the last one and the segments after it; then remove the others.
+
+    The caller sees to it that nothing was written after the last sealed segment, and that none goes meanwhile.
+
+    Raises:
+        OSError: It cannot be written. It is not synced: its checksums tell whether it is whole.
+        CorruptionError: A segment is damaged.
+    """
+    try:
+        yield from _write_after(engine, _held(engine))
+    except DamagedHintError:
+        yield from _write_after(engine, None)
+
+
+def _write_after(engine: Engine, held: Hint | None) -> Procedure[None]:
+    """Write a hint from one that is held, and the segments after it.
+
+    Raises:
+        DamagedHintError: The one that is held is of no use.
+    """
+    ledgers = _since(engine, held)
+    numbers = [collection.number for collection in engine.collections.values()]
+    parts = _Parts({} if held is None else held.sections(), ledgers, numbers)
+    manifest, definitions = engine.manifest, _catalogue(engine)
+    directory = Directory(manifest.database, manifest.sealed, engine.next_number, engine.memory.dead, definitions, [])
+    yield from _write(engine, directory, parts)
+
+
+class _Parts:
+    """The sections to be written: ledgers of collections that changed, and what the last hint has of the others."""
+
+    def __init__(self, old: dict[int, SectionReader], ledgers: dict[int, Ledger], numbers: list[int]) -> None:
+        self._old = old
+        self._ledgers = ledgers
+        self.numbers = numbers
+
+    def encode(self, number: int, offset: int) -> tuple[Section, bytes]:
+        if number not in self._ledgers and number in self._old:
+            return self._old[number].copy(number, offset)
+        ledger = self._ledgers.pop(number, None) or Ledger()
+        return encode_section(number, offset, list(ledger.places), ledger.ids(), list(ledger.places.values()))
+
+
+def _since(engine: Engine, held: Hint | None) -> dict[int, Ledger]:
+    """Return the ledgers of the collections that were written to after the last hint."""
+    count = 0 if held is None else len(held.directory.segments)
+    old = {} if held is None else held.sections()
+
+    def before(number: int) -> Ledger:
+        if number not in old:
+            return Ledger()
+        keys, ids, placed = old[number].everything()
+        odd = {} if keys is ids else dict(zip(keys, ids, strict=True))
+        return Ledger(dict(zip(keys, unpack_places(placed), strict=True)), odd)
+
+    return walk(engine.memory.files(), engine.manifest.sealed[count:], before)
+
+
+def write_copied(
+    engine: Engine, base: SealedSegment, definitions: Sequence[Operation], documents: dict[int, Ledger]
+) -> Procedure[None]:
+    """Write the hint of a base that has just been published; then remove the others.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    defined = _encode_definitions(definitions)
+    numbers = [operation.collection for operation in definitions if getattr(operation, "verb", "") == "create"]
+    directory = Directory(engine.manifest.database, (base,), engine.next_number, 0, defined, [])
+    yield from _write(engine, directory, _Parts({}, documents, numbers))
+
+
+def _catalogue(engine: Engine) -> bytes:
+    return _encode_definitions(content.definitions(engine.collections.values()))
+
+
+def _encode_definitions(operations: Iterable[Operation]) -> bytes:
+    definitions: list[Any] = [
+        [operation.collection, operation.verb, operation.payload]
+        for operation in operations
+        if isinstance(operation, Define)
+    ]
+    return encode_value(definitions)
+
+
+def _write(engine: Engine, directory: Directory, parts: _Parts) -> Procedure[None]:
+    name = hint_name(directory.lsn)
+    names: list[str] = yield ListFiles()
+    if name in names:
+        yield from remove([name])
+    offset, sections = len(HEAD), []
+    yield WriteFile(name, HEAD)
+    for number in parts.numbers:
+        section, data = parts.encode(number, offset)
+        yield Append(name, data)
+        sections.append(section)
+        offset += len(data)
+    directory = msgspec.structs.replace(directory, sections=sections)
+    yield Append(name, encode_end(directory, offset))
+    engine.hint = Hint(directory, engine.memory.files().open(name), name)
+    yield from remove(stale(names, name))
+
+
+def stale(names: Iterable[str], kept: str | None) -> list[str]:
+    """Return the files of hints other than `kept`."""
+    return [name for name in names if hint_lsn(name) is not None and name != kept]

@@ -1,0 +1,288 @@
+"""A collection that is not loaded: a hint that is searched where it lies, and what was written after it.
+
+It costs its entry in the catalogue. A few documents are read by their ids at the cost
+of a few reads each; a scan, or look-ups that together cost as much as loading, ask for
+it to be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.reader import Slot, size_of
+from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
+from nosqlpy._core.engine.walk import Ledger
+from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
+from nosqlpy._core.log.operation import Delete, Put
+from nosqlpy._core.log.place import Place, length_of, pack_places, unpack_columns, unpack_places
+from nosqlpy._core.log.section import DamagedHintError, SectionReader
+from nosqlpy._core.values.codec import decode_id
+from nosqlpy._core.values.keys import equality_key
+
+# a look-up costs as much as loading so many documents
+LOOKUP_COST = 20
+LOOKUPS_MIN = 64
+
+
+class UnloadedSlots(Slots):
+    """Documents in a section of a hint; those of `_recent` were written since, None for one that was deleted."""
+
+    __slots__ = ("_counted", "_left", "_load", "_order", "_rebuild", "_recent", "_resolved", "_section")
+
+    def __init__(
+        self, memory: Memory, section: SectionReader, load: Callable[[], object], rebuild: Callable[[], Ledger]
+    ) -> None:
+        super().__init__(memory)
+        self._section: SectionReader | None = section
+        self._load = load
+        self._rebuild = rebuild
+        self._left = max(LOOKUPS_MIN, section.section.count // LOOKUP_COST)
+        self._recent: dict[Hashable, Slot | None] = {}
+        # what was put (True) and deleted since, in order: that decides the order of documents
+        self._order: list[tuple[bool, Sequence[Hashable]]] = []
+        # where documents that were written since lay before
+        self._resolved: dict[Hashable, Place | None] = {}
+        self._counted: tuple[int, int] | None = None
+
+    def _use(self, held: dict[Hashable, Slot]) -> None:
+        self._held = held
+        self.get = self._find
+        self.holds = self._is_there
+        self.count = self._count
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def _find(self, key: Hashable) -> bytes | None:
+        if key in self._recent:
+            slot = self._recent[key]
+            return self._memory.files().one(slot) if isinstance(slot, int) else slot
+        found = self._search(key)
+        return None if found is None else found[1]
+
+    def _is_there(self, key: object) -> bool:
+        assert isinstance(key, Hashable), "keys are"
+        return self._recent[key] is not None if key in self._recent else self._search(key) is not None
+
+    def _search(self, key: Hashable) -> tuple[Place, bytes] | None:
+        """Return the place and the document of a key in the hint."""
+        if self._section is None:
+            return None
+        self._left -= 1
+        if self._left < 0:
+            self._ask()
+        try:
+            for place in self._section.search(key):
+                data = self._memory.files().one(place)
+                if equality_key(decode_id(data)) == key:
+                    return place, data
+                self._left -= 1
+        except DamagedHintError:
+            self._ask()
+        return None
+
+    def _ask(self) -> NoReturn:
+        raise Unloaded(self._load) from None
+
+    def measure(self) -> tuple[int, int]:
+        """Return how many documents there are, and how many bytes they have."""
+        if self._counted is None:
+            section = None if self._section is None else self._section.section
+            count, live = (0, 0) if section is None else (section.count, section.live)
+            for key, slot in list(self._recent.items()):
+                if key not in self._resolved:
+                    found = self._search(key)
+                    self._resolved[key] = None if found is None else found[0]
+                before = self._resolved[key]
+                count += (slot is not None) - (before is not None)
+                live += (0 if slot is None else size_of(slot)) - (0 if before is None else length_of(before))
+            self._counted = count, live
+        return self._counted
+
+    def _count(self) -> int:
+        return self.measure()[0]
+
+    def all(self) -> Sequence[bytes]:
+        """Ask for the collection."""
+        self._ask()
+
+    def first(self, count: int) -> Sequence[bytes]:  # noqa: ARG002 - as with all documents
+        """Ask for the collection."""
+        self._ask()
+
+    def keys(self) -> list[Hashable]:
+        """Ask for the collection."""
+        self._ask()
+
+    def items(self) -> list[tuple[Hashable, Slot]]:
+        """Ask for the collection."""
+        self._ask()
+
+    def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+        """Return the documents of those of `keys` that are there."""
+        return list(filter(None, map(self._find, keys)))
+
+    def pairs(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, bytes]]:
+        """Return the documents of those of `keys` that are there, with their keys."""
+        return [(key, data) for key in keys if (data := self._find(key)) is not None]
+
+    def disjoint(self, keys: Iterable[Hashable]) -> bool:
+        """Whether there is no document of any of `keys`."""
+        return not any(map(self._is_there, keys))
+
+    @property
+    def places(self) -> int:
+        """How many documents are not resident: those of the hint, and those written since that were evicted."""
+        held = 0 if self._section is None else self._section.section.count
+        return held + sum(isinstance(slot, int) for slot in list(self._recent.values()))
+
+    @property
+    def resident(self) -> int:
+        """How many bytes of documents are resident."""
+        return sum(len(slot) for slot in list(self._recent.values()) if isinstance(slot, bytes))
+
+    # ── changing ─────────────────────────────────────────────────────────────────
+
+    def put(self, keys: Sequence[Hashable], documents: Sequence[bytes], *, fresh: bool = False) -> None:  # noqa: ARG002 - not known
+        """Note documents; where they stand among the others is found when the collection is loaded."""
+        self._release(keys)
+        self._recent.update(zip(keys, documents, strict=True))
+        self._memory.resident += sum(map(len, documents))
+        self._order.append((True, keys))
+        self._counted = None
+
+    def delete(self, keys: Sequence[Hashable]) -> None:
+        """Note that documents are gone."""
+        self._release(keys)
+        self._recent.update(dict.fromkeys(keys))
+        self._order.append((False, keys))
+        self._counted = None
+
+    def _release(self, keys: Sequence[Hashable]) -> None:
+        recent = self._recent
+        before = [slot for key in keys if (slot := recent.get(key)) is not None]
+        self._memory.resident -= sum(len(slot) for slot in before if isinstance(slot, bytes))
+        self._memory.dead += sum(map(size_of, before)) + RECORD_SIZE * len(before)
+
+    def clear(self) -> None:
+        """Remove every document."""
+        self.bury()
+        self._section = None
+        self._recent, self._order, self._resolved, self._counted = {}, [], {}, None
+
+    def bury(self) -> None:
+        """Count every document as dead."""
+        if self._section is not None:
+            held = self._section.section
+            self._memory.dead += held.live + RECORD_SIZE * held.count
+        written = [slot for slot in self._recent.values() if slot is not None]
+        self._memory.dead += sum(map(size_of, written)) + RECORD_SIZE * len(written)
+        self._memory.resident -= self.resident
+
+    def recount(self) -> None:
+        """Do nothing: documents are counted when that is asked for."""
+
+    def give_places(self, keys: Sequence[Hashable], pieces: Sequence[bytes], places: Sequence[Place]) -> None:
+        """Let those documents go that are byte for byte what lies at `places`."""
+        for key, piece, place in zip(keys, pieces, places, strict=True):
+            if self._recent.get(key) == piece:
+                self._recent[key] = place
+                self._memory.resident -= len(piece)
+
+    # ── loading ──────────────────────────────────────────────────────────────────
+
+    def loaded(self) -> Slots:
+        """Return the same documents, resident if they fit the budget. A damaged hint is replaced by a walk of the log.
+
+        Raises:
+            CorruptionError: A document, or the log, is damaged.
+        """
+        memory = self._memory
+        keys, placed = self._packed()
+        live = sum(unpack_columns(placed).lengths)
+        mixed = memory.limit is not None and memory.resident + live > memory.limit
+        slots: Sequence[Slot] = unpack_places(placed) if mixed else memory.files().packed(placed)
+        made = Slots(memory)
+        held = self._merged(dict(zip(keys, slots, strict=True)))
+        mixed = mixed or any(type(slot) is int for slot in self._recent.values())
+        made.adopt(held, mixed=mixed, live=None if self._order else live)
+        memory.resident = memory.resident - self.resident + made.resident
+        memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
+        return made
+
+    def _packed(self) -> tuple[Iterable[Hashable], bytes]:
+        """Return the keys and the packed places of the documents in the hint, or in what the log makes of it."""
+        if self._section is None:
+            return (), b""
+        try:
+            keys, _, placed = self._section.everything()
+        except DamagedHintError:
+            places = self._rebuild().places
+            return places, pack_places(places.values())
+        return keys, placed
+
+    def _merged(self, held: dict[Hashable, Slot]) -> dict[Hashable, Slot]:
+        """Return the documents of the hint with what was written since, in natural order."""
+        before = {key: held[key] for key in self._recent if key in held}
+        for stored, keys in self._order:
+            if stored:
+                for key in keys:
+                    held.setdefault(key, b"")
+            else:
+                for key in keys:
+                    held.pop(key, None)
+        held.update((key, slot) for key, slot in self._recent.items() if slot is not None)
+        self._memory.dead += sum(map(size_of, before.values())) + RECORD_SIZE * len(before)
+        return held
+
+
+class UnloadedCollection(CollectionState):
+    """A collection in a hint. Its indexes are built when they are used, hence never before it is loaded."""
+
+    __slots__ = ("_load", "_unloaded")
+
+    def __init__(
+        self, held: CollectionState, memory: Memory, section: SectionReader, load: Callable[[], object],
+        rebuild: Callable[[], Ledger],
+    ) -> None:  # fmt: skip
+        super().__init__(held.number, held.name, memory)
+        self._load = load
+        self._unloaded = UnloadedSlots(memory, section, load, rebuild)
+        self.slots = self._unloaded
+
+    def put(self, operation: Put) -> None:
+        """Store the documents of `operation`, each in the place of the one with its id."""
+        self._unloaded.put(operation.keys, operation.documents)
+
+    def delete(self, operation: Delete) -> None:
+        """Remove the documents of `operation`, those that are there."""
+        self._unloaded.delete(operation.keys)
+
+    def build(self, definition: IndexDefinition) -> None:
+        """Note an index."""
+        self.indexes.add(DeferredIndex(definition, self._load))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all documents can be gone through."""
+        return False
+
+    def loaded(self) -> CollectionState:
+        """Return the same collection, loaded.
+
+        Raises:
+            CorruptionError: A document, or the log, is damaged.
+        """
+        made = CollectionState(self.number, self.name)
+        made.slots = self._unloaded.loaded()
+        made.options, made.validator = self.options, self.validator
+        for definition in self.indexes.definitions():
+            made.indexes.add(DeferredIndex(definition, partial(made.load_index, definition)))
+        return made
+
+    def stats(self) -> dict[str, Any]:
+        """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
+        return super().stats() | {"size": self._unloaded.measure()[1]}

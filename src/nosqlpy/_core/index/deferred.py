@@ -1,0 +1,49 @@
+"""What is not loaded yet, and what stands for it until somebody needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import TypeVar
+
+from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.hashed import HashIndex
+
+T = TypeVar("T")
+
+
+class Unloaded(Exception):
+    """What was asked for must be loaded first: call `load` with the lock of writes held, and ask again."""
+
+    def __init__(self, load: Callable[[], object]) -> None:
+        super().__init__()
+        self.load = load
+
+
+def loading(plan: Callable[[], T]) -> T:
+    """Return what `plan` returns; what it needs is loaded. The lock of writes is held."""
+    while True:
+        try:
+            return plan()
+        except Unloaded as needed:
+            needed.load()
+
+
+class DeferredIndex(HashIndex):
+    """An index that is known by its definition, and built when it is used for the first time."""
+
+    __slots__ = ("_load",)
+
+    def __init__(self, definition: IndexDefinition, load: Callable[[], object]) -> None:
+        super().__init__(definition.name, definition.keys)
+        self._load = load
+
+    def count(self, values: Iterable[Hashable]) -> int:  # noqa: ARG002 - whatever they are
+        """Ask for the index."""
+        raise Unloaded(self._load)
+
+    def lookup(self, value: Hashable) -> Collection[Hashable]:  # noqa: ARG002 - likewise
+        """Ask for the index."""
+        raise Unloaded(self._load)
+
+    def __len__(self) -> int:
+        raise Unloaded(self._load)

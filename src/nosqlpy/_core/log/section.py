@@ -1,0 +1,205 @@
+"""Sections of a hint: where the documents of one collection lie, searched without being loaded.
+
+    hashes   count x u64, ascending: hash of the id's key u32, above the row u32
+    places   count x 18 bytes, in the documents' natural order: a row is a position here
+    ids      MessagePack array, in the same order
+    table    for each block of 512 rows: first hash u32, checksum of its hashes u32, checksum of its places u32
+
+A look-up reads the table once, and then one block of hashes and one of places; each
+is checked when it is read, and kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import datetime
+from sys import byteorder, hash_info
+from typing import Any, Final
+
+import msgspec
+
+from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places
+from nosqlpy._core.values.codec import decode_value, encode_value
+from nosqlpy._core.values.keys import equality_keys
+
+BLOCK: Final = 512
+_HASH_SIZE, _TABLE_SIZE = 8, 12
+# numbers hash as Python's do on 64 bits, so that equal ones of different types have one hash
+NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
+
+
+class DamagedHintError(Exception):
+    """A part of a hint is not what was written: it is a derived file, and not used any more."""
+
+
+class Section(msgspec.Struct, frozen=True, array_like=True):
+    """One collection in a hint: documents, their bytes, where the section begins, and what it is checked by."""
+
+    number: int
+    count: int
+    live: int
+    offset: int
+    ids_size: int
+    ids_crc: int
+    places_crc: int
+    table_crc: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes the section has."""
+        return self.count * (_HASH_SIZE + PLACE_SIZE) + self.ids_size + self.blocks * _TABLE_SIZE
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of rows it has."""
+        return -(-self.count // BLOCK)
+
+
+def key_hash(key: Hashable) -> int:
+    """Return the hash of an id's key, 32 bits: equal keys have equal hashes, in every process."""
+    return zlib.crc32(key.encode() if type(key) is str else _canonical(key))
+
+
+def _canonical(key: Any) -> bytes:
+    kind = type(key)
+    if kind is str:
+        return key.encode()  # type: ignore[no-any-return]
+    if kind is bytes:
+        return key  # type: ignore[no-any-return]
+    if kind is tuple:
+        return b"(%b)" % b",".join(map(_canonical, key))
+    if kind is datetime:
+        return str(key).encode()
+    return b"" if key is None else b"%d" % hash(key)
+
+
+def encode_section(
+    number: int, offset: int, keys: Sequence[Hashable], ids: list[Any], places: Sequence[Place]
+) -> tuple[Section, bytes]:
+    """Return the section of a collection that is to stand at `offset`, and its bytes."""
+    hashed = _words("Q", sorted(map(_hash_and_row, map(key_hash, keys), range(len(keys)))))
+    placed = pack_places(places)
+    named = encode_value(ids)
+    table: list[int] = []
+    for start in range(0, len(keys), BLOCK):
+        block = hashed[start * _HASH_SIZE : (start + BLOCK) * _HASH_SIZE]
+        entries = placed[start * PLACE_SIZE : (start + BLOCK) * PLACE_SIZE]
+        table += [int.from_bytes(block[4:8], "little"), zlib.crc32(block), zlib.crc32(entries)]
+    tabled = _words("I", table)
+    live = sum(map(length_of, places))
+    crcs = zlib.crc32(named), zlib.crc32(placed), zlib.crc32(tabled)
+    return Section(number, len(keys), live, offset, len(named), *crcs), b"".join((hashed, placed, named, tabled))
+
+
+def _hash_and_row(hashed: int, row: int) -> int:
+    return hashed << 32 | row
+
+
+class SectionReader:
+    """Reads a section of an open hint. What it returns was checked; nothing of it is believed before.
+
+    Every method raises `DamagedHintError` where a checksum does not hold.
+    """
+
+    __slots__ = ("_fences", "_hashes", "_places", "_read", "_table", "section")
+
+    def __init__(self, section: Section, read: Callable[[int, int], bytes]) -> None:
+        self.section = section
+        self._read = read
+        self._table: array[int] | None = None
+        self._fences: array[int] = array("I")
+        self._hashes: dict[int, array[int]] = {}
+        self._places: dict[int, bytes] = {}
+
+    def search(self, key: Hashable) -> Iterator[Place]:
+        """Yield the places of all documents whose id's key has the hash of `key`: usually one or none."""
+        wanted = key_hash(key)
+        for block in self._blocks(wanted):
+            column = self._hash_block(block)
+            index = bisect_left(column, wanted << 32)
+            while index < len(column) and column[index] >> 32 == wanted:
+                yield self._place(column[index] & 0xFFFFFFFF)
+                index += 1
+
+    def _blocks(self, wanted: int) -> Iterator[int]:
+        """Yield the blocks that can hold a hash."""
+        if self._table is None:
+            data = self._part(self.section.size - self.section.blocks * _TABLE_SIZE, self.section.blocks * _TABLE_SIZE)
+            if zlib.crc32(data) != self.section.table_crc:
+                raise DamagedHintError
+            self._table = _numbers("I", data)
+            self._fences = self._table[::3]
+        block = max(0, bisect_left(self._fences, wanted) - 1)
+        while block < len(self._fences) and self._fences[block] <= wanted:
+            yield block
+            block += 1
+
+    def _hash_block(self, block: int) -> array[int]:
+        if block not in self._hashes:
+            self._hashes[block] = _numbers("Q", self._block(block, 0, _HASH_SIZE, 1))
+        return self._hashes[block]
+
+    def _place(self, row: int) -> Place:
+        block, index = divmod(row, BLOCK)
+        if block not in self._places:
+            self._places[block] = self._block(block, self.section.count * _HASH_SIZE, PLACE_SIZE, 2)
+        data = self._places[block][index * PLACE_SIZE : (index + 1) * PLACE_SIZE]
+        return int.from_bytes(data, "little")
+
+    def _block(self, block: int, column: int, width: int, check: int) -> bytes:
+        rows = min(BLOCK, self.section.count - block * BLOCK)
+        data = self._part(column + block * BLOCK * width, max(rows, 0) * width)
+        if self._table is None or not data or zlib.crc32(data) != self._table[3 * block + check]:
+            raise DamagedHintError
+        return data
+
+    def everything(self) -> tuple[list[Hashable], list[Any], bytes]:
+        """Return the keys and ids of all documents in their order, and their places, packed."""
+        section = self.section
+        start = section.count * _HASH_SIZE
+        placed = self._part(start, section.count * PLACE_SIZE)
+        named = self._part(start + len(placed), section.ids_size)
+        if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
+            raise DamagedHintError
+        ids = decode_value(named)
+        return equality_keys(ids), ids, placed
+
+    def copy(self, number: int, offset: int) -> tuple[Section, bytes]:
+        """Return the section, unchanged, for another hint, where it is to stand at `offset`."""
+        data = self._part(0, self.section.size)
+        held = self.section.count * _HASH_SIZE
+        end = held + self.section.count * PLACE_SIZE
+        tabled = data[end + self.section.ids_size :]
+        hashes = [data[at * _HASH_SIZE : min(at + BLOCK, self.section.count) * _HASH_SIZE] for at in self._starts()]
+        checks = zlib.crc32(data[held:end]), zlib.crc32(data[end : end + self.section.ids_size]), zlib.crc32(tabled)
+        if checks != (self.section.places_crc, self.section.ids_crc, self.section.table_crc):
+            raise DamagedHintError
+        if list(map(zlib.crc32, hashes)) != _numbers("I", tabled)[1::3].tolist():
+            raise DamagedHintError
+        return msgspec.structs.replace(self.section, number=number, offset=offset), data
+
+    def _starts(self) -> range:
+        return range(0, self.section.count, BLOCK)
+
+    def _part(self, start: int, size: int) -> bytes:
+        data = self._read(self.section.offset + start, size)
+        if len(data) != size:
+            raise DamagedHintError
+        return data
+
+
+def _words(kind: str, numbers: Any) -> bytes:
+    packed = array(kind, numbers)
+    if byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def _numbers(kind: str, data: bytes) -> array[int]:
+    packed: array[int] = array(kind, data)
+    if byteorder == "big":
+        packed.byteswap()
+    return packed
