@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupported
+from corpus.typed import KINDS, Hidden, names_of
 from nosqlpy import AsyncClient, Client
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
@@ -96,6 +97,24 @@ async def test_the_async_face_gives_the_same_answers(name: str) -> None:
             wrong[case.id] = differences(case, await perform(collection, case))
 
     assert {case: found for case, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_typed_collection_gives_the_same_answers(name: str, kind: str) -> None:
+    wrong: dict[str, list[str]] = {}
+    typed = [(case, KINDS[kind](names)) for case in FILES[name] if (names := names_of(case)) is not None]
+    with Client(":memory:") as client:
+        for number, (case, declared) in enumerate(typed):
+            collection = client.collection(f"c{number}", type=declared.type)
+            collection.insert_many(list(map(declared.to_object, case.documents)))
+            wrong[case.id] = differences(case, run_blocking(perform(Hidden(collection, declared), case)))
+
+    assert {case: found for case, found in wrong.items() if found} == {}
+
+
+def test_most_cases_can_be_about_typed_documents() -> None:
+    assert sum(names_of(case) is not None for case in SUPPORTED) > len(SUPPORTED) * 0.8
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)

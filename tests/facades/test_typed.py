@@ -415,3 +415,20 @@ async def test_project_gives_plain_dicts_whatever_type_the_find_had(db: Any, kin
 
     assert await cursor.clone() == [{"_id": "a", "name": "ada"}]
     assert type((await cursor)[0]) is dict
+
+
+async def test_a_field_of_a_dataclass_that_is_unset_is_not_stored(db: Any) -> None:
+    @dataclass
+    class Person:
+        name: str
+        age: Any = msgspec.UNSET
+        pattern: Any = msgspec.UNSET  # msgspec does not know bson's: such an object is taken apart in another way
+
+    people = db.collection("people", type=Person)
+    await people.insert_many([Person("ada"), Person("bob", age=1), Person("cleo", pattern=bson.Regex("^a"))])
+
+    assert [set(found) - {"_id", "name"} for found in await db["people"].find().to_list()] == [
+        set(),
+        {"age"},
+        {"pattern"},
+    ]

@@ -97,7 +97,8 @@ def _walk(value: Any) -> Any:
         fields = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
         return {name: _walk(item) for name, item in fields if item is not msgspec.UNSET}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _walk(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        attributes = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {name: _walk(item) for name, item in attributes if item is not msgspec.UNSET}
     if isinstance(value, Enum):
         return value.value
     if type(value) is dict:
