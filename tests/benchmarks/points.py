@@ -102,7 +102,7 @@ class Points(Nosqlpy):
 
 
 def points(directory: Path, rounds: int) -> list[Figure]:
-    """Time every operation, each beside its floor; a line's ratio is that of the best times."""
+    """Time every operation, each beside its floor; a line's ratio is that of the medians."""
     documents = make_documents(STORED + CALLS)
     stored, fresh = documents[:STORED], documents[STORED:]
     ours, floor = Points(directory), PointFloor(directory, stored)
@@ -139,4 +139,4 @@ def call_all(method: Callable[[Any], object], arguments: list[Any]) -> None:
 
 def line(name: str, ours: Figure, floor: Figure) -> Figure:
     """Return the figure of an operation as a ratio to its floor."""
-    return Figure(name, ours.best, ours.median, ours.best / floor.best, RATIOS_MAX.get(name))
+    return Figure(name, ours.best, ours.median, ours.median / floor.median, RATIOS_MAX.get(name))

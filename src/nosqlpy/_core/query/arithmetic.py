@@ -6,8 +6,11 @@ Manual: reference/operator/query/mod and reference/operator/query-bitwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from nosqlpy._core.query import sieves
 from nosqlpy._core.query.condition import Condition, Test
 from nosqlpy._core.query.registry import operator
 from nosqlpy._core.values.numbers import integer, truncate
@@ -76,17 +79,21 @@ def compile_bits_any_clear(operand: Any) -> Condition:
 
 def _bits(name: str, operand: Any, quantifier: Callable[[Iterable[bool]], bool], *, wanted: bool) -> Test:
     positions = _bit_positions(name, operand)
+    # a negative number goes on in ones past its 64 bits
+    mask = reduce(or_, (1 << min(position, 63) for position in positions), 0)
+    together = quantifier is all
+    target = mask if together is wanted else 0
 
     def test(value: Any) -> bool:
         number = integer(value) if _is_number(value) else None
-        if number is not None:  # a negative number goes on in ones past its 64 bits
-            return quantifier(bool(number >> min(position, 63) & 1) is wanted for position in positions)
+        if number is not None:
+            return (number & mask == target) is together
         if TYPES[type(value)] != BINARY:
             return False
         data = binary_content(value)[2]
         return quantifier(_bit(data, position) is wanted for position in positions)
 
-    return Test(test)
+    return Test(test, sieves.masked(mask, target, together, test))
 
 
 def _bit(data: bytes, position: int) -> bool:

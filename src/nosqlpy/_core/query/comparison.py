@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator as python
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -170,16 +171,20 @@ def _membership(name: str, operand: Any) -> Test:
         keys = frozenset(operand)
         test = _key_test(keys)
         return Test(test, sieves.one_of(keys | {MISSING} if None in keys else keys, _OWN_KEYS, test))
-    regexes = [regex_test(item).test for item in operand if TYPES[type(item)] == REGEX]
+    regexes = [regex_test(item) for item in operand if TYPES[type(item)] == REGEX]
     values = [item for item in operand if TYPES[type(item)] != REGEX]
     for item in values:
         if is_operators(item):
             raise QueryError(f"cannot nest $ under {name}")
         check_depth(item)
-    test = _key_test(frozenset(map(equality_key, values)))
-    if regexes:
-        return Test(lambda value: test(value) or any(search(value) for search in regexes))
-    return Test(test)
+    keys = frozenset(map(equality_key, values))
+    test = _key_test(keys)
+    sieve = sieves.looked_up(keys, _OWN_DATES, test)
+    if not regexes:
+        return Test(test, sieve)
+    tests = [test, *(regex.test for regex in regexes)]
+    searches = [regex.sieve or sieves.each(sieves.any_value(regex.test)) for regex in regexes]
+    return Test(lambda value: any(test(value) for test in tests), sieves.either([sieve, *searches]))
 
 
 def _key_test(keys: frozenset[Hashable]) -> ValueTest:
@@ -188,3 +193,5 @@ def _key_test(keys: frozenset[Hashable]) -> ValueTest:
 
 _OWN_KEYS: Final[frozenset[type]] = frozenset((str, int, float, type(None), type(MISSING)))
 """Classes whose values can be looked up among equality keys as they are (bool cannot: it would meet 0 and 1)."""
+_OWN_DATES: Final[frozenset[type]] = frozenset((str, int, datetime))
+"""Among them, and stored dates, those that are neither NaN nor missing."""

@@ -62,4 +62,7 @@ def value_test(condition: Condition) -> ValueTest:
     tests = [value_test(part) for part in condition.conditions]
     if len(tests) == 1:
         return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda value: first(value) and second(value)
     return lambda value: all(test(value) for test in tests)

@@ -7,8 +7,9 @@ rest: arrays, documents, several values, rare numeric types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
+from operator import or_
 from typing import Any, Final
 
 from nosqlpy._core.query.condition import Sieve, ValueTest
@@ -85,6 +86,40 @@ def one_of(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest
             entry in members if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
             for entry in entries
         ]
+
+    return sieve
+
+
+def looked_up(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
+    """Return the sieve of ``entry in members`` for values of `kinds`, and of `test` for all others."""
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [entry in members if type(entry) in kinds else rest(entry) for entry in entries]
+
+    return sieve
+
+
+def either(sieves: Sequence[Sieve]) -> Sieve:
+    """Return the sieve of what one of `sieves` lets pass."""
+    first, *others = sieves
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        column = list(entries)
+        flags = first(column)
+        for other in others:
+            flags = list(map(or_, flags, other(column)))
+        return flags
+
+    return sieve
+
+
+def masked(mask: int, target: int, equal: bool, test: ValueTest) -> Sieve:
+    """Return the sieve of ``(entry & mask == target) is equal`` for whole numbers, and of `test` for other values."""
+    rest = any_value(test)
+
+    def sieve(entries: Iterable[Any]) -> list[bool]:
+        return [(entry & mask == target) is equal if type(entry) is int else rest(entry) for entry in entries]
 
     return sieve
 
