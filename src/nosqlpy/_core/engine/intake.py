@@ -146,5 +146,6 @@ def portions(blobs: Sequence[bytes]) -> Iterator[range]:
 def encode_new(document: Mapping[str, Any], size_max: int, comment: Any = None) -> NewDocument:
     """Return a document that begins with its ``_id``, encoded."""
     id = document["_id"]
-    check_id(id)
+    if type(id) is not str:  # any of those may be one
+        check_id(id)
     return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max), comment)

@@ -265,7 +265,15 @@ def done(value: R) -> Steps[R]:
 
 def find_first(engine: Engine, name: str, request: Request[T]) -> Steps[T | None]:
     """Return the first document of the answer, or None."""
+    query = request.query
+    if query.predicate.exact == "_id" and query.hint is None and not query.skip:
+        return _decoded(get(engine, name, query.predicate.operand), request.decode)
     return _first_of(execute(engine, name, request))
+
+
+def _decoded(data: bytes | None, decode: Decode[T]) -> Steps[T | None]:
+    return None if data is None else decode(data)
+    yield
 
 
 def _first_of(execution: Execution[T]) -> Steps[T | None]:

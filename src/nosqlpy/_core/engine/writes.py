@@ -29,7 +29,6 @@ from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
 from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.keys import equality_key
-from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
 from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, QueryError, WriteError
 from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
@@ -267,8 +266,9 @@ def _matches(engine: Engine, name: str, query: Query, limit: int) -> list[Match]
     if collection is None:
         return []
     predicate = query.predicate
-    if query.hint is None and (id := predicate.exact_id) is not MISSING:
-        data = collection.slots.get(key := equality_key(id))
+    if predicate.exact == "_id" and query.hint is None:
+        key = equality_key(predicate.operand)
+        data = collection.slots.get(key)
         return [] if data is None else [Match(key, data)]
     plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
     if plan.stage == "COLLSCAN":

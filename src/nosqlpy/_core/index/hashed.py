@@ -24,18 +24,17 @@ class HashIndex:
     reads tests the document itself.
     """
 
-    __slots__ = ("_entries", "keys", "name")
+    __slots__ = ("_entries", "field", "keys", "name")
+
+    field: str
+    """The dotted path that is indexed."""
 
     def __init__(self, name: str, keys: tuple[tuple[str, int], ...]) -> None:
         self.name = name
         self.keys = keys
+        self.field = keys[0][0]
         # a document's key, or a bucket of several
         self._entries: dict[Hashable, Any] = {}
-
-    @property
-    def field(self) -> str:
-        """The dotted path that is indexed."""
-        return self.keys[0][0]
 
     def add(self, values: Iterable[Hashable], key: Hashable) -> None:
         """Enter the document `key` under each of `values`; entering it again changes nothing."""

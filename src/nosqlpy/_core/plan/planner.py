@@ -38,31 +38,44 @@ def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hi
     Raises:
         QueryError: `hint` names no index, or one that cannot serve the filter.
     """
-    if hint is None and predicate.exact == "_id":
-        return _by_id(predicate.equalities["_id"], exact=True)
+    if hint is None and predicate.exact is not None:
+        return _exact(predicate.exact, predicate.operand, indexes, size)
     equalities = predicate.equalities
     if hint is not None:
         return _hinted(equalities, indexes, size, hint)
     if "_id" in equalities:
-        return _by_id(equalities["_id"], exact=predicate.exact is not None)
+        return _by_id(equalities["_id"])
     best = Plan("COLLSCAN", None, (), size)
     if equalities:
         for index in indexes.values():
             if index.field in equalities:
-                plan = _by_index(index, equalities[index.field], exact=predicate.exact is not None)
+                plan = _by_index(index, equalities[index.field])
                 if plan.candidates < best.candidates:
                     best = plan
     return best
 
 
-def _by_id(operands: Sequence[Any], *, exact: bool = False) -> Plan:
-    values = _unique(operands)
-    return Plan("IDHACK", ID_INDEX, values, len(values), exact)
+def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int) -> Plan:
+    """Return the plan of one equality with a plain scalar, the most common filter: there is nothing to compare."""
+    key = equality_key(operand)
+    if path == "_id":
+        return Plan("IDHACK", ID_INDEX, (key,), 1, exact=True)
+    for index in indexes.values():
+        if index.field == path:
+            candidates = len(index.lookup(key))
+            if candidates < size:
+                return Plan("IXSCAN", index.name, (key,), candidates, exact=True)
+    return Plan("COLLSCAN", None, (), size)
 
 
-def _by_index(index: HashIndex, operands: Sequence[Any], *, exact: bool = False) -> Plan:
+def _by_id(operands: Sequence[Any]) -> Plan:
     values = _unique(operands)
-    return Plan("IXSCAN", index.name, values, index.count(values), exact)
+    return Plan("IDHACK", ID_INDEX, values, len(values))
+
+
+def _by_index(index: HashIndex, operands: Sequence[Any]) -> Plan:
+    values = _unique(operands)
+    return Plan("IXSCAN", index.name, values, index.count(values))
 
 
 def _unique(operands: Sequence[Any]) -> tuple[Hashable, ...]:

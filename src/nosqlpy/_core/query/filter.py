@@ -23,7 +23,7 @@ from nosqlpy._core.query.shapes import shape_text
 from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
 from nosqlpy._core.values.collation import Collation
-from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
 __all__ = ["Predicate", "compile_filter", "literal"]
@@ -49,9 +49,9 @@ class Predicate:
         self.exact = template.plain if template.plain is not None and type(operands[0]) in template.exact else None
 
     @property
-    def exact_id(self) -> Any:
-        """The ``_id`` that the filter asks for if that is all that it says, and a plain scalar; else MISSING."""
-        return self._operands[0] if self.exact == "_id" else MISSING
+    def operand(self) -> Any:
+        """The scalar that the path `exact` equals."""
+        return self._operands[0]
 
     @property
     def everything(self) -> bool:
