@@ -121,3 +121,16 @@ def test_what_was_not_touched_is_the_same_with_pymongo_again(directory: Path) ->
     before["things"][1]["n"] = 2.5
     assert after == before
     assert type(after["ids"][1]["_id"]) is int64.Int64
+
+
+def test_a_database_that_opens_by_its_hint_opens(tmp_path: Path) -> None:
+    ids = [bson.ObjectId() if number % 2 else number for number in range(6000)]
+    with Client(tmp_path / "data") as db:  # large enough that closing writes a hint
+        db["ids"].insert_many([{"_id": id, "n": number, "text": "x" * 1000} for number, id in enumerate(ids)])
+    hints = [path.name for path in (tmp_path / "data").iterdir() if "hint" in path.name]
+    answer = without_pymongo(
+        tmp_path / "data", "[ids.get(4)['n'], ids.count(), ids.delete_one({'n': 7}).deleted_count]"
+    )
+
+    assert hints != []
+    assert answer == [4, 6000, 1]

@@ -21,7 +21,7 @@ from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.log.place import unpack_places
 from nosqlpy._core.log.section import NUMBERS_FIT, DamagedHintError, Section, SectionReader, encode_section
 from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segment_name
-from nosqlpy._core.values.codec import decode_value, encode_value
+from nosqlpy._core.values.codec import encode_value, inspect_value
 from nosqlpy.errors import StorageError
 
 # a hint pays when opening would read so many bytes of log without it: about ten milliseconds …
@@ -57,7 +57,7 @@ def attach(engine: Engine, hint: Hint) -> None:
     for segment in directory.segments:
         _check_segment(engine.manifest, segment, reader)
     sections = hint.sections()
-    for number, verb, payload in decode_value(directory.definitions):
+    for number, verb, payload in inspect_value(directory.definitions):
         engine.replay(Define(number, verb, payload))
         held = engine.collection(number)
         if verb == "create" and held is not None and number in sections:

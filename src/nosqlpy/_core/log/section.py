@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places
-from nosqlpy._core.values.codec import decode_value, encode_value
+from nosqlpy._core.values.codec import encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_keys
 
 BLOCK: Final = 512
@@ -164,7 +164,7 @@ class SectionReader:
         named = self._part(start + len(placed), section.ids_size)
         if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
             raise DamagedHintError
-        ids = decode_value(named)
+        ids = inspect_value(named)
         return equality_keys(ids), ids, placed
 
     def copy(self, number: int, offset: int) -> tuple[Section, bytes]:
