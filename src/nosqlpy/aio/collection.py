@@ -18,6 +18,7 @@ from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aio.exchanging import AsyncExchanging
 from nosqlpy.aio.reading import AsyncReading
 from nosqlpy.aio.writing import AsyncWriting
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection
@@ -30,7 +31,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
-class AsyncCollection(AsyncReading[T], AsyncWriting[T]):
+class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
     """Documents of one kind, under their ids. It comes into being with its first document.
 
     Every method that writes takes ``durability=``, which holds for that call only; see

@@ -19,6 +19,7 @@ from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection
 from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.blocking.exchanging import Exchanging
 from nosqlpy.blocking.reading import Reading
 from nosqlpy.blocking.writing import Writing
 from nosqlpy.results import IndexModel
@@ -30,7 +31,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
-class Collection(Reading[T], Writing[T]):
+class Collection(Reading[T], Writing[T], Exchanging[T]):
     """Documents of one kind, under their ids. It comes into being with its first document.
 
     Every method that writes takes ``durability=``, which holds for that call only; see
