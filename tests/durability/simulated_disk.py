@@ -398,6 +398,10 @@ class SimulatedStorage:
             self._link(Link(name, None))
         self._end(error)
 
+    def free_space(self) -> int | None:
+        """Nobody knows."""
+        return None
+
     def random_bytes(self, size: int) -> bytes:
         """Return bytes of the seed."""
         return self.disk.random.randbytes(size)

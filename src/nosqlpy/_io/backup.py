@@ -34,9 +34,13 @@ def back_up(database: Database, watch: Callable[[], None], target: str | os.Path
 
 
 def _copy(database: Database, target: Path, watch: Callable[[], None]) -> Document:
-    with database.keeps_segments:
+    def look() -> None:
+        database.check_open()
+        watch()
+
+    with database.keeping_segments():
         moment = database.moment(backup.moment)
-        size = build_in_directory(target, DOING, backup.copy(moment), watch, database.storage)
+        size = build_in_directory(target, DOING, backup.copy(moment), look, database.storage)
     return {"bytes": size, "documents": moment.documents, "lsn": moment.lsn}
 
 

@@ -7,12 +7,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.engine import hints
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.eviction import evict
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
@@ -28,7 +27,7 @@ from nosqlpy._io.residence import memory_of
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
 from nosqlpy.aliases import Document, Durability
-from nosqlpy.errors import ClosedError, StorageError
+from nosqlpy.errors import ClosedError, InvalidOperation, StorageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +51,7 @@ class Database:
         self.lock: threading.Lock = threading.Lock()
         self.closed: bool = False
         self.warned: deque[str] = deque()
+        self.closing: bool = False
         self.engine: Engine
         self.report: RecoveryReport
         self.engine, self.report = self._recover()
@@ -70,7 +70,11 @@ class Database:
         self._disk_sync = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
         self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
+        # held by whoever removes segments, or needs them to stay, on the thread `_keeper`
         self._compacting = threading.Lock()
+        self._keeper: int | None = None
+        # called now and then, after a sync in the background
+        self.after_sync: Callable[[], None] = _nothing
 
     def _recover(self) -> tuple[Engine, RecoveryReport]:
         options = self.options
@@ -368,6 +372,7 @@ class Database:
         try:
             if not self.closed:
                 self.sync()
+                self.after_sync()
         except Exception:
             log.exception("the background sync failed")
 
@@ -397,52 +402,49 @@ class Database:
 
     # ── the whole database ───────────────────────────────────────────────────────
 
-    def compact(self) -> Document:
-        """Merge the log into one segment without what is dead; return what that did.
+    def reorganise(self, doing: str, procedure: Callable[[Engine], Procedure[R]]) -> R:
+        """Carry out a procedure that changes which files make up the database, between two writes; return its result.
 
-        Writers are kept out while it begins and while it is published, not while the
-        segment is written. One compaction runs at a time.
+        Raises:
+            StorageError: The system refuses what `doing` says.
         """
-        with self._compacting:
-            with self.lock:
-                self._settle()
-                self._mark_open()
-                self._flush_locked()
-                moment = self._run("compaction cannot begin", compaction.begin(self.engine))
-            try:
-                base = drive(compaction.write_base(moment), self.storage)
-                with self.lock:
-                    report = self._run("compaction cannot be published", compaction.finish(self.engine, moment, base))
-            except BaseException as error:
-                if not self.engine.failed:  # else nobody knows which segments are named, or they are another's
-                    drive(compaction.abandon(self.engine, moment), self.storage)
-                self.engine.check_usable()
-                if isinstance(error, OSError):
-                    raise storage_error(error, "compaction was given up") from error
-                raise
-            self._rebase(compaction.rebase(self.engine, moment))
-            self._derive(compaction.hint(self.engine, moment))
-            return report
+        with self.lock:
+            self._settle()
+            self._mark_open()
+            self._flush_locked()
+            return self._run(doing, procedure(self.engine))
 
-    def _derive(self, procedure: Procedure[None]) -> None:
+    def check_open(self) -> None:
+        """Refuse to go on with something long when the database is being closed.
+
+        Raises:
+            ClosedError: It is.
+        """
+        if self.closing:
+            raise ClosedError("the database is being closed; open it again")
+
+    def derive(self, procedure: Procedure[None]) -> None:
         """Write a derived file. Without it the next opening takes longer, and nothing else is different."""
         try:
             drive(procedure, self.storage)
         except (OSError, StorageError) as error:
             log.warning("a hint could not be written: %s", error)
 
-    def _rebase(self, steps: Iterator[None]) -> None:
-        """Let documents that are not resident be read from the base, a few at a time: writers have their turn."""
-        done = object()
-        step: object = None
-        while step is not done:
-            with self.lock:
-                step = next(steps, done)
+    @contextlib.contextmanager
+    def keeping_segments(self) -> Iterator[None]:
+        """Let no segment be removed meanwhile, nor the database be closed.
 
-    @property
-    def keeps_segments(self) -> AbstractContextManager[Any]:
-        """While it is entered, no segment is removed."""
-        return self._compacting
+        Raises:
+            InvalidOperation: This thread is in the middle of that already.
+        """
+        if self._keeper == threading.get_ident():
+            raise InvalidOperation("this thread is compacting or copying the database: wait until that is done")
+        with self._compacting:
+            self._keeper = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._keeper = None
 
     def moment(self, take: Callable[[Engine], R]) -> R:
         """Return what `take` finds between two writes, all of which the files hold by then."""
@@ -474,6 +476,10 @@ class Database:
 
     def close(self) -> None:
         """Make everything durable, say where the log ends, and let go of the directory. Closing again does nothing."""
+        self.closing = True  # a compaction, or a backup, ends at its next step
+        if not self.closed and self._keeper != threading.get_ident():
+            with self._compacting:
+                pass
         with self.lock:
             if self.closed:
                 return
@@ -503,7 +509,7 @@ class Database:
         if self._marked_open and not self.engine.read_only:
             if hints.worth(self.engine):
                 self._run("the database cannot be closed cleanly", rotate(self.engine))
-                self._derive(hints.write(self.engine))
+                self.derive(hints.write(self.engine))
             self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
             self._group.done(self.engine.tail.end.lsn)
 
@@ -516,3 +522,7 @@ class Database:
             ClosedError("this client was opened before the process forked; open one of its own in the new process")
         )
         self.storage.close()
+
+
+def _nothing() -> None:
+    """Do nothing."""

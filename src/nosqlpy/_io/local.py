@@ -212,14 +212,14 @@ class LocalBackend(Backend):
                 self.took(seconds, plan, args, wrote=True)
         return steps.result
 
-    def maintain(self, method: Callable[[Database], R]) -> R:
+    def maintain(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns that writes its files.
 
         Raises:
             ReadOnlyError: The client may only read.
         """
         self.writable(None)
-        return method(self.database())
+        return method(self.database(), *args, **kwargs)
 
     def work(
         self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs

@@ -267,14 +267,14 @@ class AsyncLocalBackend(Backend):
         database = await self.database()
         await self._wait_durable(database, await self._locked(database, database.last_lsn))
 
-    async def maintain(self, method: Callable[[Database], R]) -> R:
+    async def maintain(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns that writes its files, called in a worker thread.
 
         Raises:
             ReadOnlyError: The client may only read.
         """
         self.writable(None)
-        return await anyio.to_thread.run_sync(method, await self.database())
+        return await anyio.to_thread.run_sync(partial(method, await self.database(), *args, **kwargs))
 
     async def work(
         self, method: Callable[Concatenate[Database, Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs

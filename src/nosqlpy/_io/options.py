@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +19,8 @@ from nosqlpy.naming import nearest
 MEMORY = ":memory:"
 Recovery: TypeAlias = Literal["default", "strict"]
 RECOVERIES = ("default", "strict")
+Compaction: TypeAlias = Literal["auto", "off"]
+COMPACTIONS = ("auto", "off")
 DURABILITIES = ("fast", "safe", "durable")
 
 
@@ -29,6 +31,7 @@ class ClientOptions(TypedDict, total=False):
     read_only: bool
     create: bool
     recovery: Recovery
+    compaction: Compaction
     lock_timeout: float | None
     id_factory: Callable[[], Any]
     max_document_size: int
@@ -53,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
     create: bool = True
     recovery: Recovery = "default"
+    compaction: Compaction = "auto"
     lock_timeout: float | None = 5.0
     id_factory: Callable[[], Any] = new_id
     max_document_size: int = 16 << 20
@@ -133,7 +137,7 @@ def _check_name(name: str) -> None:
 def _from_text(name: str, value: str) -> Any:
     """Return the value of an option in a URL."""
     _check_name(name)
-    if name in ("durability", "recovery"):
+    if name in ("durability", "recovery", "compaction"):
         return value
     if name in ("read_only", "create"):
         if value not in ("true", "false"):
@@ -149,9 +153,8 @@ def _from_text(name: str, value: str) -> Any:
 
 def _check_values(options: Options) -> None:
     check_durability(options.durability)
-    if options.recovery not in RECOVERIES:
-        hint = nearest(str(options.recovery), RECOVERIES)
-        raise ConfigurationError(f"recovery is one of {', '.join(RECOVERIES)}{hint}")
+    _check_choice("recovery", options.recovery, RECOVERIES)
+    _check_choice("compaction", options.compaction, COMPACTIONS)
     for name in ("read_only", "create"):
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")
@@ -176,9 +179,13 @@ def check_durability(durability: Any) -> None:
     Raises:
         ConfigurationError: It is none of them.
     """
-    if durability not in DURABILITIES:
-        hint = nearest(str(durability), DURABILITIES)
-        raise ConfigurationError(f"durability is one of {', '.join(DURABILITIES)}{hint}")
+    _check_choice("durability", durability, DURABILITIES)
+
+
+def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        hint = nearest(str(value), choices)
+        raise ConfigurationError(f"{name} is one of {', '.join(choices)}{hint}")
 
 
 def _check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> None:

@@ -14,6 +14,7 @@ import weakref
 from collections import deque
 from pathlib import Path
 
+from nosqlpy._io.compacting import Compactor
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
@@ -24,7 +25,7 @@ from nosqlpy.errors import ConfigurationError, NosqlpyError, StorageError
 log = logging.getLogger("nosqlpy.storage")
 
 # what a database is opened with once, for all its clients
-_SHARED = ("max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval")
+_SHARED = ("compaction", "max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval")
 
 
 class _Entry:
@@ -69,6 +70,8 @@ def acquire(options: Options) -> Database:
         with entry.lock:
             if entry.database is None:
                 entry.database = Database(FileStorage(options.directory.resolve()), options)
+                if options.compaction == "auto":
+                    entry.database.after_sync = Compactor(entry.database).consider
                 _open.add(entry.database)
             _check_agreement(entry.database.options, options)
             if options.recovery == "strict":

@@ -13,7 +13,7 @@ from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
 from nosqlpy._io.client import is_same_collection, refuse_call, refuse_item, refuse_truth
-from nosqlpy._io.database import Database
+from nosqlpy._io.compacting import compact
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.requests import index_definitions
@@ -162,7 +162,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
 
     async def compact(self) -> Document:
         """Compact the database, whose log all its collections share; see `AsyncClient.compact`."""
-        return await self._backend.maintain(Database.compact)
+        return await self._backend.maintain(compact)
 
     async def import_file(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
@@ -12,6 +12,7 @@ from nosqlpy._core.engine.validation import collection_options
 from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
+from nosqlpy._io.compacting import compact
 from nosqlpy._io.database import Database
 from nosqlpy._io.dump import dump, restore
 from nosqlpy._io.finding import FindOptions
@@ -43,6 +44,8 @@ class Client:
         create: Make the database if there is none (default True).
         recovery: ``"strict"`` refuses to open a log that ends in the trace of a crash; ``"default"`` puts that aside,
             reports it in `recovery`, and opens what is before it.
+        compaction: ``"auto"`` (default) gives back the space of what is dead by itself, in the background; not so
+            with ``"off"``.
         lock_timeout: Seconds to wait for another process to close the database (default 5); None: for ever.
         id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
@@ -243,15 +246,17 @@ class Client:
         """
         self._backend.call(Database.flush)
 
-    def compact(self) -> Document:
+    def compact(self, *, progress: Callable[[int, int], object] | None = None) -> Document:
         """Rewrite the log without what is dead; return the bytes before and after.
 
-        Readers go on meanwhile; writers are kept out only while it begins and ends.
+        Readers and writers go on meanwhile; writers wait only while it begins and ends. It is done by itself when
+        half of the log is dead, unless the client has ``compaction="off"``. `progress` is called now and then
+        with how many documents are copied, and of how many.
 
         Raises:
             StorageError: The disk is full; everything is as it was.
         """
-        return self._backend.maintain(Database.compact)
+        return self._backend.maintain(compact, progress)
 
     def verify(self) -> Document:
         """Check every byte on disk against its checksum; return how much was checked.

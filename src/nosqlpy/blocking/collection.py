@@ -13,7 +13,7 @@ from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
 from nosqlpy._io.client import is_same_collection, refuse_call, refuse_item, refuse_truth
-from nosqlpy._io.database import Database
+from nosqlpy._io.compacting import compact
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import index_definitions
@@ -154,7 +154,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
 
     def compact(self) -> Document:
         """Compact the database, whose log all its collections share; see `Client.compact`."""
-        return self._backend.maintain(Database.compact)
+        return self._backend.maintain(compact)
 
     def import_file(
         self,

@@ -20,7 +20,9 @@ from nosqlpy.errors import ClosedError, StorageError
 def compact(world: World, engine: Engine) -> dict[str, Any]:
     moment = world.run(compaction.begin(engine))
     base = world.run(compaction.write_base(moment))
-    return world.run(compaction.finish(engine, moment, base))
+    report = world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
+    return report
 
 
 def reopened(world: World) -> Engine:
@@ -135,6 +137,7 @@ def test_the_base_is_durable_before_a_manifest_names_it_and_what_it_covers_goes_
     world.done.clear()
     base = world.run(compaction.write_base(moment))
     world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
 
     assert world.done == [
         *("WriteFile", "Append", "Append", "Sync", "SyncDirectory"),
@@ -231,3 +234,39 @@ def test_a_failed_engine_begins_no_compaction() -> None:
 
     with pytest.raises(StorageError):
         next(compaction.begin(engine))
+
+
+# ── when, and how far ────────────────────────────────────────────────────────────
+
+
+def test_whoever_watches_is_told_how_many_documents_are_copied() -> None:
+    world, engine = written(*range(2 * FRAME_DOCUMENTS + 1))
+    told: list[tuple[int, int]] = []
+    world.run(compaction.write_base(world.run(compaction.begin(engine)), lambda *so_far: told.append(so_far)))
+
+    assert told == [(0, 2001), (1000, 2001), (2000, 2001), (2001, 2001)]
+
+
+def test_a_compaction_is_due_when_enough_bytes_and_enough_of_them_are_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, engine = written(*range(50))
+    assert not compaction.due(engine)
+
+    monkeypatch.setattr(compaction, "DEAD_BYTES", 1000)
+    for number in range(300):
+        assert number > 50 or not compaction.due(engine)
+        write(world, engine, put(number % 50))
+
+    assert compaction.due(engine)
+    monkeypatch.setattr(compaction, "DEAD_BYTES", 100_000)
+    assert not compaction.due(engine)
+
+
+def test_after_a_compaction_none_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "DEAD_BYTES", 100)
+    world, engine = written(*[1] * 100)
+    assert compaction.due(engine)
+
+    compact(world, engine)
+
+    assert not compaction.due(engine)
+    assert not compaction.due(reopened(world))

@@ -9,7 +9,7 @@ segments or the base; what is left over is removed by the next opening.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate, repeat
 from typing import Any
 from zlib import crc32
@@ -21,6 +21,7 @@ from nosqlpy._core.engine.content import Content
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
 from nosqlpy._core.engine.reader import Stored
+from nosqlpy._core.engine.slots import RECORD_SIZE
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.log.manifest import SealedSegment
@@ -30,6 +31,23 @@ from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 
 # documents that get their new places at once: about two milliseconds
 REBASE_STEP = 10_000
+
+# what must be dead for a compaction to begin by itself: so many bytes, and this share of the log
+DEAD_BYTES = 16 << 20
+DEAD_SHARE = 0.5
+
+
+def room(engine: Engine) -> int:
+    """Return how many bytes a base would have, about."""
+    collections = list(engine.collections.values())
+    return sum(collection.slots.live + RECORD_SIZE * collection.slots.count() for collection in collections)
+
+
+def due(engine: Engine) -> bool:
+    """Whether so much of the log is dead that compacting it is worth while."""
+    total = sum(segment.size for segment in engine.manifest.sealed) + engine.tail.end.size
+    dead = min(engine.memory.dead, total - room(engine))
+    return dead >= DEAD_BYTES and dead >= DEAD_SHARE * total
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -76,13 +94,25 @@ def begin(engine: Engine) -> Procedure[Moment]:
     return Moment(engine.manifest.sealed, header, content.take(engine), copied, engine.memory.dead)
 
 
-def write_base(moment: Moment) -> Procedure[SealedSegment]:
-    """Phase two, without the lock: write the base, durably; return its entry for the manifest."""
-    return content.write_base(moment.header, content.frames(moment.content), moment.copied.note)
+def write_base(moment: Moment, watch: Callable[[int, int], None] | None = None) -> Procedure[SealedSegment]:
+    """Phase two, without the lock: write the base, durably; return its entry for the manifest.
+
+    `watch` is told after each frame how many documents are copied, of how many.
+    """
+    done, total = 0, moment.content.count
+
+    def note(operations: list[Operation], end: int) -> None:
+        nonlocal done
+        moment.copied.note(operations, end)
+        done += sum(len(operation.ids) for operation in operations if isinstance(operation, Put))
+        if watch is not None:
+            watch(done, total)
+
+    return content.write_base(moment.header, content.frames(moment.content), note)
 
 
 def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dict[str, Any]]:
-    """Phase three, under the lock: let the base stand for what it covers, then remove that.
+    """Phase three, under the lock: let the base stand for what it covers.
 
     Raises:
         ClosedError: The database was closed meanwhile: its files may be another process's by now.
@@ -98,9 +128,13 @@ def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dic
     yield from publish(published)
     engine.manifest = published
     engine.memory.dead -= moment.dead
-    yield from remove(segment_name(segment.number) for segment in moment.covered)
     before = sum(segment.size for segment in moment.covered)
     return {"bytes_before": before, "bytes_after": base.size, "segments_merged": len(moment.covered)}
+
+
+def sweep(moment: Moment) -> Procedure[None]:
+    """After phase three, without the lock: remove the segments for which the base stands."""
+    return remove(segment_name(segment.number) for segment in moment.covered)
 
 
 def rebase(engine: Engine, moment: Moment) -> Iterator[None]:

@@ -112,6 +112,11 @@ class FileStorage:
         self._forget(name)
         os.unlink(name, dir_fd=place)
 
+    def free_space(self) -> int | None:
+        """Return how many bytes the file system still takes from this user."""
+        status = os.fstatvfs(self._at)
+        return status.f_bavail * status.f_frsize
+
     def random_bytes(self, size: int) -> bytes:
         """Return so many random bytes of the system."""
         return os.urandom(size)

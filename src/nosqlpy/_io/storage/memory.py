@@ -88,6 +88,10 @@ class MemoryStorage:
         self._check(name)
         del self._files[name], self._sizes[name]
 
+    def free_space(self) -> int | None:
+        """Return None: nobody knows."""
+        return None
+
     def random_bytes(self, size: int) -> bytes:
         """Return so many random bytes."""
         return os.urandom(size)

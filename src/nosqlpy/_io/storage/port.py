@@ -1,4 +1,4 @@
-"""The port to the world: what a database needs of a directory, in sixteen verbs.
+"""The port to the world: what a database needs of a directory, in seventeen verbs.
 
 Names are those of files in the database's directory. Every verb raises OSError
 when the system refuses; a verb that fails may have done part of its work.
@@ -67,6 +67,9 @@ class Storage(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file."""
+
+    def free_space(self) -> int | None:
+        """Return how many bytes can still be written, or None if nobody knows."""
 
     def random_bytes(self, size: int) -> bytes:
         """Return so many random bytes."""
