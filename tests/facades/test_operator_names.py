@@ -98,3 +98,7 @@ def test_a_modifier_of_push_that_stands_alone_is_told_where_it_belongs(name: str
     error = answer("update", name)
 
     assert "under $push" in str(error)
+
+
+def test_rand_in_a_filter_is_told_where_it_belongs() -> None:
+    assert "it stands in an expression, under $expr" in str(answer("filter", "$rand"))

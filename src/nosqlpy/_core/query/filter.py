@@ -108,9 +108,9 @@ class Predicate:
         return self._finder(document)
 
     @property
-    def computes(self) -> bool:
-        """Whether the filter has an ``$expr``."""
-        return self._template.computes is not None
+    def computes(self) -> str | None:
+        """The name of an operator on the document as a whole, such as ``$expr``, if the filter has one."""
+        return self._template.computes
 
     @property
     def equalities(self) -> dict[str, list[Any]]:

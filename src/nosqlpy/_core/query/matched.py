@@ -38,7 +38,7 @@ def compile_find_projection(
     if parts is None:
         return plain
     if predicate.computes:
-        message = "the projection has a positional $: its filter cannot have $expr, which matches no array element"
+        message = f"the filter of a positional projection cannot have {predicate.computes}, which matches no element"
         raise QueryError(message, code=224, code_name="QueryFeatureNotAllowed")
 
     def apply(document: dict[str, Any]) -> dict[str, Any]:

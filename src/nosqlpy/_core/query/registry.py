@@ -54,7 +54,7 @@ _OPERATORS: Final[dict[str, Operator]] = {}
 
 TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate"))
 
-_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$text", "$where", "$rand", "$alwaysTrue", "$alwaysFalse"))
+_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$text", "$where", "$alwaysTrue", "$alwaysFalse"))
 _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
     (
         "$geoIntersects",
@@ -76,6 +76,9 @@ _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
         "$encStrNormalizedEq",
     )
 )
+# operators of expressions that are easily taken for one of a filter
+_EXPRESSIONS: Final = frozenset(("$rand",))
+_UNDER_EXPR: Final = "; it stands in an expression, under $expr"
 _NOT_SUPPORTED: Final = _NOT_SUPPORTED_AT_TOP | _NOT_SUPPORTED_UNDER_FIELD
 
 
@@ -114,6 +117,8 @@ def find_operator(name: Any, path: str) -> Operator:
     if name in TOP_LEVEL:
         raise QueryError(f"unknown operator {name} under {path!r}: it stands beside field names, not under one")
     hint = nearest(name, _OPERATORS) if isinstance(name, str) and name.startswith("$") else ""
+    if name in _EXPRESSIONS:
+        hint = _UNDER_EXPR
     raise QueryError(f"unknown operator {name!r} under {path!r}{hint}")
 
 
@@ -128,6 +133,8 @@ def refuse_top_level(name: str) -> NoReturn:
         raise NotSupportedError(f"query operator {name} (at the top level of a filter) is not supported")
     if name in _OPERATORS:
         hint = "; it stands under a field name"
+    elif name in _EXPRESSIONS:
+        hint = _UNDER_EXPR
     else:
         hint = nearest(name, TOP_LEVEL) or nearest(name, _OPERATORS)
     raise QueryError(f"unknown top level operator {name!r}{hint}")
