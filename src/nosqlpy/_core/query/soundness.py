@@ -24,6 +24,9 @@ Takes: TypeAlias = Callable[[Any], bool]
 Check: TypeAlias = tuple[Takes, ...] | None
 """What checks the operands of a path's operators; None for a plain value, none for what is compiled already."""
 
+MUTABLE: Final = frozenset((dict, list))
+"""The classes of sound operands that a caller could change before they are compiled."""
+
 _COMPOUND: Final = frozenset((OBJECT, ARRAY, REGEX, CODE, CODE_WITH_SCOPE))
 
 
@@ -41,6 +44,14 @@ def is_sound(template: Template, operands: Sequence[Any]) -> bool:
                 if not takes(value):
                     return False
     return True
+
+
+def own(operand: Any) -> Any:
+    """Return a copy of a sound operand, whatever becomes of the caller's."""
+    kind = type(operand)
+    if kind is dict:
+        return {name: own(value) if type(value) in MUTABLE else value for name, value in operand.items()}
+    return [own(item) if type(item) in MUTABLE else item for item in operand] if kind is list else operand
 
 
 def _checks(nodes: Sequence[Node]) -> Iterator[Check]:
