@@ -58,8 +58,8 @@ class FindOptions(msgspec.Struct, frozen=True):
             self.hint,
             bind(self.let, self.collation) if variables is None else variables,
             self.batch_size,
-            time_limit(self.max_time_ms),
-            compile_collation(self.collation),
+            None if self.max_time_ms is None else time_limit(self.max_time_ms),
+            None if self.collation is None else compile_collation(self.collation),
             self.comment,
         )
 
@@ -133,7 +133,7 @@ def match(options: FindOptions, variables: Mapping[str, Any]) -> Query:
 
 def require_filter(filter: Any) -> Filter:
     """Return `filter`, which must be a mapping: a write to everything is asked for by ``{}``."""
-    if not hasattr(filter, "keys"):
+    if type(filter) is not dict and not hasattr(filter, "keys"):
         raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
     return filter  # type: ignore[no-any-return]
 

@@ -100,7 +100,7 @@ def compile_query(
 
 
 def _mapping(filter: Any) -> Filter:
-    if not hasattr(filter, "keys"):
+    if type(filter) is not dict and not hasattr(filter, "keys"):
         raise QueryError(f"a filter is a mapping, not {type(filter).__name__}", code=14, code_name="TypeMismatch")
     return filter  # type: ignore[no-any-return]
 
