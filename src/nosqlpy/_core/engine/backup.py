@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nosqlpy._core.engine import building
+from nosqlpy._core.engine.content import SYNC_BYTES
 from nosqlpy._core.engine.effects import Append, Procedure, ReadPart, Sync, WriteFile
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
@@ -59,6 +60,8 @@ def _copy_segment(segment: SealedSegment, database: bytes) -> Procedure[None]:
         data: bytes = yield ReadPart(name, offset, min(PART_SIZE, segment.size - offset))
         check.feed(data)
         yield Append(name, data) if offset else WriteFile(name, data)
+        if offset and offset % SYNC_BYTES == 0:
+            yield Sync(name)
     check.finish()
     if segment.size > PART_SIZE:
         yield Sync(name)

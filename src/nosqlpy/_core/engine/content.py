@@ -25,6 +25,8 @@ from nosqlpy._core.values.keys import equality_keys
 
 FRAME_DOCUMENTS = 1000
 FRAME_BYTES = 32 << 20
+# what is written is synced in such pieces: a sync of the log, for which others wait, may have to wait for it
+SYNC_BYTES = 8 << 20
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -96,12 +98,16 @@ def write_base(
     head = header.encode()
     yield WriteFile(name, head)
     size, crc = len(head), header.prev_crc
+    synced = size
     for lsn, operations in enumerate(parts, start=1):
         data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
         yield Append(name, data)
         size += len(data)
         if note is not None:
             note(operations, size)
+        if size - synced >= SYNC_BYTES:
+            yield from sync(name)
+            synced = size
     yield from sync(name)
     yield SyncDirectory()
     return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)
