@@ -97,3 +97,18 @@ def test_a_pattern_that_only_its_options_make_sound_is_taken() -> None:
     )
 
     assert found
+
+
+@pytest.mark.parametrize("levels", [48, 49, 50, 51, 98, 99, 100, 101])
+def test_a_filter_of_one_field_is_refused_past_the_depth_of_one_of_two(levels: int) -> None:
+    def refused(extra: dict[str, Any]) -> bool:
+        filter: dict[str, Any] = {"a": 1, **extra}
+        for _ in range(levels):
+            filter = {"a": {"$elemMatch": filter}}
+        try:
+            compile_filter(filter)
+        except QueryError:
+            return True
+        return False
+
+    assert refused({}) == refused({"b": 1})

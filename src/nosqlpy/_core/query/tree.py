@@ -197,10 +197,11 @@ def template_of(
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
     operands: list[Any] = []
-    if len(filter) == 1:
+    if len(filter) == 1 and depth <= DEPTH_MAX:
         for name, value in filter.items():
-            if type(value) in sieves.PLAIN and type(name) is str and name[:1] != "$":  # the most common shape of all
-                return _cached_template((name,), collation), [value]
+            if type(name) is str and name[:1] != "$":  # one condition, as in most filters
+                one = (name, tuple(value)) if type(value) not in sieves.PLAIN and is_operators(value) else name
+                return _cached_template((one,), collation), [value]
     shape = _outline(filter, operands, depth, variables, collation)
     return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation), operands
 
@@ -233,7 +234,7 @@ def _outline(
         check_level(depth)
     shape: list[Any] = []
     for name, value in filter.items():
-        if not isinstance(name, str):
+        if type(name) is not str and not isinstance(name, str):
             raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
         if name[:1] == "$" and name not in DBREF_FIELDS:
             if name in LOGICAL:
