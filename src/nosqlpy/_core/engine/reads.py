@@ -191,6 +191,7 @@ class Execution(Generic[T]):
         found: list[Any] = yield from _idle(sorter.sorted())
         ordered = self._blobs.only(found) if isinstance(self._blobs, Stored) else found
         yield from (list(ordered[start : start + STEP]) for start in range(0, len(ordered), STEP))
+        yield from _idle(released(found))
 
     def _window(self, matching: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """Leave out what is skipped, and end when the limit is reached."""
