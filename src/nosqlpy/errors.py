@@ -8,7 +8,7 @@
     │   └── ClosedError
     ├── NotSupportedError (NotImplementedError)   MongoDB has it, nosqlpy has not (yet)
     ├── StorageError                  the directory, its files or the disk
-    │   ├── LockedError               another process holds the database
+    │   ├── LockedError               another process is writing, or has the database for itself
     │   ├── CorruptionError           bytes that are not what was written
     │   ├── ReadOnlyError
     │   └── FormatVersionError        written by a newer nosqlpy
@@ -118,7 +118,7 @@ class StorageError(NosqlpyError):
 
 
 class LockedError(StorageError):
-    """Another process holds the database; `details` has its ``pid`` where it is known."""
+    """Another process is writing, or has the database for itself; `details` has its ``pid`` where it is known."""
 
     code: int = 24
     code_name: str = "LockTimeout"

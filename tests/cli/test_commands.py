@@ -266,16 +266,16 @@ def test_repair_of_an_intact_database_ends_with_0(shop, tmp_path):
 
 
 def test_a_locked_database_is_storage_trouble_and_names_the_holder(shop):
-    with Client(shop) as db:
+    with Client(shop, exclusive=True) as db:
         db["orders"].insert({})
-        done = run("count", shop, "orders", "--lock-timeout", "0")
+        done = run("import", shop, "orders", "-", "--lock-timeout", "0")
 
     assert done.code == 3
     assert str(os.getpid()) in done.stderr
 
 
 def test_a_damaged_database_is_storage_trouble(shop):
-    segment = max(shop.glob("*"), key=lambda path: path.stat().st_size)
+    segment = max(shop.glob("seg-*"), key=lambda path: path.stat().st_size)
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 0xFF
     segment.write_bytes(data)

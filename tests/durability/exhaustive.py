@@ -147,7 +147,7 @@ def disturb(at: int, code: int, *, forever: bool, end: Callable[[SimulatedDisk, 
                 session = None
             if session is not None:
                 live(session)
-            if disk.locked:
+            if disk.present:
                 raise Mismatch("the directory is still locked after closing, or after an opening that was refused")
         end(disk, history)
         session = open_session(disk, history)

@@ -242,9 +242,9 @@ def _write_unsynced(patch: pytest.MonkeyPatch, chosen: Any) -> None:
 
 
 def _patch_drive(patch: pytest.MonkeyPatch, drive: Any) -> None:
-    from nosqlpy._io import database  # noqa: PLC0415 - the name under which it is called
+    from nosqlpy._io import following  # noqa: PLC0415 - the name under which it is called
 
-    patch.setattr(database, "drive", drive)
+    patch.setattr(following, "drive", drive)
 
 
 @contextmanager

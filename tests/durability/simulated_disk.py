@@ -16,10 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from nosqlpy._core.engine.shared import private_words
 from nosqlpy.errors import LockedError
 
 SECTOR = 512
-READS = frozenset({"list_files", "read_file", "read_part", "open_file", "read", "size"})
+READS = frozenset({"list_files", "read_file", "read_part", "read_on", "open_file", "read", "size", "stamp"})
 
 
 class Observer:
@@ -125,7 +126,9 @@ class SimulatedDisk:
         self.stop_at: int | None = None
         self.stopped = False
         self.faults: list[Fault] = []
-        self.locked = False
+        self.locks: dict[str, SimulatedStorage] = {}
+        self.present: list[SimulatedStorage] = []
+        self.words = private_words()
         self.trace = 0
         self.watch: Callable[[SimulatedDisk, str, str], None] | None = None
 
@@ -133,18 +136,29 @@ class SimulatedDisk:
 
     def clone(self, seed: int) -> SimulatedDisk:
         """Return a copy that goes its own way, with its own randomness; nobody watches it."""
-        watch, self.watch = self.watch, None
+        left_out = {name: getattr(self, name) for name in ("watch", "words", "locks", "present")}
         try:
-            twin = copy.deepcopy(self)
+            self.watch, self.words, self.locks, self.present = None, private_words(), {}, []
+            twin = copy.deepcopy(vars(self) | {"words": None})
         finally:
-            self.watch = watch
-        twin.random = Random(seed)
-        return twin
+            vars(self).update(left_out)
+        other = SimulatedDisk(seed)
+        vars(other).update(twin | {"words": other.words, "random": Random(seed)})
+        other.words[:] = self.words
+        return other
 
     def kill(self) -> None:
-        """End the process: its lock is gone, and what it wrote is in the cache of the system."""
+        """End all processes: their locks are gone, and what they wrote is in the cache of the system."""
         self._note("kill", "")
         self._restart()
+
+    def kill_one(self, storage: SimulatedStorage) -> None:
+        """End one process, in whatever it does; the others live on."""
+        self._note("kill one", "")
+        storage.dead = True
+        self.locks = {name: holder for name, holder in self.locks.items() if holder is not storage}
+        self.present = [other for other in self.present if other is not storage]
+        self.stopped, self.stop_at = False, None
 
     def power_loss(self) -> None:
         """Take the power away: of what was not synced, something survives, in any order."""
@@ -156,10 +170,20 @@ class SimulatedDisk:
             self._lose(inode)
         self.names = dict(self.durable_names)
         self.pending_names = []
+        self._lose_words()
         self._restart()
 
+    def _lose_words(self) -> None:
+        """Of the shared page anything may have been written to the disk."""
+        for at in range(16):
+            self.words[at] = self.words[at] if self.random.random() < 0.5 else 0
+        if self.random.random() < 0.3:
+            for at in range(16):
+                self.words[at] = self.random.getrandbits(64)
+
     def _restart(self) -> None:
-        self.stopped = self.locked = False
+        self.stopped = False
+        self.locks, self.present = {}, []
         self.stop_at = None
         self.faults = []
 
@@ -297,14 +321,70 @@ class SimulatedStorage:
 
     def __init__(self, disk: SimulatedDisk) -> None:
         self.disk = disk
-        self._holds_lock = False
+        self.dead = False
+        self.words = private_words()
+        self._opened: dict[str, Inode] = {}
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
-        """Take the directory, which no other storage may have."""
+        """Take the lock of writers, which no other storage may have: nobody else does anything while this one waits."""
         self._begin("lock", "")
-        if self.disk.locked:
+        self._take("LOCK")
+
+    def try_lock(self) -> bool:
+        """Take the lock of writers if it is free."""
+        self._alive()
+        return self.disk.locks.setdefault("LOCK", self) is self
+
+    def unlock(self) -> None:
+        """Give the lock of writers back."""
+        self._alive()
+        self._give_back("LOCK")
+
+    def attend(self, *, exclusive: bool) -> bool:
+        """Join those who have the disk."""
+        self._alive()
+        self.words = self.disk.words
+        self.disk.present.append(self)
+        return self.disk.present == [self]
+
+    def leave(self) -> bool:
+        """Leave those who have the disk."""
+        self._alive()
+        self.disk.present.remove(self)
+        return not self.disk.present
+
+    def watch(self) -> bool:
+        """Read the words."""
+        self.words = self.disk.words.toreadonly()
+        return True
+
+    def lock_compaction(self, timeout_s: float | None) -> None:
+        """Take the lock of compactions."""
+        self._alive()
+        self._take("COMPACT")
+
+    def unlock_compaction(self) -> None:
+        """Give the lock of compactions back."""
+        self._alive()
+        self._give_back("COMPACT")
+
+    def stamp(self, name: str) -> tuple[int, int, int]:
+        """Return which inode has the name."""
+        self._begin("stamp", name)
+        inode = self._inode(name)
+        return id(inode), len(inode.cache), 0
+
+    def _take(self, lock: str) -> None:
+        if self.disk.locks.setdefault(lock, self) is not self:
             raise LockedError("another storage has the simulated disk")
-        self.disk.locked = self._holds_lock = True
+
+    def _give_back(self, lock: str) -> None:
+        if self.disk.locks.get(lock) is self:
+            del self.disk.locks[lock]
+
+    def _alive(self) -> None:
+        if self.dead or self.disk.stopped:
+            raise PowerCutError
 
     def list_files(self) -> list[str]:
         """Return the names of all files."""
@@ -327,8 +407,19 @@ class SimulatedStorage:
             self._begin("open_file", name)
         return OpenInode(self, name, self._inode(name))
 
+    def read_on(self, name: str, offset: int) -> bytes:
+        """Return what the cache has of a file that may have been removed since it was opened."""
+        self._begin("read_on", name)
+        return bytes(self._open(name).cache[offset:])
+
+    def release(self, name: str) -> None:
+        """Close a file."""
+        self._alive()
+        self._opened.pop(name, None)
+
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file with this content, and sync it."""
+        self._alive()
         error = self.disk.begin("write_file", name, len(data))
         if name in self.disk.names and not self.disk.stopped:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
@@ -345,8 +436,9 @@ class SimulatedStorage:
 
     def append(self, name: str, data: bytes) -> None:
         """Add to the cache of a file; a failure may leave a part."""
+        self._alive()
         error = self.disk.begin("append", name, len(data))
-        inode = self._inode(name)
+        inode = self._open(name)
         if error is not None or self.disk.stopped:
             data = self.disk.part(data)
         inode.write(Write(len(inode.cache), data))
@@ -355,19 +447,23 @@ class SimulatedStorage:
     def size(self, name: str) -> int:
         """Return the size that the cache has."""
         self._begin("size", name)
-        return len(self._inode(name).cache)
+        return len(self._open(name).cache)
 
     def truncate(self, name: str, size: int) -> None:
         """Cut the file in the cache."""
+        self._alive()
         error = self.disk.begin("truncate", name, size)
         if error is None and (not self.disk.stopped or self.disk.happens()):
-            self._inode(name).write(Write(size, None))
+            self._open(name).write(Write(size, None))
         self._end(error)
 
     def sync(self, name: str) -> None:
         """Make a file's writes durable. A failure drops them, and forgets it: the next sync would succeed."""
+        self._alive()
         error = self.disk.begin("sync", name)
-        inode = self._inode(name)
+        inode = self._open(name)
+        if inode not in self.disk.names.values():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         if error is not None:
             self._drop_pages(inode)
         elif not self.disk.stopped or self.disk.happens():
@@ -376,6 +472,7 @@ class SimulatedStorage:
 
     def sync_directory(self) -> None:
         """Make the names durable; a failure leaves them as they are."""
+        self._alive()
         error = self.disk.begin("sync_directory", "")
         if error is None and (not self.disk.stopped or self.disk.happens()):
             for link in self.disk.pending_names:
@@ -385,15 +482,20 @@ class SimulatedStorage:
 
     def replace(self, source: str, target: str) -> None:
         """Rename in the cache; what fails may be done nevertheless."""
+        self._alive()
         error = self.disk.begin("replace", f"{source} {target}")
         if (error is None and not self.disk.stopped) or self.disk.happens():
+            self._opened.pop(source, None)
+            self._opened.pop(target, None)
             self._link(Link(target, self._inode(source), source))
         self._end(error)
 
     def remove(self, name: str) -> None:
         """Remove in the cache."""
+        self._alive()
         error = self.disk.begin("remove", name)
         self._inode(name)
+        self._opened.pop(name, None)
         if error is None and (not self.disk.stopped or self.disk.happens()):
             self._link(Link(name, None))
         self._end(error)
@@ -407,11 +509,21 @@ class SimulatedStorage:
         return self.disk.random.randbytes(size)
 
     def close(self) -> None:
-        """Give up the lock."""
-        if self._holds_lock and not self.disk.stopped:
-            self.disk.locked = self._holds_lock = False
+        """Let go of everything."""
+        if not self.dead and not self.disk.stopped:
+            for lock in ("LOCK", "COMPACT"):
+                self._give_back(lock)
+            self.disk.present = [other for other in self.disk.present if other is not self]
+            self._opened.clear()
+
+    def _open(self, name: str) -> Inode:
+        """Return the inode that had this name when this process opened the file."""
+        if name not in self._opened:
+            self._opened[name] = self._inode(name)
+        return self._opened[name]
 
     def _begin(self, verb: str, name: str) -> None:
+        self._alive()
         self._end(self.disk.begin(verb, name))
 
     def _end(self, error: OSError | None) -> None:

@@ -123,7 +123,7 @@ def test_an_operation_that_fails_leaves_the_whole_backup_or_none(original: Datab
             refused += 1
 
             assert "disk is full" in str(error) or code == errno.EIO  # noqa: PT017
-        assert not disk.locked
+        assert not disk.present
         disk.faults = []
         found = check(disk.clone(1), state)
 

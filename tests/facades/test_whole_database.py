@@ -13,8 +13,8 @@ DURABILITIES = ["fast", "safe", "durable"]
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    """Return the content of every file but the lock, which says who had the database last."""
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "LOCK"}
+    """Return the content of every file but the locks and the page that processes share."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name not in ("LOCK", "COMPACT", "SHM")}
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from nosqlpy._core.engine import compaction
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy.aliases import Document
-from nosqlpy.errors import ClosedError, StorageError
+from nosqlpy.errors import ClosedError, LockedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -23,19 +23,26 @@ PATIENCE_S = 60.0
 PAUSE_S = 0.002
 
 
-def compact(database: Database, progress: Callable[[int, int], object] | None = None, *, reserve: int = 0) -> Document:
+def compact(
+    database: Database, progress: Callable[[int, int], object] | None = None, *, reserve: int = 0, asked: bool = True
+) -> Document:
     """Merge the log into one segment without what is dead; return what that did.
 
     Writers are kept out while it begins and while it is published, not while the
     segment is written. One compaction runs at a time. `progress` is told how many
-    documents are copied, of how many; `reserve` bytes of the disk are left free.
+    documents are copied, of how many; `reserve` bytes of the disk are left free. If nobody has
+    `asked` for it, it waits for no other process, and does nothing where one was faster.
 
     Raises:
+        LockedError: Another process compacts or copies the database.
         StorageError: The disk has no room, or refuses; the database is as it was.
         ClosedError: The database is being closed.
         InvalidOperation: Called by `progress`, or by a backup.
     """
-    with database.keeping_segments():
+    with database.keeping_segments(wait=asked):
+        database.look_at_manifest()
+        if not asked and not database.view(compaction.due):
+            return {}
         _check_room(database, reserve)
         database.sync()  # what is synced before keeps no writer waiting
         moment = database.reorganise("compaction cannot begin", compaction.begin)
@@ -52,18 +59,9 @@ def compact(database: Database, progress: Callable[[int, int], object] | None = 
                 raise storage_error(error, "compaction was given up") from error
             raise
         drive(compaction.sweep(moment), database.storage)
-        _take_steps(database, compaction.rebase(database.engine, moment))
+        database.take_steps(compaction.rebase(database.engine, moment))
         database.derive(compaction.hint(database.engine, moment))
         return report
-
-
-def _take_steps(database: Database, steps: Iterator[None]) -> None:
-    """Take steps that change the state between two writes: writers have their turn after each."""
-    done = object()
-    step: object = None
-    while step is not done:
-        with database.lock:
-            step = next(steps, done)
 
 
 def _check_room(database: Database, reserve: int) -> None:
@@ -98,6 +96,9 @@ class Compactor:
         running = self._thread is not None and self._thread.is_alive()
         if running or time.monotonic() < self._not_before or not self._database.view(compaction.due):
             return
+        self._database.look_at_manifest()  # another process may have compacted
+        if not self._database.view(compaction.due):
+            return
         thread = threading.Thread(target=self._run, name="nosqlpy-compactor", daemon=True)
         try:
             thread.start()
@@ -107,9 +108,10 @@ class Compactor:
 
     def _run(self) -> None:
         try:
-            report = compact(self._database, _give_way, reserve=RESERVE)
-            log.info("the log was compacted from %d to %d bytes", report["bytes_before"], report["bytes_after"])
-        except ClosedError:
+            report = compact(self._database, _give_way, reserve=RESERVE, asked=False)
+            if report:
+                log.info("the log was compacted from %d to %d bytes", report["bytes_before"], report["bytes_after"])
+        except (ClosedError, LockedError):  # or another process is at it
             return
         except StorageError as error:
             self._not_before = time.monotonic() + PATIENCE_S

@@ -17,12 +17,15 @@ _VERBS: dict[type[msgspec.Struct], str] = {
     effects.ListFiles: "list_files",
     effects.ReadFile: "read_file",
     effects.ReadPart: "read_part",
+    effects.ReadOn: "read_on",
     effects.WriteFile: "write_file",
     effects.Append: "append",
+    effects.Truncate: "truncate",
     effects.Sync: "sync",
     effects.SyncDirectory: "sync_directory",
     effects.Replace: "replace",
     effects.Remove: "remove",
+    effects.Release: "release",
     effects.RandomBytes: "random_bytes",
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from math import inf
 from time import perf_counter
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -13,6 +15,7 @@ import msgspec
 
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io import registry
@@ -29,6 +32,10 @@ Steps = Generator[Change[Any] | None, None, R]
 Pauses = Generator[None, None, R]
 
 
+# all that are not garbage yet, for what a forked process must do
+_backends: weakref.WeakSet[Backend] = weakref.WeakSet()
+
+
 class Backend:
     """What both backends are: a database that is opened by its first use, and let go of once.
 
@@ -43,8 +50,11 @@ class Backend:
         self.slow_s = inf if options.slow_ms is None else options.slow_ms / 1000
         self._database: Database | None = None
         self._closed = False
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._finalizer: weakref.finalize[..., Any] | None = None
+        # how often this process and its ancestors have forked since the client was made
+        self.forks = 0
+        _backends.add(self)
 
     @property
     def closed(self) -> bool:
@@ -60,14 +70,17 @@ class Backend:
         """Return the open database; the first call opens it. The lock and the files are waited for.
 
         Raises:
-            ClosedError: The client was closed, or opened before this process was forked.
+            ClosedError: The client was closed, or this process was forked from one whose database is in memory.
             StorageError: The database cannot be opened.
+            InvalidOperation: A signal handler uses it while its thread is opening or closing it.
         """
         if self._closed:
             raise ClosedError("the client is closed; make a new one")
         with self._opening:
             if self._database is None:
                 database = registry.acquire(self.options)
+                if self._database is not None:  # a signal handler of this thread was faster
+                    self._let_go()
                 self._finalizer = weakref.finalize(self, self._release_collected, database)
                 self._finalizer.atexit = False  # the registry closes what is open then
                 self._database = database
@@ -78,7 +91,13 @@ class Backend:
             return self._database
 
     def disconnect(self) -> None:
-        """Let go of the database; the last client to do so closes it. Doing it again does nothing."""
+        """Let go of the database; the last client to do so closes it. Doing it again does nothing.
+
+        Raises:
+            InvalidOperation: A signal handler does so while its thread is in the middle of a write. Nothing is done.
+        """
+        if self._database is not None:
+            self._database.check_outside()
         self._closed = True
         self._let_go()
 
@@ -90,6 +109,15 @@ class Backend:
         """Warn of a call that took long."""
         engine = None if self._database is None else self._database.engine
         warn_of_call(engine, function.__name__, arguments, seconds, wrote=wrote)
+
+    def forked(self) -> None:
+        """In a forked process: open the database anew when it is used next. What is open is the parent's."""
+        self.forks += 1
+        self._opening = threading.RLock()
+        if self.options.directory is not None:
+            if self._finalizer is not None:
+                self._finalizer.detach()
+            self._database = self._finalizer = None
 
     def writable(self, durability: Durability | None) -> Durability:
         """Return the durability of one write.
@@ -120,6 +148,14 @@ class LocalBackend(Backend):
     _release_collected = staticmethod(registry.release_forgotten)
 
     def database(self) -> Database:
+        """Return the open database, opening it if need be, with all that other processes have written."""
+        database = self._database
+        if database is None or self._closed or database.words[BELL] != database.seen:
+            database = self.opened()
+            database.follow()
+        return database
+
+    def opened(self) -> Database:
         """Return the open database, opening it if need be."""
         database = self._database
         return self.connect() if database is None or database.closed or self._closed else database
@@ -162,20 +198,17 @@ class LocalBackend(Backend):
     ) -> R:
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
         wanted = self.writable(durability)
-        database = self.database()
+        database = self.opened()
         began = perf_counter()
         try:
             while True:
                 try:
-                    with database.lock:
-                        result, lsn = database.commit(wanted, plan, *args, **kwargs)
+                    result, lsn = database.exclusively(partial(database.commit, wanted, plan, *args, **kwargs))
                     break
                 except CallNeeded as needed:
                     needed.make()
                 except Unloaded as needed:
                     database.load(needed)
-            if database.warned:
-                database.log_warnings()
             if lsn is not None:
                 database.wait_durable(lsn)
         finally:
@@ -195,16 +228,13 @@ class LocalBackend(Backend):
     ) -> R:
         """Log and apply the changes that `plan` yields, one after the other; return its result."""
         wanted = self.writable(durability)
-        database = self.database()
+        database = self.opened()
         steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
         began = perf_counter()
         try:
             while not steps.ended:
-                with database.lock:
-                    lsn = database.step(wanted, steps) or lsn
-                if database.warned:
-                    database.log_warnings()
+                lsn = database.exclusively(database.step, wanted, steps) or lsn
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)
@@ -236,6 +266,15 @@ class LocalBackend(Backend):
 def in_place(function: Callable[Concatenate[Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return what a long piece of work returns; now and then it calls what it is given, which does nothing here."""
     return function(_go_on, *args, **kwargs)
+
+
+def _forked() -> None:
+    for backend in list(_backends):
+        backend.forked()
+
+
+if hasattr(os, "register_at_fork"):  # after the registry's
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _go_on() -> None:

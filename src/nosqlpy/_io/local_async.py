@@ -23,8 +23,10 @@ import anyio.to_thread
 from nosqlpy._core.engine import reads, writes
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._io.committing import WouldWait
 from nosqlpy._io.database import Database
 from nosqlpy._io.local import Backend, Outcome, Pauses, Steps, found_at_once
 from nosqlpy._io.options import Options
@@ -76,13 +78,27 @@ class AsyncLocalBackend(Backend):
         """
         loop = event_loop()
         database = self._database
-        if database is None or database.closed or self._closed:
-            database = await anyio.to_thread.run_sync(self.connect)
+        if database is None or self._closed or database.words[BELL] != database.seen:
+            database = await self._current(database)
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
             raise InvalidOperation("an AsyncClient belongs to the event loop that opened it; make another one here")
         return database
+
+    async def _current(self, database: Database | None) -> Database:
+        """Return the database open, and with all that other processes have written."""
+        if database is None or database.closed or self._closed:
+            database = await anyio.to_thread.run_sync(self.connect)
+        if not database.try_follow():
+            await anyio.to_thread.run_sync(database.follow)
+        return database
+
+    def forked(self) -> None:
+        """In a forked process: forget the parent's event loop, too."""
+        super().forked()
+        self._loop = self._event = None
+        self._paused_at = 0.0
 
     async def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds, in a state between two writes."""
@@ -177,7 +193,7 @@ class AsyncLocalBackend(Backend):
                     if inline:
                         result, lsn = await self._locked(database, commit)
                     else:
-                        result, lsn = await anyio.to_thread.run_sync(_with_lock, database, commit)
+                        result, lsn = await anyio.to_thread.run_sync(database.exclusively, commit)
                     break
                 except CallNeeded as needed:
                     needed.make()
@@ -211,7 +227,7 @@ class AsyncLocalBackend(Backend):
             while not steps.ended:
                 step = partial(database.step, wanted, steps)
                 if steps.long_next:
-                    lsn = await anyio.to_thread.run_sync(_with_lock, database, step) or lsn
+                    lsn = await anyio.to_thread.run_sync(database.exclusively, step) or lsn
                 else:
                     lsn = await self._locked(database, step) or lsn
                 await self.pause()
@@ -223,16 +239,11 @@ class AsyncLocalBackend(Backend):
         return steps.result
 
     async def _locked(self, database: Database, function: Callable[[], R]) -> R:
-        """Return the result of `function`, called with the lock held: inline, or on a thread that waits for it."""
-        if not database.lock.acquire(blocking=False):
-            return await anyio.to_thread.run_sync(_with_lock, database, function)
+        """Return the result of `function`, called while nobody else writes: inline, or on a thread that waits."""
         try:
-            result = function()
-        finally:
-            database.lock.release()
-        if database.warned:
-            database.log_warnings()
-        return result
+            return database.try_exclusively(function)
+        except WouldWait:
+            return await anyio.to_thread.run_sync(database.exclusively, function)
 
     async def _wait_durable(self, database: Database, lsn: int) -> None:
         """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
@@ -265,7 +276,7 @@ class AsyncLocalBackend(Backend):
     async def sync(self) -> None:
         """Return when everything that was written before the call is durable."""
         database = await self.database()
-        await self._wait_durable(database, await self._locked(database, database.last_lsn))
+        await self._wait_durable(database, await anyio.to_thread.run_sync(database.last_lsn))
 
     async def maintain(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns that writes its files, called in a worker thread.
@@ -338,11 +349,3 @@ class _Work(Generic[R]):
     def _check(self) -> None:
         if self.stopped:
             raise _StoppedError
-
-
-def _with_lock(database: Database, function: Callable[[], R]) -> R:
-    with database.lock:
-        result = function()
-    if database.warned:
-        database.log_warnings()
-    return result

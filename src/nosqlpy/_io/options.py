@@ -41,6 +41,7 @@ class ClientOptions(TypedDict, total=False):
     sync_interval: float
     slow_ms: float | None
     limits: Limits
+    exclusive: bool
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sync_interval: float = 1.0
     slow_ms: float | None = 100.0
     limits: Limits = Limits()
+    exclusive: bool = False
 
     @property
     def url(self) -> str:
@@ -78,6 +80,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         return MEMORY if self.path is None else self.path.resolve().name
 
 
+_FLAGS = ("read_only", "create", "exclusive")
 _KEYWORDS = tuple(ClientOptions.__annotations__)
 
 
@@ -139,7 +142,7 @@ def _from_text(name: str, value: str) -> Any:
     _check_name(name)
     if name in ("durability", "recovery", "compaction"):
         return value
-    if name in ("read_only", "create"):
+    if name in _FLAGS:
         if value not in ("true", "false"):
             raise ConfigurationError(f"option {name!r} is true or false")
         return value == "true"
@@ -155,7 +158,7 @@ def _check_values(options: Options) -> None:
     check_durability(options.durability)
     _check_choice("recovery", options.recovery, RECOVERIES)
     _check_choice("compaction", options.compaction, COMPACTIONS)
-    for name in ("read_only", "create"):
+    for name in _FLAGS:
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")
     _check_number("max_document_size", options.max_document_size, 1, 16 << 20, whole=True)

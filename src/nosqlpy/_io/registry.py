@@ -12,7 +12,10 @@ import threading
 import warnings
 import weakref
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from nosqlpy._io.compacting import Compactor
 from nosqlpy._io.database import Database
@@ -20,27 +23,52 @@ from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.files import FileStorage, make_directory
 from nosqlpy._io.storage.memory import MemoryStorage
-from nosqlpy.errors import ConfigurationError, NosqlpyError, StorageError
+from nosqlpy._io.storage.mounts import network_file_system
+from nosqlpy.errors import ConfigurationError, InvalidOperation, NosqlpyError, StorageError
+
+R = TypeVar("R")
 
 log = logging.getLogger("nosqlpy.storage")
 
 # what a database is opened with once, for all its clients
-_SHARED = ("compaction", "max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval")
+_SHARED = (
+    "compaction", "exclusive", "max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval"
+)  # fmt: skip
 
 
 class _Entry:
     """One directory: its database, once it is open, and how many clients use it or wait for it."""
 
-    __slots__ = ("database", "lock", "users")
+    __slots__ = ("_lock", "busy", "database", "users")
 
     def __init__(self) -> None:
         self.database: Database | None = None
-        self.lock = threading.Lock()
+        self.busy = False
         self.users = 0
+        self._lock = threading.RLock()
+
+    def alone(self, function: Callable[[], R]) -> R:
+        """Return the result of a function that opens or closes the database: one thread at a time.
+
+        Raises:
+            InvalidOperation: This thread does so already, and was interrupted by what calls now.
+        """
+        with self._lock:
+            if self.busy:
+                raise InvalidOperation(
+                    "this thread is opening or closing the database; a signal handler or __del__ that interrupts it "
+                    "cannot do so too"
+                )
+            self.busy = True
+            try:
+                return function()
+            finally:
+                self.busy = False
 
 
-# held for a look at the entries only: opening and closing may take long, and hold up nobody else
-_lock = threading.Lock()
+# held for a look at the entries only: opening and closing may take long, and hold up nobody else.
+# A signal handler may come in between, and do as another thread would
+_lock = threading.RLock()
 _entries: dict[tuple[int, int], _Entry] = {}
 # every database on a disk until it is closed to the end, on whatever thread that happens
 _open: set[Database] = set()
@@ -67,19 +95,24 @@ def acquire(options: Options) -> Database:
         entry = _entries.setdefault(key, _Entry())
         entry.users += 1
     try:
-        with entry.lock:
-            if entry.database is None:
-                entry.database = Database(FileStorage(options.directory.resolve()), options)
-                if options.compaction == "auto":
-                    entry.database.after_sync = Compactor(entry.database).consider
-                _open.add(entry.database)
-            _check_agreement(entry.database.options, options)
-            if options.recovery == "strict":
-                entry.database.report.check_whole()
-            return entry.database
+        return entry.alone(partial(_database_of, entry, options, options.directory.resolve()))
     except BaseException:
         _give_back(entry)
         raise
+
+
+def _database_of(entry: _Entry, options: Options, directory: Path) -> Database:
+    if entry.database is None:
+        if not options.exclusive:
+            refuse_network(directory)
+        entry.database = Database(FileStorage(directory, read_only=options.read_only), options)
+        if options.compaction == "auto":
+            entry.database.after_sync = Compactor(entry.database).consider
+        _open.add(entry.database)
+    _check_agreement(entry.database.options, options)
+    if options.recovery == "strict":
+        entry.database.report.check_whole()
+    return entry.database
 
 
 def release(database: Database) -> None:
@@ -97,18 +130,21 @@ def _give_back(entry: _Entry) -> None:
         entry.users -= 1
         if entry.users:
             return
-    with entry.lock:  # who wants the directory now waits until it is closed, and opens it again
-        with _lock:
-            if entry.users:
-                return
-        database, entry.database = entry.database, None
-        try:
-            if database is not None:
-                database.close()
-        finally:
-            if database is not None:
-                _open.discard(database)
-            _forget_unused(entry)
+    entry.alone(partial(_close, entry))  # who wants the directory now waits until it is closed, and opens it again
+
+
+def _close(entry: _Entry) -> None:
+    with _lock:
+        if entry.users:
+            return
+    database, entry.database = entry.database, None
+    try:
+        if database is not None:
+            database.close()
+    finally:
+        if database is not None:
+            _open.discard(database)
+        _forget_unused(entry)
 
 
 def _forget_unused(entry: _Entry) -> None:
@@ -184,8 +220,22 @@ def _not_a_directory(path: Path) -> StorageError:
     return StorageError(f"{str(path)!r} is a file; a database is a directory")
 
 
+def refuse_network(directory: Path) -> None:
+    """Refuse a directory that other hosts may write to: neither locks nor shared memory reach them reliably.
+
+    Raises:
+        ConfigurationError: It is on a network file system.
+    """
+    kind = network_file_system(directory)
+    if kind is not None:
+        raise ConfigurationError(
+            f"{str(directory)!r} is on a network file system ({kind}), where processes cannot share a database safely; "
+            "use a local disk, or open it with exclusive=True, by one process at a time"
+        )
+
+
 def _check_agreement(opened: Options, wanted: Options) -> None:
-    if opened.read_only and not wanted.read_only:
+    if opened.read_only and not wanted.read_only:  # a writer also reads, but a reader does not write
         raise ConfigurationError("the database is open read-only in this process; close that client first")
     for name in _SHARED:
         if getattr(opened, name) != getattr(wanted, name):
@@ -197,10 +247,11 @@ def _check_agreement(opened: Options, wanted: Options) -> None:
 def _forget_all() -> None:
     """In a forked process: the databases are the parent's."""
     global _lock  # noqa: PLW0603 - the parent's thread that held it does not exist here
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     databases = [*_open, *_in_memory]
     _entries.clear()
     _open.clear()
+    _released.clear()
     for database in databases:
         database.abandon()
 

@@ -95,7 +95,6 @@ def _import(
             number += len(lines)
             plan = partial(importing.import_batch, name=name, batch=batch, upsert=mode == "upsert", clear=clear)
             done, unsynced = _commit(database, durability, plan)
-            database.log_warnings()
             lsn, clear = unsynced or lsn, False
             imported += done.count
             if done.error is not None:
@@ -113,8 +112,7 @@ def _commit(
 ) -> tuple[Imported, int | None]:
     while True:
         try:
-            with database.lock:
-                return database.commit(durability, plan)
+            return database.exclusively(partial(database.commit, durability, plan))
         except Unloaded as needed:
             database.load(needed)
 

@@ -33,20 +33,20 @@ class Client:
     """A database: a directory, ``":memory:"`` or a URL ``file:///dir?durability=durable``.
 
     Making a client touches no file; the first use, `open` or ``with`` opens the
-    database. Clients of one process share it, whichever face they have; while they
-    have it open no other process can. Threads may share a client.
+    database. Clients of one process share it, whichever face they have, and so do
+    other processes on the same host. Threads may share a client.
 
     Args:
         url: The directory's path, a URL, or ``":memory:"``.
         durability: What a returned write survives. ``"fast"``: nothing yet, for up to 10 ms.
             ``"safe"`` (default): the death of the process. ``"durable"``: the loss of power.
-        read_only: Refuse writes, and leave the files as they are; several processes may read.
+        read_only: Refuse writes, and leave the files as they are; what other processes write is seen.
         create: Make the database if there is none (default True).
         recovery: ``"strict"`` refuses to open a log that ends in the trace of a crash; ``"default"`` puts that aside,
             reports it in `recovery`, and opens what is before it.
         compaction: ``"auto"`` (default) gives back the space of what is dead by itself, in the background; not so
             with ``"off"``.
-        lock_timeout: Seconds to wait for another process to close the database (default 5); None: for ever.
+        lock_timeout: Seconds to wait for another process that is writing (default 5); None: for ever.
         id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
         memory_budget: Bytes of documents that stay in memory (default 256 MiB); the older ones are read when needed.
@@ -54,6 +54,7 @@ class Client:
         sort_memory: Bytes that the keys of one sort may take (default 100 MiB).
         sync_interval: Seconds after which what ``"safe"`` wrote is synced in the background (default 1).
         slow_ms: Milliseconds from which on a call is logged as slow (default 100); 0: each one, None: none.
+        exclusive: Have the database for this process alone; also where it lies on a network file system.
 
     Raises:
         InvalidURL: `url` names no database.

@@ -140,7 +140,7 @@ def test_the_base_is_durable_before_a_manifest_names_it_and_what_it_covers_goes_
     world.run(compaction.sweep(moment))
 
     assert world.done == [
-        *("WriteFile", "Append", "Append", "Sync", "SyncDirectory"),
+        *("WriteFile", "Append", "Append", "Sync", "SyncDirectory", "Release"),
         *("WriteFile", "Replace", "SyncDirectory"),
         *("Remove", "Remove"),
     ]

@@ -86,10 +86,12 @@ class Copied:
 def begin(engine: Engine) -> Procedure[Moment]:
     """Phase one, under the lock: seal the active segment and take the state."""
     engine.check_writable()
+    # taken before the active segment's, it is less than that: no other process takes it meanwhile
+    number = engine.take_segment_number()
     yield from rotate(engine)
     salt = yield from new_salt()
     base_lsn = engine.tail.end.lsn
-    header = SegmentHeader(engine.manifest.database, engine.take_segment_number(), base_lsn, salt, 0, KIND_BASE)
+    header = SegmentHeader(engine.manifest.database, number, base_lsn, salt, 0, KIND_BASE)
     copied = Copied(header.number)
     return Moment(engine.manifest.sealed, header, content.take(engine), copied, engine.memory.dead)
 
@@ -123,8 +125,8 @@ def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dic
     published = msgspec.structs.replace(
         manifest, generation=manifest.generation + 1, sealed=(base, *later), clean_size=None
     )
-    if engine.memory.mixed:
-        engine.memory.files().hold(segment.number for segment in moment.covered)
+    if engine.memory.mixed:  # the base, too: another process may compact again
+        engine.memory.files().hold([base.number, *(segment.number for segment in moment.covered)])
     yield from publish(published)
     engine.manifest = published
     engine.memory.dead -= moment.dead

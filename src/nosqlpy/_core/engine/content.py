@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.effects import Append, Procedure, SyncDirectory, WriteFile
+from nosqlpy._core.engine.effects import Append, Procedure, Release, SyncDirectory, WriteFile
 from nosqlpy._core.engine.publish import sync
 from nosqlpy._core.engine.reader import sizes
 from nosqlpy._core.engine.state import Engine
@@ -110,4 +110,5 @@ def write_base(
             synced = size
     yield from sync(name)
     yield SyncDirectory()
+    yield Release(name)
     return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)

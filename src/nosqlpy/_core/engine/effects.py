@@ -33,6 +33,13 @@ class ReadPart(msgspec.Struct, frozen=True):
     size: int
 
 
+class ReadOn(msgspec.Struct, frozen=True):
+    """Send back what a file that is in use holds from `offset` on, also if it has been removed since."""
+
+    name: str
+    offset: int
+
+
 class WriteFile(msgspec.Struct, frozen=True):
     """Create a file that must not exist, with this content, and make the content durable."""
 
@@ -45,6 +52,13 @@ class Append(msgspec.Struct, frozen=True):
 
     name: str
     data: bytes
+
+
+class Truncate(msgspec.Struct, frozen=True):
+    """Cut a file to `size` bytes."""
+
+    name: str
+    size: int
 
 
 class Sync(msgspec.Struct, frozen=True):
@@ -70,6 +84,12 @@ class Remove(msgspec.Struct, frozen=True):
     name: str
 
 
+class Release(msgspec.Struct, frozen=True):
+    """Keep a file open no longer: it will never change again."""
+
+    name: str
+
+
 class RandomBytes(msgspec.Struct, frozen=True):
     """Send back so many random bytes."""
 
@@ -77,6 +97,18 @@ class RandomBytes(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    ListFiles | ReadFile | ReadPart | WriteFile | Append | Sync | SyncDirectory | Replace | Remove | RandomBytes
+    ListFiles
+    | ReadFile
+    | ReadPart
+    | ReadOn
+    | WriteFile
+    | Append
+    | Truncate
+    | Sync
+    | SyncDirectory
+    | Replace
+    | Remove
+    | Release
+    | RandomBytes
 )
 Procedure: TypeAlias = Generator[Effect, Any, R]

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from nosqlpy._core.engine.effects import Procedure, RandomBytes, Remove, Replace, Sync, SyncDirectory, WriteFile
+from nosqlpy._core.engine.effects import (
+    Procedure,
+    RandomBytes,
+    Release,
+    Remove,
+    Replace,
+    Sync,
+    SyncDirectory,
+    WriteFile,
+)
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
@@ -107,6 +116,15 @@ def rotate(engine: Engine) -> Procedure[None]:
         yield from remove([fresh.name])
         raise
     engine.manifest, engine.tail = published, fresh
+    yield Release(tail.name)
+
+
+def begin_epoch(engine: Engine) -> Procedure[None]:
+    """Publish that whoever still has the database open from before may not go on."""
+    manifest = engine.manifest
+    begun = msgspec.structs.replace(manifest, generation=manifest.generation + 1, epoch=manifest.epoch + 1)
+    yield from publish(begun)
+    engine.manifest = begun
 
 
 def mark(engine: Engine, *, clean: bool) -> Procedure[None]:

@@ -61,6 +61,10 @@ class Reader:
         # replaced when a segment goes, so that whoever holds the old one can read on
         self.files: dict[int, File] = {}
 
+    def fresh(self) -> Reader:
+        """Return a reader of the same storage that has no file open."""
+        return Reader(self._open)
+
     def open(self, name: str) -> File:
         """Return what reads a file that is no segment."""
         return self._open(name)

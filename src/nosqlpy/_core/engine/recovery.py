@@ -19,6 +19,7 @@ from nosqlpy._core.engine import hints
 from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, Remove, SyncDirectory
 from nosqlpy._core.engine.eviction import due, evict
 from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove, write_new
+from nosqlpy._core.engine.shared import Watermark, read_watermark
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
@@ -34,7 +35,9 @@ from nosqlpy._core.log.segment import (
 )
 from nosqlpy.errors import CorruptionError, StorageError
 
-_OURS = re.compile(r"LOCK|SHM|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin")
+_OURS = re.compile(
+    r"LOCK|SHM|COMPACT|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin"
+)
 _TEMPORARY = re.compile(r"MANIFEST-[0-9a-f]+\.tmp")
 
 
@@ -75,9 +78,16 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 def recover(
-    *, read_only: bool, create: bool, strict: bool = False, memory: Memory | None = None
+    *,
+    read_only: bool,
+    create: bool,
+    strict: bool = False,
+    memory: Memory | None = None,
+    words: memoryview | None = None,
 ) -> Procedure[Recovered]:
     """Open the database in the directory, or make a new one there; `memory` says how much of it may stay resident.
+
+    Nobody else writes to it, or may go on to. The shared `words` may hold one more proof of what was durable.
 
     Raises:
         CorruptionError: Bytes that were durable are damaged or missing, or `strict` and there is a torn tail;
@@ -93,16 +103,71 @@ def recover(
     if not read_only:
         # what is seen must be durable before anything that it does not name is removed
         yield SyncDirectory()
+    watermark = None if words is None else read_watermark(words, manifest)
+    loaded = yield from _load(manifest, names, read_only=read_only, strict=strict, memory=memory, watermark=watermark)
+    engine, report = loaded.engine, loaded.report
+    if not read_only:
+        report = yield from _tidy(engine, loaded.scan, loaded.data, names, report)
+    _evict(engine, engine.tail.end.size)
+    return Recovered(engine, report)
+
+
+def load(
+    *, read_only: bool, strict: bool = False, memory: Memory | None = None, use_hint: bool = True
+) -> Procedure[Recovered]:
+    """Return what the files hold while others may write to them, and change nothing.
+
+    Raises:
+        CorruptionError: Bytes that were durable are damaged or missing.
+        FormatVersionError: A newer nosqlpy wrote the files.
+        FileNotFoundError: There is no manifest.
+    """
+    manifest = decode_manifest((yield ReadFile(MANIFEST)))
+    while True:
+        try:
+            fresh = None if memory is None else memory.fresh()
+            names: list[str] = yield ListFiles()
+            loaded = yield from _load(
+                manifest, names, read_only=read_only, strict=strict, memory=fresh, use_hint=use_hint
+            )
+            _evict(loaded.engine, loaded.engine.tail.end.size)
+        except (StorageError, FileNotFoundError):
+            newer = decode_manifest((yield ReadFile(MANIFEST)))
+            if newer.generation == manifest.generation:
+                raise
+            manifest = newer  # it was about segments that another process has replaced meanwhile
+        else:
+            return Recovered(loaded.engine, loaded.report)
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    engine: Engine
+    report: RecoveryReport
+    scan: Scan
+    data: bytes
+
+
+def _load(
+    manifest: Manifest,
+    names: Sequence[str],
+    *,
+    read_only: bool,
+    strict: bool,
+    memory: Memory | None,
+    watermark: Watermark | None = None,
+    use_hint: bool = True,
+) -> Procedure[_Loaded]:
+    """Read all that the manifest names; change nothing."""
     header, data = yield from _read(manifest, manifest.active, names)
     engine = Engine(manifest, Tail.start(header), read_only=read_only, memory=memory)
     frames = 0
-    hint = hints.find(manifest, names, engine.memory.reader)
+    hint = hints.find(manifest, names, engine.memory.reader) if use_hint else None
     if hint is not None:
         hints.attach(engine, hint)
     for segment in manifest.sealed[0 if hint is None else len(hint.directory.segments) :]:
         frames += yield from _replay_sealed(engine, segment, names)
         _evict(engine, 0)
-    scan = _scan_active(manifest, header, data)
+    scan = _scan_active(manifest, header, data, watermark)
     _replay(engine, scan, header)
     engine.tail.end = _end(header, scan)
     engine.begun = engine.applied = engine.tail.end.lsn
@@ -110,10 +175,7 @@ def recover(
     report = _report(manifest, frames + len(scan.frames), scan, len(data))
     if strict:
         report.check_whole()
-    if not read_only:
-        report = yield from _tidy(engine, scan, data, names, report)
-    _evict(engine, engine.tail.end.size)
-    return Recovered(engine, report)
+    return _Loaded(engine, report, scan, data)
 
 
 def _evict(engine: Engine, end: int) -> None:
@@ -170,14 +232,18 @@ def _replay_sealed(engine: Engine, segment: SealedSegment, names: Sequence[str])
     return len(scan.frames)
 
 
-def _scan_active(manifest: Manifest, header: SegmentHeader, data: bytes) -> Scan:
+def _scan_active(manifest: Manifest, header: SegmentHeader, data: bytes, watermark: Watermark | None) -> Scan:
     """Return the intact frames of the active segment, and its torn tail if it may have one."""
     name = segment_name(header.number)
     if manifest.sealed and manifest.sealed[-1].last_lsn != header.base_lsn:
         raise damaged(name, 0, "does not follow the segment before it")
     synced = manifest.clean_size or 0
+    if watermark is not None and (watermark.number, watermark.salt) == (header.number, header.salt):
+        synced = max(synced, watermark.size)
     scan = scan_segment(data, header, synced=synced)
-    if manifest.clean_size is not None and (len(data) != synced or _end(header, scan).crc != manifest.clean_crc):
+    if manifest.clean_size is not None and (
+        len(data) != manifest.clean_size or _end(header, scan).crc != manifest.clean_crc
+    ):
         raise damaged(name, min(len(data), synced), "is not what it was when it was closed")
     return scan
 

@@ -34,6 +34,10 @@ class Memory:
         self.mixed = False
         self.evicted: tuple[int, int] | None = None
 
+    def fresh(self) -> Memory:
+        """Return what stands for no documents yet, with the same limit and files of its own."""
+        return Memory(self.limit, None if self.reader is None else self.reader.fresh())
+
     def files(self) -> Reader:
         """Return the reader, which is there where documents have places."""
         assert self.reader is not None, "a document has a place, and nobody can read it"

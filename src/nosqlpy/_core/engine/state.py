@@ -18,6 +18,7 @@ from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.log.frame import Frame
 from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
@@ -205,6 +206,21 @@ class Engine:
         renamed = {c.name if c is not collection else name: c for c in self.collections.values()}
         collection.name = name
         self.collections = renamed
+
+    def replay_frame(self, frame: Frame) -> None:
+        """Apply one frame of the log and move the tail behind it; repeating it gives the same state."""
+        if self.memory.mixed:
+            self._warm(frame.operations)
+        end = Position(frame.end, frame.lsn, frame.crc)
+        self.apply(Change(frame.operations, b"", self.tail.end, end, None))
+
+    def become(self, other: Engine) -> None:
+        """Take over the state of another engine, which is used no more; readers see the old state or the new one."""
+        self.begun = other.begun
+        self.collections, self._numbers = other.collections, other._numbers
+        self.memory, self.manifest, self.tail, self.hint = other.memory, other.manifest, other.tail, None
+        self.next_number, self.next_segment = other.next_number, other.next_segment
+        self.applied = other.applied
 
     def check_writable(self) -> None:
         """Refuse a write that cannot be made durable.

@@ -23,16 +23,19 @@ class Tail(msgspec.Struct):
     """The active segment, where it ends, and up to which byte it is known durable.
 
     `end` is one attribute, assigned once for a frame, so that an exception raised
-    at any moment leaves it either before or after that frame. `name` is the segment's file.
+    at any moment leaves it either before or after that frame. `name` is the segment's file;
+    `place` and a size are one number for a place in the log.
     """
 
     header: SegmentHeader
     end: Position
     synced_upto: int
     name: str = ""
+    place: int = 0
 
     def __post_init__(self) -> None:
         self.name = segment_name(self.header.number)
+        self.place = self.header.number << 32
 
     @classmethod
     def start(cls, header: SegmentHeader) -> Tail:

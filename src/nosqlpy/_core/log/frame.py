@@ -62,22 +62,44 @@ def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan
         CorruptionError: A frame is not intact although later bytes prove that it was durable once,
             or an intact frame does not follow the one before it (two writers).
     """
+    frames, end = _chain(data, HEADER_SIZE, first_lsn(header) - 1, header.prev_crc, header, start=0)
+    if end < len(data):
+        return Scan(frames, end, _explain(data, end, header, synced))
+    if end < synced:
+        raise damaged(segment_name(header.number), end, f"ends before byte {synced}, which was durable")
+    return Scan(frames, end, None)
+
+
+def scan_tail(data: bytes, header: SegmentHeader, *, start: int, lsn: int, crc: int) -> list[Frame]:
+    """Return the intact frames at the beginning of `data`, what the segment holds from byte `start` on.
+
+    Frame `lsn` with the checksum `crc` is the one before them. What follows them is another
+    process's to finish, or the trace of its death.
+
+    Raises:
+        CorruptionError: An intact frame does not follow the one before it (two writers).
+    """
+    return _chain(data, 0, lsn, crc, header, start=start)[0]
+
+
+def _chain(
+    data: bytes, offset: int, lsn: int, crc: int, header: SegmentHeader, *, start: int
+) -> tuple[list[Frame], int]:
+    """Return the intact frames from `offset` on, and where the last of them ends; `data` is the segment from `start`.
+
+    Raises:
+        CorruptionError: An intact frame does not follow the one before it.
+    """
     frames: list[Frame] = []
-    offset, lsn, crc = HEADER_SIZE, first_lsn(header) - 1, header.prev_crc
-    while offset < len(data):
-        frame = read_frame(data, offset, header.salt)
-        if frame is None:
-            return Scan(frames, offset, _explain(data, offset, header, synced))
+    while offset < len(data) and (frame := read_frame(data, offset, header.salt)) is not None:
         found, prev_crc = frame
         if found.lsn != lsn + 1 or prev_crc != crc:
             raise damaged(
-                segment_name(header.number), offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand"
+                segment_name(header.number), start + offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand"
             )
-        frames.append(found)
+        frames.append(found if not start else msgspec.structs.replace(found, end=start + found.end))
         offset, lsn, crc = found.end, found.lsn, found.crc
-    if offset < synced:
-        raise damaged(segment_name(header.number), offset, f"ends before byte {synced}, which was durable")
-    return Scan(frames, offset, None)
+    return frames, offset
 
 
 def first_lsn(header: SegmentHeader) -> int:

@@ -34,7 +34,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """The live segments, oldest first, and the active one.
 
     `clean_size` and `clean_crc` tell where the active segment ended when the
-    database was closed; `clean_size` is None while it is open, and after a crash.
+    database was closed; `clean_size` is None while it is open, and after a crash. `epoch`
+    counts the recoveries that processes did not take part in which still had it open.
     """
 
     database: bytes
@@ -43,6 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
     active: int
     clean_size: int | None = None
     clean_crc: int = 0
+    epoch: int = 0
 
     def encode(self) -> bytes:
         """Return the bytes of the manifest file."""

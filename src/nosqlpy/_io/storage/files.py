@@ -9,8 +9,9 @@ from functools import reduce
 from operator import or_
 from pathlib import Path
 
-from nosqlpy._io.storage.lock import DirectoryLock
+from nosqlpy._io.storage.locks import DirectoryLocks
 
+_READ_SIZE = 1 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 # not waiting concerns pipes only, which are refused: opening one would wait for somebody at its other end
 _NAMES = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
@@ -24,16 +25,55 @@ class FileStorage:
     link, and never given descriptors 0 to 2, on which a stray ``print`` would write.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self.directory = directory
-        self._lock = DirectoryLock(directory)
+        self.locks = DirectoryLocks(directory, lambda: self._at)
+        self._read_only = read_only
         self._descriptors: dict[str, int] = {}
         self._directory: int | None = None
         self._closed = False
 
+    @property
+    def words(self) -> memoryview:
+        """The words of the shared page, or private ones."""
+        return self.locks.page.words
+
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
-        """Take the directory for this process, or share it with other readers."""
-        self._lock.acquire(self._at, shared=shared, timeout_s=timeout_s)
+        """Take the lock of writers, or share it with other readers."""
+        self.locks.lock(shared=shared, timeout_s=timeout_s)
+
+    def try_lock(self) -> bool:
+        """Take the lock of writers, which was taken before, if nobody has it."""
+        return self.locks.try_lock()
+
+    def unlock(self) -> None:
+        """Give the lock of writers back."""
+        self.locks.unlock()
+
+    def attend(self, *, exclusive: bool) -> bool:
+        """Join those who have the database open; return whether there are no others."""
+        return self.locks.attend(exclusive=exclusive)
+
+    def leave(self) -> bool:
+        """Leave those who have the database open; return whether there are no others."""
+        return self.locks.page.leave()
+
+    def watch(self) -> bool:
+        """Map the shared words for reading; return whether there are any."""
+        return self.locks.page.map(self._at, write=False)
+
+    def lock_compaction(self, timeout_s: float | None) -> None:
+        """Take the lock of compactions."""
+        self.locks.lock_compaction(timeout_s)
+
+    def unlock_compaction(self) -> None:
+        """Give the lock of compactions back."""
+        self.locks.unlock_compaction()
+
+    def stamp(self, name: str) -> tuple[int, int, int]:
+        """Return what changes when another file is given this name."""
+        status = os.stat(name, dir_fd=self._at, follow_symlinks=False)
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def list_files(self) -> list[str]:
         """Return the names of all entries of the directory, sorted."""
@@ -59,6 +99,19 @@ class FileStorage:
     def open_file(self, name: str) -> OpenFile:
         """Return what reads a regular file, which stays open until nobody refers to that."""
         return OpenFile(self._open(name, os.O_RDONLY))
+
+    def read_on(self, name: str, offset: int) -> bytes:
+        """Return what a file holds from `offset` on; it is opened once, and read on also after it was removed."""
+        descriptor = self._descriptor(name)
+        parts = []
+        while part := os.pread(descriptor, _READ_SIZE, offset):
+            parts.append(part)
+            offset += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def release(self, name: str) -> None:
+        """Close a file."""
+        self._forget(name)
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, and sync it."""
@@ -126,10 +179,10 @@ class FileStorage:
         self._closed = True
         for name in list(self._descriptors):
             self._forget(name)
+        self.locks.close()
         if self._directory is not None:
             os.close(self._directory)
             self._directory = None
-        self._lock.release()
 
     @property
     def _at(self) -> int:
@@ -145,7 +198,7 @@ class FileStorage:
 
     def _descriptor(self, name: str) -> int:
         if name not in self._descriptors:
-            self._descriptors[name] = self._open(name, os.O_RDWR | os.O_APPEND)
+            self._descriptors[name] = self._open(name, os.O_RDONLY if self._read_only else os.O_RDWR | os.O_APPEND)
         return self._descriptors[name]
 
     def _forget(self, name: str) -> None:

@@ -1,10 +1,15 @@
-"""The lock on a database directory: one process writes, or several read."""
+"""The locks on a database directory: files that processes hold with ``flock``.
+
+Not POSIX record locks: closing any other descriptor of the file would drop those.
+The system releases a lock when the process ends, however it ends.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nosqlpy.errors import LockedError, StorageError
@@ -15,76 +20,92 @@ except ImportError:  # pragma: no cover - not on this platform
     fcntl = None  # type: ignore[assignment]
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_PAUSE_MIN_S, _PAUSE_MAX_S = 0.001, 0.05
+PAUSE_MIN_S, PAUSE_MAX_S = 0.00005, 0.005
+_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+
+if fcntl is not None:
+    _EXCLUSIVE, _SHARED, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_UN
+    _flock = fcntl.flock
 
 
-class DirectoryLock:
-    """A ``flock`` on the file LOCK, which holds the number of the process that has it.
+class FileLock:
+    """A lock on one file of the directory. Taking it again while it is held, or giving it back twice, does nothing."""
 
-    Not a POSIX record lock: closing any other descriptor of the file would drop
-    that. The system releases it when the process ends, however it ends.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / "LOCK"
+    def __init__(self, directory: Path, name: str, holder: Callable[[int], int | None]) -> None:
+        self.directory = directory
+        self.name = name
+        self._holder = holder
         self._descriptor: int | None = None
-        self._shared = False
-        self._pid = 0
 
-    def acquire(self, directory: int, *, shared: bool, timeout_s: float | None) -> None:
-        """Take the lock in the open `directory`, waiting up to `timeout_s` seconds (None: for ever).
+    def open(self, directory: int, *, create: bool) -> bool:
+        """Open the file in the open `directory`; return whether there is one."""
+        if fcntl is None:  # pragma: no cover - not on this platform
+            raise StorageError("databases on disk need a system with flock; use ':memory:' here")
+        if self._descriptor is None:
+            try:
+                flags = (os.O_RDWR | os.O_CREAT if create else os.O_RDONLY) | _FLAGS
+                self._descriptor = os.open(self.name, flags, 0o600, dir_fd=directory)
+            except FileNotFoundError:
+                return False  # a reader of a directory where nobody has ever written, or where nobody can
+        return True
+
+    def attempt(self, *, shared: bool = False) -> bool:
+        """Take the lock if nobody has it; return whether it is taken."""
+        try:
+            _flock(self._descriptor, _SHARED if shared else _EXCLUSIVE)  # type: ignore[arg-type]
+        except OSError as error:
+            if error.errno in _BUSY:
+                return False
+            raise
+        return True
+
+    def wait(self, timeout_s: float | None, *, shared: bool = False) -> None:
+        """Take the lock, waiting up to `timeout_s` seconds (None: for ever).
 
         Raises:
             LockedError: Another process has it; `details` has its ``pid``, where it is known.
         """
-        if fcntl is None:  # pragma: no cover - not on this platform
-            raise StorageError("databases on disk need a system with flock; use ':memory:' here")
-        try:
-            flags = (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT) | _FLAGS
-            descriptor = os.open(self._path.name, flags, 0o600, dir_fd=directory)
-        except FileNotFoundError:
-            return  # a reader of a directory where nobody has ever written, or where nobody can
-        try:
-            self._wait(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, timeout_s)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor, self._shared = descriptor, shared
-        if not shared:
-            self._pid = os.getpid()
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        await_until(lambda: self.attempt(shared=shared), timeout_s, self.refusal)
 
-    def _wait(self, descriptor: int, kind: int, timeout_s: float | None) -> None:
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause = _PAUSE_MIN_S
-        while True:
-            try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                    raise
-            else:
-                return
-            if deadline is not None and time.monotonic() >= deadline:
-                raise self._refusal(descriptor, timeout_s)
-            time.sleep(pause)
-            pause = min(pause * 2, _PAUSE_MAX_S)
-
-    def _refusal(self, descriptor: int, timeout_s: float | None) -> LockedError:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace")
-        pid = int(holder) if holder.isdigit() else None
+    def refusal(self, timeout_s: float) -> LockedError:
+        """Return the error that says who has the lock."""
+        pid = None if self._descriptor is None else self._holder(self._descriptor)
         who = f"process {pid}" if pid else "another process"
         return LockedError(
-            f"{who} has the database at {str(self._path.parent)!r} open; waited {timeout_s:g} s: close it there, or "
-            "wait longer with lock_timeout=",
-            details={"pid": pid, "directory": str(self._path.parent)},
+            f"{who} has the {self.name} of the database at {str(self.directory)!r}; waited {timeout_s:g} s: let it end "
+            "what it does there, or close the database, or wait longer with lock_timeout=",
+            details={"pid": pid, "directory": str(self.directory)},
         )
 
+    def note_holder(self) -> None:
+        """Write this process's number into the file: it will hold the lock for long."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def forget_holder(self) -> None:
+        """Remove the number of a process that holds the lock no longer."""
+        if self._descriptor is not None and os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, 0)
+
     def release(self) -> None:
-        """Give up the lock, if it is held."""
+        """Give the lock back; the file stays open."""
+        if self._descriptor is not None:
+            _flock(self._descriptor, _UNLOCK)
+
+    def close(self) -> None:
+        """Close the file, and with that give the lock back, unless a parent or child has the same descriptor."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            if not self._shared and self._pid == os.getpid():
-                os.ftruncate(descriptor, 0)  # so that nobody takes this process for the holder
             os.close(descriptor)
+
+
+def await_until(attempt: Callable[[], bool], timeout_s: float | None, refusal: Callable[[float], LockedError]) -> None:
+    """Try again and again until `attempt` succeeds; after `timeout_s` seconds raise the `refusal`."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    pause = PAUSE_MIN_S
+    while not attempt():
+        if timeout_s is not None and deadline is not None and time.monotonic() >= deadline:
+            raise refusal(timeout_s)
+        time.sleep(pause)
+        pause = min(pause * 2, PAUSE_MAX_S)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from nosqlpy._core.engine.shared import private_words
+
 
 class OpenFile:
     """Reads parts of a content."""
@@ -25,11 +27,41 @@ class MemoryStorage:
     """Storage without a disk. Of a file that is appended to it keeps only the size: nothing ever reads it back."""
 
     def __init__(self) -> None:
+        self.words: memoryview = private_words()
         self._files: dict[str, bytes] = {}
         self._sizes: dict[str, int] = {}
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Do nothing: nobody else can see this database."""
+
+    def try_lock(self) -> bool:
+        """Do nothing."""
+        return True
+
+    def unlock(self) -> None:
+        """Do nothing."""
+
+    def attend(self, *, exclusive: bool) -> bool:  # noqa: ARG002 - the port's
+        """Return that nobody else is here."""
+        return True
+
+    def leave(self) -> bool:
+        """Return that nobody else is here."""
+        return True
+
+    def watch(self) -> bool:
+        """Return that there is nothing to watch."""
+        return False
+
+    def lock_compaction(self, timeout_s: float | None) -> None:
+        """Do nothing."""
+
+    def unlock_compaction(self) -> None:
+        """Do nothing."""
+
+    def stamp(self, name: str) -> tuple[int, int, int]:  # noqa: ARG002 - the port's
+        """Return what never changes."""
+        return 0, 0, 0
 
     def list_files(self) -> list[str]:
         """Return the names of all files."""
@@ -47,6 +79,13 @@ class MemoryStorage:
     def open_file(self, name: str) -> OpenFile:
         """Return what reads the content with which a file was created."""
         return OpenFile(self.read_file(name))
+
+    def read_on(self, name: str, offset: int) -> bytes:
+        """Return the rest of the content with which a file was created."""
+        return self.read_file(name)[offset:]
+
+    def release(self, name: str) -> None:
+        """Do nothing: no file is open."""
 
     def write_file(self, name: str, data: bytes) -> None:
         """Keep a file that is not there yet."""

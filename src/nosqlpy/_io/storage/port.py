@@ -1,4 +1,4 @@
-"""The port to the world: what a database needs of a directory, in seventeen verbs.
+"""The port to the world: what a database needs of a directory, and of the others who have it open.
 
 Names are those of files in the database's directory. Every verb raises OSError
 when the system refuses; a verb that fails may have done part of its work.
@@ -22,12 +22,44 @@ class OpenFile(Protocol):
 class Storage(Protocol):
     """One database's directory, or what stands for it."""
 
+    @property
+    def words(self) -> memoryview:
+        """64-bit words that all processes share which have the directory open; before that, private ones."""
+
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
-        """Take the directory for this process, or share it with other readers; wait so many seconds (None: for ever).
+        """Take the lock of writers, or share it with other readers; wait so many seconds (None: for ever).
 
         Raises:
             LockedError: Another process holds it.
         """
+
+    def try_lock(self) -> bool:
+        """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
+
+    def unlock(self) -> None:
+        """Give the lock of writers back. Giving it back twice does nothing."""
+
+    def attend(self, *, exclusive: bool) -> bool:
+        """Join those who have the directory open; return whether there are no others. The caller holds the lock."""
+
+    def leave(self) -> bool:
+        """Leave those who have the directory open; return whether there are no others. The caller holds the lock."""
+
+    def watch(self) -> bool:
+        """Make the shared words readable without joining; return whether there are any."""
+
+    def lock_compaction(self, timeout_s: float | None) -> None:
+        """Take the lock of those who remove segments, or keep others from it.
+
+        Raises:
+            LockedError: Another process holds it.
+        """
+
+    def unlock_compaction(self) -> None:
+        """Give the lock of compactions back."""
+
+    def stamp(self, name: str) -> tuple[int, int, int]:
+        """Return what changes when another file is given this name."""
 
     def list_files(self) -> list[str]:
         """Return the names of all files."""
@@ -43,6 +75,12 @@ class Storage(Protocol):
 
         That file can be read while somebody refers to this, also when it was removed, or the storage closed.
         """
+
+    def read_on(self, name: str, offset: int) -> bytes:
+        """Return what a file holds from `offset` on. It stays open, and can be read on also when it was removed."""
+
+    def release(self, name: str) -> None:
+        """Close a file; it is opened again if need be."""
 
     def write_file(self, name: str, data: bytes) -> None:
         """Create a file that must not exist, with this content, durable; its name becomes so by `sync_directory`."""

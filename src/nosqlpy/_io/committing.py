@@ -1,0 +1,289 @@
+"""How an open database commits: the lock of writers, append, apply, ring; and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import get_ident
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from nosqlpy._core.engine import following, shared
+from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
+from nosqlpy._core.engine.shared import BELL, END
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._io.appender import Appender
+from nosqlpy._io.driver import storage_error
+from nosqlpy._io.following import Following
+from nosqlpy._io.options import Options
+from nosqlpy._io.storage.port import Storage
+from nosqlpy._io.syncer import Syncer
+from nosqlpy.aliases import Durability
+from nosqlpy.errors import StorageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = logging.getLogger("nosqlpy.storage")
+validation_log = logging.getLogger("nosqlpy.validation")
+
+
+class WouldWait(Exception):
+    """Another thread or process is writing, or so much was written that taking it in takes long."""
+
+
+class Committing(Following):
+    """Orders plans, appends and applies. It holds no rule about documents.
+
+    The lock of writers, which all processes share, is held around a commit, and longer only
+    while ``fast`` has frames in the buffer that no other process can see, or while an
+    interrupted write is neither done nor undone.
+    """
+
+    _syncer: Syncer
+
+    def __init__(self, storage: Storage, options: Options) -> None:
+        super().__init__(storage, options)
+        self._segment_size = options.segment_size
+        self._appender = Appender(storage)
+        self._pending: Change[Any] | None = None
+        self._holds = False
+        self.warned: deque[str] = deque()
+
+    # ── the locks ────────────────────────────────────────────────────────────────
+
+    def exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the result of `function`, called while no other thread or process writes; all they wrote is known.
+
+        Raises:
+            LockedError: Another process kept the lock for longer than ``lock_timeout``.
+            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
+        """
+        thread = get_ident()
+        if thread in self._inside:
+            raise self._entangled()
+        try:
+            self._inside.add(thread)
+            with self.lock:
+                try:
+                    if self._shares:
+                        self._take()
+                    result = function(*args, **kwargs)
+                finally:
+                    if self._shares:
+                        self._give()
+        finally:
+            self._inside.discard(thread)
+        if self.warned:
+            self._log_warnings()
+        return result
+
+    def try_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do as `exclusively`, for one who may not wait.
+
+        Raises:
+            WouldWait: `function` was not called; do it on a thread that may wait.
+        """
+        thread = get_ident()
+        if thread in self._inside:
+            raise self._entangled()
+        if not self.lock.acquire(blocking=False):
+            raise WouldWait
+        try:
+            self._inside.add(thread)
+            if self._shares:
+                self._take(wait=False)
+            result = function(*args, **kwargs)
+        finally:
+            try:
+                if self._shares:
+                    self._give()
+            finally:
+                self._inside.discard(thread)
+                self.lock.release()
+        if self.warned:
+            self._log_warnings()
+        return result
+
+    def _log_warnings(self) -> None:
+        """Log what writes were to warn of, without the lock, which a handler of the log may need."""
+        while self.warned:
+            with contextlib.suppress(IndexError):  # another thread may report at the same moment
+                validation_log.warning("%s", self.warned.popleft())
+
+    def _take(self, *, wait: bool = True) -> None:
+        """Take the lock of writers, and take in what they have written."""
+        if self._holds or self.engine.failed:
+            return
+        if not self.storage.try_lock():
+            if not wait:
+                raise WouldWait
+            self.storage.lock(shared=False, timeout_s=self.options.lock_timeout)
+        tail = self.engine.tail
+        if self.words[END] != tail.place + tail.end.size:
+            if not wait and not self._is_near():
+                raise WouldWait
+            self._catch_up()
+
+    def _give(self) -> None:
+        """Give the lock of writers back, as soon as others may see all that was written."""
+        try:
+            if self._pending is not None and not self.engine.failed:
+                self._settle()
+        finally:
+            interrupted = self._pending is not None and not self.engine.failed
+            self._holds = interrupted or self._appender.buffered > 0
+            if not self._holds:
+                self.storage.unlock()
+
+    # ── writing ──────────────────────────────────────────────────────────────────
+
+    def commit(
+        self,
+        durability: Durability,
+        plan: Callable[Concatenate[Engine, P], Change[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[R, int | None]:
+        """Plan, append and apply one write; return its result and, where it must still be synced, its LSN.
+
+        To be called by `exclusively`, as all that follows.
+        """
+        if self._pending is not None:
+            self._settle()
+        change = plan(self.engine, *args, **kwargs)
+        return change.result, self.log(durability, change)
+
+    def step(self, durability: Durability, steps: Iterator[Change[Any] | None]) -> int | None:
+        """Log and apply the next change of a write in several steps; return as `log`."""
+        self._settle()
+        change = next(steps, None)
+        return None if change is None else self.log(durability, change)
+
+    def log(self, durability: Durability, change: Change[Any]) -> int | None:
+        """Append and apply one planned change; return its LSN if it must still be synced."""
+        if not change.data:
+            return None
+        self._mark_open()
+        buffered = durability == "fast"
+        self.words[END] = 0
+        self._pending = change
+        try:
+            self._appender.append(self.engine.tail.name, change.start.size, change.data, buffered=buffered)
+        except OSError as error:
+            self._pending = None
+            self._roll_back(change.start.size, error)
+        self.engine.apply(change)
+        self._logged(change, buffered=buffered)
+        if change.warnings:
+            self.warned += change.warnings
+        if change.end.size >= self._segment_size:
+            self._rotate()
+        memory = self.engine.memory
+        if memory.limit is not None and memory.resident > memory.limit:
+            self._look_at_manifest()
+            self._evict_due(self._appender.buffered)
+        return change.end.lsn if durability == "durable" else None
+
+    def _logged(self, change: Change[Any], *, buffered: bool) -> None:
+        """Note what must be synced, tell other processes, and only then note that the write is complete."""
+        self._group.appended = change.end.lsn
+        self._syncer.appended(buffered=buffered)
+        if not self._appender.buffered:
+            self._announce()
+        self._pending = None
+
+    def _announce(self) -> None:
+        """Ring for what was appended: as `_ring`, where the manifest is as before."""
+        words, tail = self.words, self.engine.tail
+        end = tail.end
+        self.seen = end.lsn
+        words[BELL] = end.lsn
+        words[END] = tail.place + end.size
+
+    def _roll_back(self, start: int, error: OSError) -> None:
+        """Undo a refused append; raise what the caller is told."""
+        with self._disk_sync:
+            try:
+                self._appender.roll_back(self.engine.tail.name, start)
+            except OSError as second:
+                self._fail(second)
+            else:
+                if not self._appender.buffered:
+                    self._announce()
+        raise storage_error(error, "the write was refused") from error
+
+    def _settle(self) -> None:
+        """Finish or undo a write that an exception interrupted between its append and its end."""
+        change = self._pending
+        if change is None:
+            return
+        with self._disk_sync:
+            try:
+                appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
+            except OSError as error:
+                self._fail(error)
+                raise storage_error(error, "an interrupted write cannot be undone") from error
+        if appended:
+            self.engine.apply(change)
+            self._logged(change, buffered=True)
+        else:
+            self.engine.begun = self.engine.applied
+            if not self._appender.buffered:
+                self._announce()
+            self._pending = None
+
+    def _mark_open(self) -> None:
+        """Before the first append: from now on the manifest cannot say where the log ends."""
+        if self.engine.manifest.clean_size is not None:
+            self._run("the database cannot be written", mark(self.engine, clean=False))
+
+    def _rotate(self) -> None:
+        """Start another segment. A disk that has no room for it leaves the old one in use: the write is done."""
+        try:
+            self._flush_locked()
+            self._run("a new segment cannot be made", rotate(self.engine))
+        except StorageError as error:
+            log.warning("%s", error)
+            self._segment_size *= 2
+
+    def _flush_locked(self) -> None:
+        """Hand what ``fast`` has buffered to the system, and tell other processes."""
+        if not self._appender.buffered:
+            return
+        end = self.engine.tail.end.size
+        try:
+            self._appender.flush(self.engine.tail.name, end)
+        except OSError as error:
+            self._roll_back(end, error)
+        self._announce()
+
+    def _run(self, doing: str, procedure: Procedure[R]) -> R:
+        """Carry out a procedure that changes which files make up the database, from what they are now."""
+        with self._disk_sync:  # also while a failure is noted: nobody may sync before that
+            if self._group.failure is not None:
+                self.engine.check_writable()
+            tail = self.engine.tail
+            self.words[END] = 0
+            try:
+                if self._shares:
+                    self._drive(following.refresh(self.engine))
+                result = self._drive(procedure)
+            except OSError as error:
+                self._ring()
+                raise storage_error(error, doing) from error
+            except BaseException as error:
+                # in doubt, or interrupted between a step and the note of it: only the files know
+                if isinstance(error, InDoubtError) or not isinstance(error, StorageError):
+                    self._fail(error)
+                else:
+                    self._ring()
+                raise
+            self._ring()
+            if self.engine.tail is not tail:
+                self._group.done(self.engine.tail.end.lsn)  # what was sealed was synced
+                fresh = self.engine.tail
+                shared.write_watermark(self.words, self.engine.manifest, fresh.header, fresh.end)
+            return result

@@ -1,0 +1,96 @@
+"""What the processes at one directory need of each other: the lock of writers, that of compactions, and the page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from nosqlpy._core.engine.shared import HOLDER
+from nosqlpy._io.storage.lock import FileLock
+from nosqlpy._io.storage.page import SharedPage, last_holder
+from nosqlpy.errors import LockedError
+
+
+class DirectoryLocks:
+    """The files LOCK, COMPACT and SHM of a directory; `at` returns its descriptor."""
+
+    def __init__(self, directory: Path, at: Callable[[], int]) -> None:
+        self._at = at
+        self._lock = FileLock(directory, "LOCK", self._holder)
+        self._compaction = FileLock(directory, "COMPACT", _noted)
+        self.page = SharedPage(directory)
+        self._pid = os.getpid()
+        self._noted = False
+
+    def lock(self, *, shared: bool, timeout_s: float | None) -> None:
+        """Take the lock of writers, waiting up to `timeout_s` seconds (None: for ever).
+
+        Raises:
+            LockedError: Another process has it.
+        """
+        if self._lock.open(self._at(), create=not shared):
+            self._lock.wait(timeout_s, shared=shared)
+            self._note()
+
+    def try_lock(self) -> bool:
+        """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
+        taken = self._lock.attempt()
+        if taken:
+            self.page.words[HOLDER] = self._pid
+        return taken
+
+    def _note(self) -> None:
+        if not self.page.words.readonly:
+            self.page.words[HOLDER] = self._pid
+
+    def unlock(self) -> None:
+        """Give the lock of writers back."""
+        self._lock.release()
+
+    def attend(self, *, exclusive: bool) -> bool:
+        """Join those who have the database open; return whether there are no others. The caller holds the lock."""
+        place = self._at()
+        self.page.map(place, write=True)
+        alone = self.page.attend(place)
+        self._note()
+        self._noted = exclusive and alone
+        if self._noted:
+            self._lock.note_holder()
+        else:
+            self._lock.forget_holder()
+        return alone
+
+    def refusal(self, timeout_s: float) -> LockedError:
+        """Return the error of one who wanted the directory for himself."""
+        return self._lock.refusal(timeout_s)
+
+    def lock_compaction(self, timeout_s: float | None) -> None:
+        """Take the lock of compactions, and of those who keep them away.
+
+        Raises:
+            LockedError: Another process has it.
+        """
+        self._compaction.open(self._at(), create=True)
+        self._compaction.wait(timeout_s)
+        self._compaction.note_holder()
+
+    def unlock_compaction(self) -> None:
+        """Give the lock of compactions back."""
+        self._compaction.close()
+
+    def close(self) -> None:
+        """Give everything back. A forked child closes its descriptors only: the locks are its parent's."""
+        if self._noted and self._pid == os.getpid():
+            self._lock.forget_holder()
+        self.page.close()
+        self._compaction.close()
+        self._lock.close()
+
+    def _holder(self, descriptor: int) -> int | None:
+        return _noted(descriptor) or last_holder(self._at())
+
+
+def _noted(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 20, 0).decode("ascii", "replace")
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,84 @@
+"""The page of memory that processes share, and the lock that tells whether anybody else has the database open."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from pathlib import Path
+
+from nosqlpy._core.engine.shared import HOLDER, PAGE_SIZE, private_words
+from nosqlpy._io.storage.lock import FileLock
+
+SHM = "SHM"
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class SharedPage:
+    """The file SHM: mapped by everyone, and held with a shared ``flock`` by every process that may write.
+
+    The lock is on a descriptor of its own, since a mapping keeps the one that it was made with.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.words: memoryview = private_words()
+        self._presence = FileLock(directory, SHM, lambda _: None)
+        self._mapped = False
+
+    def map(self, directory: int, *, write: bool) -> bool:
+        """Map the page; return whether there is one. With `write` it is made if need be.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        if not self._mapped:
+            try:
+                flags = (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY) | _FLAGS
+                descriptor = os.open(SHM, flags, 0o600, dir_fd=directory)
+            except FileNotFoundError:
+                return False
+            try:
+                self._mapped = self._map(descriptor, write=write)
+            finally:
+                os.close(descriptor)
+        return self._mapped
+
+    def _map(self, descriptor: int, *, write: bool) -> bool:
+        missing = PAGE_SIZE - os.fstat(descriptor).st_size
+        if missing > 0 and not write:
+            return False
+        if missing > 0:  # written, not only grown: a page without a place on a full disk would kill the process later
+            os.pwrite(descriptor, bytes(missing), PAGE_SIZE - missing)
+        mapping = mmap.mmap(descriptor, PAGE_SIZE, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
+        self.words = memoryview(mapping).cast("Q")
+        return True
+
+    def attend(self, directory: int) -> bool:
+        """Note that this process has the database open; return whether no other one has. The caller holds the lock."""
+        self._presence.open(directory, create=True)
+        alone = self._presence.attempt()
+        self._presence.attempt(shared=True)  # nobody else comes in between: whoever comes must hold the lock
+        return alone
+
+    def leave(self) -> bool:
+        """Take the note back; return whether no other process has the database open. The caller holds the lock."""
+        alone = self._presence.attempt()
+        self._presence.close()
+        return alone
+
+    def close(self) -> None:
+        """Let go of the file; whoever still reads the words has them to himself."""
+        self._presence.close()
+        self.words, self._mapped = private_words(), False
+
+
+def last_holder(directory: int) -> int | None:
+    """Return the process that took the lock last, as the page tells; None where it does not."""
+    try:
+        descriptor = os.open(SHM, os.O_RDONLY | _FLAGS, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        return int.from_bytes(os.pread(descriptor, 8, 8 * HOLDER), sys.byteorder) or None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,210 @@
+"""How an open database syncs: one sync for all who wait, in this process and, by way of the shared words, in others."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from collections.abc import Callable
+
+from nosqlpy._core.engine import following, shared
+from nosqlpy._core.engine.groupcommit import Verdict
+from nosqlpy._core.engine.shared import BELL, GENERATION
+from nosqlpy._core.engine.tail import Position, Tail
+from nosqlpy._io.committing import Committing
+from nosqlpy._io.driver import storage_error
+from nosqlpy._io.options import Options
+from nosqlpy._io.storage.port import Storage
+from nosqlpy._io.syncer import Syncer
+from nosqlpy.errors import StorageError
+
+log = logging.getLogger("nosqlpy.storage")
+
+
+class Syncing(Committing):
+    """Makes what was committed durable: for whoever waits for it, and in the background."""
+
+    def __init__(self, storage: Storage, options: Options) -> None:
+        super().__init__(storage, options)
+        # its lock is entered as such: a condition's own `with` can be interrupted before it has begun
+        self._sync_lock = threading.Lock()
+        self._synced = threading.Condition(self._sync_lock)
+        self._wakers: list[Callable[[], None]] = []
+        # called now and then, after a sync in the background
+        self.after_sync: Callable[[], None] = _nothing
+        self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
+
+    def wait_durable(self, lsn: int) -> None:
+        """Return when frame `lsn` is durable; sync, for everyone who waits, if nobody else does.
+
+        Raises:
+            StorageError: A sync failed; the database must be reopened.
+        """
+        self.guarded(self._wait_durable, lsn)
+
+    def _wait_durable(self, lsn: int) -> None:
+        owner = object()
+        try:
+            while (verdict := self.join_sync(lsn, owner)) is not Verdict.DONE:
+                if verdict is Verdict.SYNC:
+                    self._sync_log(owner)
+                else:
+                    with self._sync_lock:
+                        self._synced.wait_for(lambda: self._group.verdict(lsn) is not Verdict.WAIT)
+        finally:
+            self.end_sync(owner)
+
+    def join_sync(self, lsn: int, owner: object, wake: Callable[[], None] | None = None) -> Verdict:
+        """Say what a writer waiting for `lsn` does next; ``SYNC`` makes it the one who must call `sync_log`.
+
+        `wake` is called, on any thread, when the sync that the writer is told to wait for has ended.
+        """
+        self._hear()
+        with self._sync_lock:
+            verdict = self._group.verdict(lsn)
+            if verdict is Verdict.SYNC:
+                self._group.begin(owner)
+            elif verdict is Verdict.WAIT and wake is not None:
+                self._wakers.append(wake)
+            return verdict
+
+    def _hear(self) -> None:
+        """Learn what other processes have synced, or that one of them could not."""
+        if not self._shares:
+            return
+        watermark = shared.read_watermark(self.words, self.engine.manifest)
+        if watermark is not None:
+            self._group.done(min(watermark.lsn, self._group.appended))
+        if self._group.failure is None and shared.is_poisoned(self.words, self.engine.manifest):
+            self._learn_failure()
+
+    def sync_log(self, owner: object) -> None:
+        """Sync the log, if `owner` still is to do that, and wake everyone who waits for it.
+
+        A sync that the system refuses is never tried again: it may have dropped what it
+        could not write, and would then report success.
+        """
+        self.guarded(self._sync_log, owner)
+
+    def _sync_log(self, owner: object) -> None:
+        with self._sync_lock:
+            if not self._group.claim(owner):
+                return
+        try:
+            self._sync_all()
+        finally:
+            self.end_sync(owner)
+
+    def _sync_all(self) -> None:
+        with self.lock:
+            self._settle()
+            self._hand_over()
+            if self._shares:
+                self._take_in_all()  # one sync covers what all processes have appended
+            tail, end = self.engine.tail, self.engine.tail.end
+        with self._disk_sync:
+            # sealed or closed meanwhile, it was synced for that
+            synced = self._group.verdict(end.lsn) is Verdict.DONE or self.engine.tail is not tail
+            if synced:
+                self._group.done(end.lsn)
+            else:
+                synced = self._sync_tail(tail, end)
+        if not synced:
+            self._sealed_elsewhere(tail, end)
+
+    def _hand_over(self) -> None:
+        """Flush, and give the lock of writers back if it was kept for the buffer."""
+        try:
+            self._flush_locked()
+        finally:
+            if self._holds:
+                self._give()
+
+    def _take_in_all(self) -> None:
+        self._follow()
+        if not self.engine.failed and self.words[GENERATION] != self.engine.manifest.generation:
+            self._take_in(following.follow(self.engine, upto=self.words[BELL], moved=True))
+
+    def _sync_tail(self, tail: Tail, end: Position) -> bool:
+        """Sync the active segment; return False where another process has sealed it and compacted it away."""
+        try:
+            self.storage.sync(tail.name)
+        except OSError as error:
+            if error.errno == errno.ENOENT and self._shares:
+                return False
+            self._fail(error)
+            raise storage_error(error, "the log cannot be synced") from error
+        self._hear()  # another process may have been told that earlier pages are lost
+        self._group.verdict(end.lsn)
+        tail.synced_upto = end.size
+        self._group.done(end.lsn)
+        if not self.words.readonly:
+            shared.write_watermark(self.words, self.engine.manifest, tail.header, end)
+        return True
+
+    def _sealed_elsewhere(self, tail: Tail, end: Position) -> None:
+        with self.lock:
+            try:
+                self._take_in(following.follow(self.engine, upto=None, moved=True))
+            except StorageError as error:
+                self._fail(error)
+                raise
+            if self.engine.tail is tail:
+                self._fail(StorageError(f"{tail.name} was removed"))
+        self._group.verdict(end.lsn)
+
+    def end_sync(self, owner: object, *, unclaimed: bool = False) -> None:
+        """Let those who wait for the sync of `owner` look again; with `unclaimed` only if it has not begun."""
+        with self._sync_lock:
+            if not self._group.end(owner, unclaimed=unclaimed):
+                return
+            wakers, self._wakers = self._wakers, []
+            self._synced.notify_all()
+        for wake in wakers:
+            wake()
+
+    def last_lsn(self) -> int:
+        """Return the LSN of the last frame, an interrupted one included."""
+        return self.guarded(self._last_lsn)
+
+    def _last_lsn(self) -> int:
+        with self.lock:
+            self._settle()
+            return self._group.appended
+
+    def sync(self) -> None:
+        """Return when everything that was written before the call is durable."""
+        self.follow()  # what other processes had written by then, too
+        self.wait_durable(self.last_lsn())
+
+    def _sync_in_background(self) -> None:
+        try:
+            if not self.closed:
+                self.sync()
+                self.after_sync()
+        except Exception:
+            log.exception("the background sync failed")
+
+    def flush(self) -> None:
+        """Hand what ``fast`` has buffered to the system.
+
+        Raises:
+            StorageError: The system refused; the buffer is kept, and the next flush tries again.
+        """
+        self.guarded(self._flush)
+
+    def _flush(self) -> None:
+        with self.lock:
+            self._settle()
+            self._hand_over()
+
+    def _flush_in_background(self) -> None:
+        try:
+            if not self.closed:
+                self.flush()
+        except Exception:
+            log.exception("the buffer could not be written")
+
+
+def _nothing() -> None:
+    """Do nothing."""
