@@ -15,7 +15,7 @@ CHUNKS = 8
 
 @pytest.fixture(autouse=True)
 def quiet() -> None:
-    logging.getLogger("nosqlpy").setLevel(logging.CRITICAL)  # refused operations are what is wanted here
+    logging.getLogger("nosqlpy.storage").setLevel(logging.CRITICAL)  # refused operations are what is wanted here
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
