@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import lt
 from typing import Protocol, TypeAlias, overload
 
 from nosqlpy._core.log.place import (
@@ -17,6 +19,7 @@ from nosqlpy._core.log.place import (
     SEGMENT_SHIFT,
     Place,
     PlaceColumns,
+    columns_of,
     crc_of,
     length_of,
     offset_of,
@@ -111,11 +114,13 @@ class Reader:
         places = [slot for slot in slots if type(slot) is int]
         if not places:
             return list(slots)  # type: ignore[arg-type]  # they are bytes
-        ordered = sorted(set(places))
-        documents: list[bytes] = []
-        for run in _runs(ordered):
-            documents += self._read_run(run, files)
-        if len(ordered) == len(slots) and ordered == places:
+        # as a rule they are those of a scan, in the order in which they were written
+        ascending = all(map(lt, places, islice(places, 1, None)))
+        ordered = places if ascending else sorted(set(places))
+        documents = self._read_together(columns_of(ordered), files)
+        if documents is None:
+            documents = [document for run in _runs(ordered) for document in self._read_run(run, files)]
+        if ascending and len(places) == len(slots):
             return documents
         found = dict(zip(ordered, documents, strict=True))
         return [found[slot] if type(slot) is int else slot for slot in slots]  # type: ignore[misc]
@@ -129,17 +134,17 @@ class Reader:
         documents: list[bytes] = []
         for start in range(0, len(placed), PACKED_STEP * PLACE_SIZE):
             part = placed[start : start + PACKED_STEP * PLACE_SIZE]
-            documents += self._read_packed(unpack_columns(part)) or self.many(unpack_places(part))
+            documents += self._read_together(unpack_columns(part), None) or self.many(unpack_places(part))
         return documents
 
-    def _read_packed(self, columns: PlaceColumns) -> list[bytes] | None:
+    def _read_together(self, columns: PlaceColumns, files: Files | None) -> list[bytes] | None:
         """Return documents by one read, or None where that would read too much else, or one is damaged."""
         starts, lengths, crcs = columns
         first, last = min(starts), max(starts)
-        if first >> 48 != last >> 48 or last - first > 2 * sum(lengths) + CHUNK:
+        if first >> 48 != last >> 48 or last - first > 2 * sum(lengths) + GAP:
             return None
         offset = first & 0xFFFFFFFFFFFF
-        data = self.file(first >> 48)(offset, last - first + lengths[starts.index(last)])
+        data = self.file(first >> 48, files)(offset, last - first + lengths[starts.index(last)])
         documents = [
             data[start - first : start - first + length] for start, length in zip(starts, lengths, strict=True)
         ]

@@ -18,7 +18,7 @@ from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
 from nosqlpy._core.log.operation import Delete, Put
-from nosqlpy._core.log.place import Place, length_of, pack_places, unpack_columns, unpack_places
+from nosqlpy._core.log.place import Place, length_of, pack_places, unpack_places
 from nosqlpy._core.log.section import DamagedHintError, SectionReader
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key
@@ -201,8 +201,7 @@ class UnloadedSlots(Slots):
             CorruptionError: A document, or the log, is damaged.
         """
         memory = self._memory
-        keys, placed = self._packed()
-        live = sum(unpack_columns(placed).lengths)
+        keys, placed, live = self._packed()
         mixed = memory.limit is not None and memory.resident + live > memory.limit
         slots: Sequence[Slot] = unpack_places(placed) if mixed else memory.files().packed(placed)
         made = Slots(memory)
@@ -213,16 +212,16 @@ class UnloadedSlots(Slots):
         memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
         return made
 
-    def _packed(self) -> tuple[Iterable[Hashable], bytes]:
-        """Return the keys and the packed places of the documents in the hint, or in what the log makes of it."""
+    def _packed(self) -> tuple[Iterable[Hashable], bytes, int]:
+        """Return keys, packed places and bytes of the documents in the hint, or of what the log makes of it."""
         if self._section is None:
-            return (), b""
+            return (), b"", 0
         try:
             keys, _, placed = self._section.everything()
         except DamagedHintError:
             places = self._rebuild().places
-            return places, pack_places(places.values())
-        return keys, placed
+            return places, pack_places(places.values()), sum(map(length_of, places.values()))
+        return keys, placed, self._section.section.live
 
     def _merged(self, held: dict[Hashable, Slot]) -> dict[Hashable, Slot]:
         """Return the documents of the hint with what was written since, in natural order."""

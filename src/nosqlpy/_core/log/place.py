@@ -9,7 +9,7 @@ can be verified alone, wherever it is read from.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from sys import byteorder
 from typing import Final, NamedTuple, TypeAlias
@@ -68,19 +68,29 @@ class PlaceColumns(NamedTuple):
     crcs: list[int]
 
 
+def columns_of(places: Sequence[Place]) -> PlaceColumns:
+    """Return places as columns."""
+    starts = [place >> 64 for place in places]
+    lengths = [place & 0xFFFFFFFF for place in places]
+    return PlaceColumns(starts, lengths, [place >> 32 & 0xFFFFFFFF for place in places])
+
+
 def unpack_columns(data: bytes) -> PlaceColumns:
     """Return packed places as columns, which takes far less time than making a number of each."""
+    return PlaceColumns(_starts(data), _column(data, "I", 0, 4), _column(data, "I", 4, 4))
+
+
+def _starts(data: bytes) -> list[int]:
     starts = _column(data, "Q", 8, 8)
     high = _column(data, "H", 16, 2)
     if any(high):  # more segments than a database has in its life, as a rule
-        starts = [upper << 64 | lower for upper, lower in zip(high, starts, strict=True)]
-    return PlaceColumns(starts, _column(data, "I", 0, 4), _column(data, "I", 4, 4))
+        return [upper << 64 | lower for upper, lower in zip(high, starts, strict=True)]
+    return starts
 
 
 def unpack_places(data: bytes) -> list[Place]:
     """Return the places that `pack_places` packed."""
-    starts = unpack_columns(data).starts
-    return [start << 64 | low for start, low in zip(starts, _column(data, "Q", 0, 8), strict=True)]
+    return [start << 64 | low for start, low in zip(_starts(data), _column(data, "Q", 0, 8), strict=True)]
 
 
 def _column(data: bytes, kind: str, first: int, width: int) -> list[int]:
