@@ -99,7 +99,6 @@ class Simulation:
         self.counts["refused"] += session.refused
 
     def _database(self) -> Database:
-        hints.NEW_MIN = self.hint_min  # else only large databases have hints
         return open_database(self.disk, segment_size=self.segment_size, memory_budget=self.memory_budget)
 
     def _open(self) -> Session | None:
@@ -200,8 +199,12 @@ class Simulation:
 
 def run_seed(seed: int) -> Outcome:
     """Return what happened under this seed; everything about it follows from the number."""
+    simulation = Simulation(seed)
+    before, hints.NEW_MIN = hints.NEW_MIN, simulation.hint_min  # else only large databases have hints
     try:
-        return Simulation(seed).run()
+        return simulation.run()
     except AssertionError as error:
         error.add_note(f"seed {seed}; replay it with run_seed({seed})")
         raise
+    finally:
+        hints.NEW_MIN = before

@@ -8,10 +8,13 @@ from typing import Any
 from nosqlpy._core.engine import effects
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.publish import mark
+from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.recovery import Recovered, recover
+from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.operation import Define, Operation, Put
 from nosqlpy._core.values.codec import decode_document, encode_document
+from nosqlpy.errors import StorageError
 
 Files = dict[str, bytes]
 
@@ -23,6 +26,7 @@ class World:
         self.files = dict(files or {})
         self.done: list[str] = []
         self.failing = failing
+        self.parts: list[tuple[str, int, int]] = []
         self._randomness: Iterator[int] = iter(range(1, 1000))
 
     def run(self, procedure: Procedure[Any]) -> Any:
@@ -68,8 +72,34 @@ class World:
                     raise FileNotFoundError(name)
         return None
 
-    def open(self, *, read_only: bool = False, create: bool = True, strict: bool = False) -> Recovered:
-        return self.run(recover(read_only=read_only, create=create, strict=strict))
+    def open(
+        self, *, read_only: bool = False, create: bool = True, strict: bool = False, budget: int | None = None
+    ) -> Recovered:
+        """Open the database; with a `budget` documents beyond it are read from the files, and hints are used."""
+        memory = None if budget is None else Memory(budget, Reader(lambda name: OpenFile(self, name)))
+        return self.run(recover(read_only=read_only, create=create, strict=strict, memory=memory))
+
+
+class OpenFile:
+    """A file of a world that can be read on after its name is gone; `World.parts` counts what is read."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world = world
+        self._name = name
+        if name not in world.files:
+            raise StorageError(f"{name} cannot be opened")
+        self._data = world.files[name]
+
+    def _content(self) -> bytes:
+        self._data = self._world.files.get(self._name, self._data)
+        return self._data
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        self._world.parts.append((self._name, offset, size))
+        return self._content()[offset : offset + size]
+
+    def size(self) -> int:
+        return len(self._content())
 
 
 def write(world: World, engine: Engine, *operations: Operation) -> None:
@@ -83,10 +113,10 @@ def put(id: Any) -> Put:
     return Put(1, [id], [id], [encode_document({"_id": id})])
 
 
-def written(*ids: Any) -> tuple[World, Engine]:
+def written(*ids: Any, budget: int | None = None) -> tuple[World, Engine]:
     """Return a database that is open and holds documents with these ids in collection ``a``."""
     world = World()
-    engine = world.open().engine
+    engine = world.open(budget=budget).engine
     world.run(mark(engine, clean=False))
     write(world, engine, Define(1, "create", {"name": "a"}))
     for id in ids:

@@ -86,10 +86,10 @@ class CollectionState:
         if type(self.indexes.by_name.get(definition.name)) is DeferredIndex:
             self.build(definition)
 
-    def warm(self, operation: Put | Delete) -> None:
-        """Read what applying `operation` needs of the documents that it replaces or removes."""
+    def warm(self, keys: Sequence[Hashable]) -> None:
+        """Read what applying a write needs of the documents that it replaces or removes."""
         if self.indexes:
-            self.slots.warm(operation.keys)
+            self.slots.warm(keys)
 
     def clear(self) -> None:
         """Remove every document; indexes stay, empty."""

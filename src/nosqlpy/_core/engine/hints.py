@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,7 @@ def find(manifest: Manifest, names: Iterable[str], reader: Reader | None) -> Hin
     return None
 
 
-def attach(engine: Engine, hint: Hint) -> None:
+def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
     """Take the catalogue from a hint, and let its collections be read from there.
 
     Raises:
@@ -55,6 +55,8 @@ def attach(engine: Engine, hint: Hint) -> None:
     """
     reader, directory = engine.memory.files(), hint.directory
     for segment in directory.segments:
+        if segment_name(segment.number) not in names:
+            raise damaged(segment_name(segment.number), 0, "is missing")
         _check_segment(engine.manifest, segment, reader)
     sections = hint.sections()
     for number, verb, payload in inspect_value(directory.definitions):

@@ -163,7 +163,7 @@ def _load(
     frames = 0
     hint = hints.find(manifest, names, engine.memory.reader) if use_hint else None
     if hint is not None:
-        hints.attach(engine, hint)
+        hints.attach(engine, hint, names)
     for segment in manifest.sealed[0 if hint is None else len(hint.directory.segments) :]:
         frames += yield from _replay_sealed(engine, segment, names)
         _evict(engine, 0)

@@ -8,7 +8,7 @@ from the log by the same `apply`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
@@ -125,15 +125,18 @@ class Engine:
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""
         self._prepared, self._prepared_for = {}, operations
+        keys: dict[int, list[Hashable]] = {}
         for operation in operations:
             collection = self._numbers.get(operation.collection)
             if collection is None:
                 continue
             if not isinstance(operation, Define):
-                collection.warm(operation)
+                keys.setdefault(operation.collection, []).extend(operation.keys)
             elif operation.verb == "index":
                 definition = _index_definition(operation)
                 self._prepared[operation.collection, definition] = collection.prepare(definition)
+        for number, touched in keys.items():
+            self._numbers[number].warm(touched)
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""
