@@ -13,6 +13,8 @@ from nosqlpy.errors import CorruptionError, StorageError
 
 DAMAGES = 16
 SEGMENT_SIZE = 1000
+# some documents stay in memory, the older ones are read from the disk
+MEMORY_BUDGET = 1000
 
 
 @dataclass
@@ -58,7 +60,15 @@ def second_life(session: Session) -> None:
     session.close()
 
 
-LIVES = (first_life, second_life)
+def third_life(session: Session) -> None:
+    session.look("a", 8, "safe")  # in the hint that the second life has left
+    session.insert("a", document(11), "durable")
+    session.update("a", 0, 52, "safe")
+    session.look("a", 11, "safe")
+    session.close()
+
+
+LIVES = (first_life, second_life, third_life)
 
 
 def crash_points() -> list[Point]:
@@ -84,7 +94,7 @@ def open_session(disk: SimulatedDisk, history: History) -> Session:
         Mismatch: It is no legal state.
     """
     try:
-        database = open_database(disk, segment_size=SEGMENT_SIZE)
+        database = open_database(disk, segment_size=SEGMENT_SIZE, memory_budget=MEMORY_BUDGET)
     except CorruptionError as error:
         raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
     state = state_of_engine(database.engine)
