@@ -108,6 +108,25 @@ async def test_a_reader_can_make_a_backup(connect: Any, stored: Any, directory: 
     assert await connect(copy)["users"].count() == 1
 
 
+async def test_a_segment_that_another_process_has_compacted_away_is_no_matter(
+    connect: Any, stored: Any, directory: Path, copy: Path, monkeypatch: Any
+) -> None:
+    await stored["users"].insert({"_id": 1})
+    await stored.close()
+    read, refusals = FileStorage.read_part, [1, 2]
+
+    def gone(self: Any, *where: Any) -> bytes:
+        if refusals:
+            refusals.pop()
+            raise FileNotFoundError(2, "No such file or directory")
+        return read(self, *where)
+
+    monkeypatch.setattr(FileStorage, "read_part", gone)
+    await connect(directory, read_only=True).backup(copy)
+
+    assert await connect(copy)["users"].count() == 1
+
+
 async def test_a_damaged_database_has_no_backup(connect: Any, directory: Path, copy: Path) -> None:
     db = connect(directory)
     await db["users"].insert({"_id": 1, "text": "needle"})

@@ -14,7 +14,9 @@ from nosqlpy._core.engine.tail import Position
 from nosqlpy._io.building import build_in_directory, directory_of, refuse_inside
 from nosqlpy._io.database import Database
 from nosqlpy.aliases import Document
+from nosqlpy.errors import StorageError
 
+ATTEMPTS = 3
 DOING = "the backup was given up"
 
 
@@ -39,8 +41,14 @@ def _copy(database: Database, target: Path, watch: Callable[[], None]) -> Docume
         watch()
 
     with database.keeping_segments():
-        moment = database.moment(backup.moment)
-        size = build_in_directory(target, DOING, backup.copy(moment), look, database.storage)
+        for attempt in range(ATTEMPTS):
+            moment = database.moment(backup.moment)
+            try:
+                size = build_in_directory(target, DOING, backup.copy(moment), look, database.storage)
+                break
+            except StorageError as error:  # who only reads cannot keep others from compacting
+                if not isinstance(error.__cause__, FileNotFoundError) or attempt == ATTEMPTS - 1:
+                    raise
     return {"bytes": size, "documents": moment.documents, "lsn": moment.lsn}
 
 

@@ -23,7 +23,7 @@ from nosqlpy._core.engine.shared import Watermark, read_watermark
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
-from nosqlpy._core.log.frame import Frame, Scan, encode_frame, scan_segment
+from nosqlpy._core.log.frame import Frame, Scan, encode_again, scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
@@ -331,11 +331,8 @@ def _rewrite(engine: Engine, frames: Sequence[Frame]) -> Procedure[None]:
     old = engine.tail
     salt = yield from new_salt()
     header = msgspec.structs.replace(old.header, number=engine.take_segment_number(), salt=salt)
-    parts, crc = [header.encode()], header.prev_crc
-    for frame in frames:
-        part, crc = encode_frame(frame.operations, lsn=frame.lsn, synced_upto=0, prev_crc=crc, salt=salt)
-        parts.append(part)
-    content = b"".join(parts)
+    data, crc = encode_again(frames, lsn=header.base_lsn + 1, prev_crc=header.prev_crc, salt=salt)
+    content = header.encode() + data
     yield from write_new(segment_name(header.number), content)
     yield SyncDirectory()
     manifest = msgspec.structs.replace(

@@ -19,7 +19,7 @@ from nosqlpy._core.engine.effects import ListFiles, Procedure, ReadFile
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
-from nosqlpy._core.log.operation import Define, Delete, Operation
+from nosqlpy._core.log.operation import KIND_COMMIT, KIND_PART, Define, Delete, Operation
 from nosqlpy._core.log.salvage import Lost, Saved, find_salt, salvage
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
@@ -165,6 +165,7 @@ class _Saving:
         self.notes = notes
         self._losses: list[Loss] = []
         self._frames = 0
+        self._parts: list[Saved] = []
         # the last LSN that was applied; in a base, of its own frames
         self._lsn = 0
         self._engine = Engine(Manifest(bytes(16), 1, (), 1), Tail.start(SegmentHeader(bytes(16), 1, 0, 0, 0)))
@@ -221,9 +222,28 @@ class _Saving:
                 self._lose(segment.name, part.offset, part.end - part.offset, 0, "holds no intact frame")
             elif part.lsn > self._lsn:  # else it stands in an earlier segment too
                 self._gap(segment.name, part.offset, part.lsn)
-                self._apply(segment.name, part)
+                self._lsn = part.lsn
+                self._take(segment.name, part)
             end = part.end
+        self._drop_parts(segment.name)
         return end
+
+    def _take(self, file: str, saved: Saved) -> None:
+        """Apply a frame; parts of a large commit only when its end has come."""
+        if saved.kind == KIND_PART:
+            self._parts.append(saved)
+            return
+        if saved.kind == KIND_COMMIT:
+            parts, self._parts = self._parts, []
+            for part in parts:
+                self._apply(file, part)
+        self._drop_parts(file)
+        self._apply(file, saved)
+
+    def _drop_parts(self, file: str) -> None:
+        for part in self._parts:
+            self._lose(file, part.offset, part.end - part.offset, 0, "belongs to a commit that was not finished")
+        self._parts = []
 
     def _gap(self, file: str, offset: int, lsn: int) -> None:
         """Note the frames that are missing before `lsn`: with the bytes that were lost there, or by themselves."""
@@ -238,7 +258,6 @@ class _Saving:
             self._lose(file, offset, 0, missing, f"follows {missing} commits that are missing")
 
     def _apply(self, file: str, saved: Saved) -> None:
-        self._lsn = saved.lsn
         self._frames += 1
         for operation in saved.operations:
             try:

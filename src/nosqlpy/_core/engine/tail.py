@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nosqlpy._core.log.frame import encode_frame
+from nosqlpy._core.log.frame import encode_commit
 from nosqlpy._core.log.operation import Operation
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, segment_name
 
@@ -43,9 +43,9 @@ class Tail(msgspec.Struct):
         return cls(header, Position(HEADER_SIZE, header.base_lsn, header.prev_crc), HEADER_SIZE)
 
     def frame(self, operations: Sequence[Operation]) -> tuple[bytes, Position]:
-        """Return the bytes of the next frame, and where the log will end with it. The tail does not move."""
+        """Return the bytes of the next commit, and where the log will end with it. The tail does not move."""
         end = self.end
-        data, crc = encode_frame(
+        data, lsn, crc = encode_commit(
             operations, lsn=end.lsn + 1, synced_upto=self.synced_upto, prev_crc=end.crc, salt=self.header.salt
         )
-        return data, Position(end.size + len(data), end.lsn + 1, crc)
+        return data, Position(end.size + len(data), lsn, crc)

@@ -12,10 +12,23 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 import msgspec
 
-from nosqlpy._core.log.operation import KIND_BULK, KIND_OP, Operation, covered_size, decode_body, encode_body
+from nosqlpy._core.log.operation import (
+    COLUMNS,
+    KIND_BULK,
+    KIND_COMMIT,
+    KIND_PART,
+    KINDS,
+    Operation,
+    covered_size,
+    decode_body,
+    encode_body,
+    encode_part,
+    split_operations,
+)
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, segment_name
 
 MARK = 0x4D52464E  # "NFRM"
@@ -23,6 +36,20 @@ HEAD = struct.Struct("<IIQQIBBH")
 CRC = struct.Struct("<I")
 FRAME_SIZE = HEAD.size + CRC.size
 MARK_BYTES = struct.pack("<I", MARK)
+_PARTS = struct.Struct("<II")
+
+# a commit that would be larger as one frame is written in parts
+PART_BYTES = 64 << 20
+# how often the size of a segment may be gone through in search of frames behind a torn tail: a hostile
+# one could make every byte of it look like the head of a large frame
+WORK_MAX = 64
+
+
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """What the last frame of a large commit says of those before it: how many they are, and the sum of their sums."""
+
+    count: int
+    crc: int
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +60,8 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     synced_upto: int
     operations: list[Operation]
     end: int
+    kind: int = KIND_BULK
+    parts: Parts | None = None
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -48,9 +77,55 @@ def encode_frame(
 ) -> tuple[bytes, int]:
     """Return the bytes of one frame, and its checksum, which the next frame must name."""
     kind, covered, rest = encode_body(operations)
+    return _encode(kind, covered, rest, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+
+
+def _encode(
+    kind: int, covered: bytes, rest: bytes, *, lsn: int, synced_upto: int, prev_crc: int, salt: int
+) -> tuple[bytes, int]:
     head = HEAD.pack(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
     crc = zlib.crc32(covered, zlib.crc32(head, salt))
     return b"".join((head, CRC.pack(crc), covered, rest)), crc
+
+
+def encode_commit(
+    operations: Sequence[Operation], *, lsn: int, synced_upto: int, prev_crc: int, salt: int
+) -> tuple[bytes, int, int]:
+    """Return the bytes of one commit, the LSN of its last frame, and that one's checksum.
+
+    It is one frame, or if that would be large, parts and a last one without which these are nothing.
+    """
+    data, crc = encode_frame(operations, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+    if len(data) <= PART_BYTES:
+        return data, lsn, crc
+    frames = [Frame(0, 0, 0, part, 0, KIND_PART) for part in split_operations(operations, PART_BYTES // 2)]
+    frames.append(Frame(0, 0, 0, [], 0, KIND_COMMIT))
+    data, crc = encode_again(frames, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+    return data, lsn + len(frames) - 1, crc
+
+
+def encode_again(
+    frames: Sequence[Frame], *, lsn: int, prev_crc: int, salt: int, synced_upto: int = 0
+) -> tuple[bytes, int]:
+    """Return the bytes of frames that follow each other from `lsn` on, each of its kind; and the last checksum."""
+    encoded: list[bytes] = []
+    crcs: list[int] = []
+    crc = prev_crc
+    for number, frame in enumerate(frames, start=lsn):
+        if frame.kind == KIND_PART:
+            kind, (covered, rest) = KIND_PART, encode_part(frame.operations)
+        elif frame.kind == KIND_COMMIT:
+            kind, covered, rest = KIND_COMMIT, _PARTS.pack(len(crcs), _sum_of(crcs)), b""
+        else:
+            kind, covered, rest = encode_body(frame.operations)
+        data, crc = _encode(kind, covered, rest, lsn=number, synced_upto=synced_upto, prev_crc=crc, salt=salt)
+        crcs = [*crcs, crc] if kind == KIND_PART else []
+        encoded.append(data)
+    return b"".join(encoded), crc
+
+
+def _sum_of(crcs: Sequence[int]) -> int:
+    return zlib.crc32(b"".join(map(CRC.pack, crcs)))
 
 
 def scan_segment(data: bytes, header: SegmentHeader, *, synced: int = 0) -> Scan:
@@ -91,15 +166,45 @@ def _chain(
         CorruptionError: An intact frame does not follow the one before it.
     """
     frames: list[Frame] = []
+    first = offset
     while offset < len(data) and (frame := read_frame(data, offset, header.salt)) is not None:
         found, prev_crc = frame
         if found.lsn != lsn + 1 or prev_crc != crc:
             raise damaged(
                 segment_name(header.number), start + offset, f"holds frame {found.lsn} where frame {lsn + 1} must stand"
             )
+        if found.kind > KIND_BULK or (frames and frames[-1].kind == KIND_PART):
+            _check_parts(frames, found, header, start + offset)
         frames.append(found if not start else msgspec.structs.replace(found, end=start + found.end))
         offset, lsn, crc = found.end, found.lsn, found.crc
-    return frames, offset
+    return frames, _drop_unfinished(frames, start + first) - start
+
+
+def _drop_unfinished(frames: list[Frame], begin: int) -> int:
+    """Drop the last of `frames` that are parts of a commit whose end is not there; return where the others end.
+
+    The first one begins at `begin`.
+    """
+    while frames and frames[-1].kind == KIND_PART:
+        frames.pop()
+    return frames[-1].end if frames else begin
+
+
+def _check_parts(frames: Sequence[Frame], found: Frame, header: SegmentHeader, offset: int) -> None:
+    """Refuse parts without the end of their commit before the next, and an end without all of its parts.
+
+    Raises:
+        CorruptionError: There are such, though each frame is intact.
+    """
+    unfinished = bool(frames) and frames[-1].kind == KIND_PART
+    if found.kind == KIND_COMMIT:
+        before = takewhile(lambda frame: frame.kind == KIND_PART, reversed(frames))
+        crcs = [frame.crc for frame in before][::-1]
+        wrong = found.parts != Parts(len(crcs), _sum_of(crcs))
+    else:
+        wrong = unfinished and found.kind != KIND_PART
+    if wrong:
+        raise damaged(segment_name(header.number), offset, "holds a commit without all of its parts")
 
 
 def first_lsn(header: SegmentHeader) -> int:
@@ -137,15 +242,20 @@ def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
     mark, body_len, lsn, synced_upto, prev_crc, kind, flags, zero = HEAD.unpack_from(data, offset)
     end = start + body_len
     # body_len is untrusted until the checksum holds: past the end of the file it is a torn frame, not an error
-    if mark != MARK or end > len(data) or flags or zero or kind not in (KIND_OP, KIND_BULK):
+    if mark != MARK or end > len(data) or flags or zero or kind not in KINDS:
         return None
     body = data[start:end]
-    covered = body if kind == KIND_OP else body[: covered_size(kind, body)]
+    covered = body[: covered_size(kind, body)] if kind in COLUMNS else body
     (crc,) = CRC.unpack_from(data, offset + HEAD.size)
     if crc != zlib.crc32(covered, zlib.crc32(data[offset : offset + HEAD.size], salt)):
         return None
+    if kind == KIND_COMMIT and body_len != _PARTS.size:
+        return None
     operations = decode_body(kind, body)
-    return None if operations is None else (Frame(lsn, crc, synced_upto, operations, end), prev_crc)
+    if operations is None:
+        return None
+    parts = Parts(*_PARTS.unpack(body)) if kind == KIND_COMMIT else None
+    return Frame(lsn, crc, synced_upto, operations, end, kind, parts), prev_crc
 
 
 def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> str:
@@ -160,9 +270,16 @@ def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> st
 
 
 def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
-    """Yield the ``synced_upto`` of every intact frame that begins at or after `start`."""
+    """Yield the ``synced_upto`` of every intact frame that begins at or after `start`.
+
+    Where looking for them would take for ever, this is no trace of a crash: all is claimed.
+    """
+    budget = WORK_MAX * len(data)
     while (start := data.find(MARK_BYTES, start)) >= 0:
         frame = read_frame(data, start, salt)
         if frame is not None:
             yield frame[0].synced_upto
+        budget -= min(body_size(data[start : start + FRAME_SIZE]), len(data)) + FRAME_SIZE
+        if budget < 0:
+            yield len(data)
         start += 1

@@ -10,7 +10,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from sys import byteorder
 from typing import Any, TypeAlias
 
@@ -20,7 +20,12 @@ from nosqlpy._core.values.codec import decode_id, encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
 PUT, DELETE, DEFINE = 1, 2, 3
-KIND_OP, KIND_BULK = 1, 2
+KIND_OP, KIND_BULK, KIND_PART, KIND_COMMIT = 1, 2, 3, 4
+KINDS = (KIND_OP, KIND_BULK, KIND_PART, KIND_COMMIT)
+# their bodies are columns, and documents behind them
+COLUMNS = (KIND_BULK, KIND_PART)
+# ids in a part of a delete
+PART_IDS = 50_000
 
 _OP = struct.Struct("<BI")
 _META = struct.Struct("<I")
@@ -81,6 +86,47 @@ def _definition(operation: Define) -> list[Any]:
     return [operation.verb, operation.payload]
 
 
+def encode_part(operations: Sequence[Operation]) -> tuple[bytes, bytes]:
+    """Return the covered part, and the rest, of a body that holds a part of a large commit."""
+    return _encode_bulk(operations)[1:]
+
+
+def split_operations(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
+    """Yield `operations` in parts whose documents have about `size` bytes; one document is never cut."""
+    part: list[Operation] = []
+    filled = 0
+    for piece in chain.from_iterable(_pieces(operation, size) for operation in operations):
+        length = sum(map(len, piece.documents)) if type(piece) is Put else 0
+        if part and (filled + length > size or type(piece) is Delete):
+            yield part
+            part, filled = [], 0
+        part.append(piece)
+        filled += length
+    if part:
+        yield part
+
+
+def _pieces(operation: Operation, size: int) -> Iterator[Operation]:
+    """Yield an operation in pieces: puts of about `size` bytes each, deletes of so many ids."""
+    if type(operation) is Delete:
+        for i in range(0, len(operation.ids), PART_IDS):
+            yield Delete(operation.collection, operation.keys[i : i + PART_IDS], operation.ids[i : i + PART_IDS])
+    elif type(operation) is Put:
+        start = filled = 0
+        for stop, document in enumerate(operation.documents):
+            if stop > start and filled + len(document) > size:
+                yield _put(operation, slice(start, stop))
+                start, filled = stop, 0
+            filled += len(document)
+        yield _put(operation, slice(start, None))
+    else:
+        yield operation
+
+
+def _put(operation: Put, part: slice) -> Put:
+    return Put(operation.collection, operation.keys[part], operation.ids[part], operation.documents[part])
+
+
 def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     columns: list[list[Any]] = []
     blobs: list[bytes] = []
@@ -100,7 +146,7 @@ def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
 
 def covered_size(kind: int, body: bytes) -> int:
     """Return how many bytes of `body` the frame's own checksum covers."""
-    if kind == KIND_BULK and len(body) >= _META.size:
+    if kind in COLUMNS and len(body) >= _META.size:
         return min(_META.size + int(_META.unpack_from(body)[0]), len(body))
     return len(body)
 
@@ -109,6 +155,8 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
     """Return the operations of a frame whose checksum held, or None where a document's own checksum does not hold."""
     if kind == KIND_OP:
         return [_decode_single(body)]
+    if kind == KIND_COMMIT:
+        return []
     operations: list[Operation] = []
     for operation, crcs in decode_bulk(body):
         if type(operation) is Put and list(map(zlib.crc32, operation.documents)) != crcs:
@@ -151,6 +199,8 @@ def locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
             return [operation]
         crc = zlib.crc32(operation.documents[0])
         return [Located(operation.collection, operation.keys, operation.ids, [_OP.size, len(body)], [crc])]
+    if kind == KIND_COMMIT:
+        return []
     offset = size = covered_size(kind, body)
     located: list[Located | Delete | Define] = []
     for code, collection, ids, lengths, crcs in inspect_value(body[_META.size : size]):

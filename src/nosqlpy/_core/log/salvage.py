@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.log.frame import CRC, FRAME_SIZE, HEAD, MARK, MARK_BYTES, body_size, read_frame
-from nosqlpy._core.log.operation import KIND_BULK, Operation, Put, covered_size, decode_bulk
+from nosqlpy._core.log.operation import COLUMNS, Operation, Put, covered_size, decode_bulk
 from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._core.values.keys import equality_keys
 
@@ -33,6 +33,7 @@ class Saved(msgspec.Struct, frozen=True):
     offset: int
     end: int
     lost: list[tuple[int, Any]]
+    kind: int
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ def salvage(data: bytes, salt: int) -> Iterator[Saved | Lost]:
 def _save(data: bytes, offset: int, salt: int) -> Saved | None:
     frame = read_frame(data, offset, salt)
     if frame is not None:
-        return Saved(frame[0].lsn, frame[0].operations, offset, frame[0].end, [])
+        return Saved(frame[0].lsn, frame[0].operations, offset, frame[0].end, [], frame[0].kind)
     return _save_part(data, offset, salt)
 
 
@@ -73,7 +74,7 @@ def _save_part(data: bytes, offset: int, salt: int) -> Saved | None:
     if start > len(data):
         return None
     mark, body_len, lsn, _, _, kind, flags, zero = HEAD.unpack_from(data, offset)
-    if mark != MARK or kind != KIND_BULK or flags or zero:
+    if mark != MARK or kind not in COLUMNS or flags or zero:
         return None
     body = data[start : start + body_len]
     size = covered_size(kind, body)
@@ -89,7 +90,7 @@ def _save_part(data: bytes, offset: int, salt: int) -> Saved | None:
             operations.append(_chosen(operation, good))
         else:
             operations.append(operation)
-    return Saved(lsn, operations, offset, min(start + body_len, len(data)), lost)
+    return Saved(lsn, operations, offset, min(start + body_len, len(data)), lost, kind)
 
 
 def _chosen(operation: Put, good: list[bool]) -> Put:
