@@ -23,6 +23,7 @@ from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
 from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operators
 from tests.benchmarks.measure import interleaved, seconds
+from tests.benchmarks.opening import measure_opening, show_opening
 from tests.benchmarks.points import points
 
 import nosqlpy
@@ -215,13 +216,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--language", action="store_true", help="measure filters, operators and single operations")
+    parser.add_argument(
+        "--open", action="store_true", help="measure opening at 10 000, 100 000 and 1 000 000 documents"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         if options.language:
             report: Any = measure_language(Path(directory), options.rounds)
+        elif options.open:
+            report = measure_opening(Path(directory), options.rounds)
         else:
             report = measure(Path(directory), options.documents, options.rounds)
-    (show_language if options.language else show)(report)
+    (show_language if options.language else show_opening if options.open else show)(report)
     if options.json:
         options.json.write_text(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")
 

@@ -1,6 +1,6 @@
 """Makes the database that every later version must open. Run it for a new version of the format, never for an old one.
 
-python tests/durability/make_golden.py      writes tests/durability/golden/v1, which must not exist
+python tests/durability/make_golden.py      writes tests/durability/golden/v1 and v1-hint, those that do not exist
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from nosqlpy import Client
+from nosqlpy._core.engine import hints
 from nosqlpy._core.log.segment import FORMAT_VERSION
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -76,9 +77,12 @@ def expected() -> dict[str, list[dict[str, Any]]]:
 
 
 if __name__ == "__main__":
-    target = GOLDEN / f"v{FORMAT_VERSION}"
-    if target.exists():
-        raise SystemExit(f"{target} exists: a golden database is never written again")
-    write(target)
-    (target / "LOCK").unlink()
-    print(*sorted(path.name for path in target.iterdir()))
+    for target, new_min in ((GOLDEN / f"v{FORMAT_VERSION}", hints.NEW_MIN), (GOLDEN / f"v{FORMAT_VERSION}-hint", 0)):
+        if target.exists():
+            print(f"{target.name} exists: a golden database is never written again")
+            continue
+        hints.NEW_MIN = new_min
+        write(target)
+        for name in ("LOCK", "SHM", "COMPACT"):
+            (target / name).unlink(missing_ok=True)
+        print(target.name, *sorted(path.name for path in target.iterdir()))

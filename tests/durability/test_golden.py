@@ -52,6 +52,15 @@ def test_a_golden_database_can_be_written_on(golden: Path, tmp_path: Path) -> No
     assert held == expected() | {"new": [{"_id": 1}]}
 
 
+@every_version
+def test_a_golden_hint_is_used_and_leads_to_every_document(golden: Path) -> None:
+    with Client(golden, read_only=True) as client:
+        found = {name: [client[name].get(d["_id"]) for d in held] for name, held in expected().items()}
+
+        assert found == expected()
+        assert (client.stats()["hint_lsn"] is not None) == golden.name.endswith("-hint")
+
+
 def test_the_program_that_makes_golden_databases_still_does(tmp_path: Path) -> None:
     write(tmp_path / "data")
     with Client(tmp_path / "data") as client:

@@ -1,0 +1,116 @@
+"""Opening: how long the first document and all of them take, and what a document takes of memory, beside SQLite.
+
+Every figure is the median of fresh processes; the files are in the system's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.competitors import Nosqlpy, Sqlite
+from tests.benchmarks.documents import make_document
+
+SIZES = (10_000, 100_000, 1_000_000)
+BATCH = 50_000
+# what the project aims at, in milliseconds: first document, all documents
+TARGETS = {100_000: (20, 100), 1_000_000: (100, 1000)}
+
+NOSQLPY = """
+import json, sys, time
+from nosqlpy import Client
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4096
+directory, id, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+start, used = time.perf_counter(), resident()
+client = Client(directory, **options)
+assert client["users"].get(id)["_id"] == id
+first = time.perf_counter() - start
+client["users"].find({}).limit(1).to_list()
+print(json.dumps({"first": first, "all": time.perf_counter() - start, "memory": resident() - used}))
+"""
+SQLITE = """
+import json, sqlite3, sys, time
+start = time.perf_counter()
+connection = sqlite3.connect(sys.argv[1])
+(body,) = connection.execute("SELECT body FROM users WHERE id = ?", (sys.argv[2],)).fetchone()
+assert json.loads(body)["_id"] == sys.argv[2]
+first = time.perf_counter() - start
+assert connection.execute("SELECT sum(length(body)) FROM users").fetchone()
+print(json.dumps({"first": first, "all": time.perf_counter() - start}))
+"""
+
+Figures = dict[str, Any]
+
+
+def measure_opening(directory: Path, rounds: int, sizes: tuple[int, ...] = SIZES) -> Figures:
+    """Return the table: a row for each size, times in milliseconds, memory in bytes for each document."""
+    return {"rounds": rounds, "table": [_row(directory, size, rounds) for size in sizes]}
+
+
+def _batches(size: int) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, size, BATCH):
+        yield [make_document(number) for number in range(start, min(size, start + BATCH))]
+
+
+def _row(directory: Path, size: int, rounds: int) -> Figures:
+    id = make_document(size // 2)["_id"]
+    place = directory / str(size)
+    place.mkdir()
+    closing = _fill(place, size)
+    database = place / "nosqlpy"
+    everything = {"memory_budget": 1 << 40}
+    row: Figures = {
+        "documents": size,
+        "close ms": closing * 1e3,
+        **_medians("", NOSQLPY, [database, id, "{}"], rounds),
+        **_medians("resident ", NOSQLPY, [database, id, json.dumps(everything)], rounds),
+        **_medians("places ", NOSQLPY, [database, id, '{"memory_budget": 0}'], rounds),
+        **_medians("sqlite ", SQLITE, [place / "sqlite.db", id], rounds),
+    }
+    for hint in database.glob("*.hint"):
+        hint.unlink()
+    row |= _medians("without a hint ", NOSQLPY, [database, id, "{}"], rounds)
+    for name in ("resident memory", "places memory"):
+        row[f"{name} per document"] = round(row.pop(name) / size)
+    shutil.rmtree(place)
+    return {name: round(value, 1) for name, value in row.items() if not name.endswith("memory")}
+
+
+def _fill(place: Path, size: int) -> float:
+    """Fill both competitors; return how long closing nosqlpy took, in seconds."""
+    nosqlpy, sqlite = Nosqlpy(place), Sqlite(place)
+    for documents in _batches(size):
+        nosqlpy.insert_many(documents)
+        sqlite.insert_many(documents)
+    sqlite.close()
+    begun = time.perf_counter()
+    nosqlpy.close()
+    return time.perf_counter() - begun
+
+
+def _medians(name: str, program: str, arguments: list[object], rounds: int) -> Figures:
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    runs = [
+        json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout) for _ in range(rounds)
+    ]
+    found = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    times = {f"{name}{key} ms": found[key] * 1e3 for key in ("first", "all")}
+    return times | ({f"{name}memory": found["memory"]} if "memory" in found else {})
+
+
+def show_opening(report: Figures) -> None:
+    """Print the report for a person."""
+    for row in report["table"]:
+        first, everything = TARGETS.get(row["documents"], (None, None))
+        for name, value in row.items():
+            target = {"first ms": first, "all ms": everything}.get(name)
+            verdict = "" if target is None else f"   {'met' if value < target else 'missed'}: < {target}"
+            print(f"{name:38}{value:12.1f}{verdict}")
+        print(f"{'first document, times SQLite':38}{row['first ms'] / row['sqlite first ms']:12.2f}\n")
