@@ -12,6 +12,7 @@ import msgspec
 
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
+from nosqlpy._io.storage.system import SYSTEM
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ConfigurationError, InvalidURL
 from nosqlpy.naming import nearest
@@ -98,7 +99,7 @@ def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> O
         _check_name(name)
     options = Options(path=path, directory=path and path.absolute(), **{**given, **keywords})
     _check_values(options)
-    return options
+    return options if SYSTEM.shares else msgspec.structs.replace(options, exclusive=True)
 
 
 def _place(url: str | os.PathLike[str]) -> tuple[Path | None, dict[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
+from nosqlpy._io.storage.system import sync_directory
 from nosqlpy.errors import ConfigurationError, QueryError
 
 R = TypeVar("R")
@@ -97,13 +98,5 @@ def _write_aside(path: Path, mode: int | None, write: Callable[[BinaryIO], R]) -
         if isinstance(error, OSError):
             raise type(error)(error.errno, error.strerror, str(path)) from error
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return result
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from functools import reduce
-from operator import or_
 from pathlib import Path
 
 from nosqlpy._io.storage.locks import DirectoryLocks
+from nosqlpy._io.storage.system import SYSTEM, Place, System, above_stderr, sync_directory
 
 _READ_SIZE = 1 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
-# not waiting concerns pipes only, which are refused: opening one would wait for somebody at its other end
-_NAMES = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
-_FLAGS = reduce(or_, (getattr(os, name, 0) for name in _NAMES))
 
 
 class FileStorage:
@@ -25,12 +21,13 @@ class FileStorage:
     link, and never given descriptors 0 to 2, on which a stray ``print`` would write.
     """
 
-    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False, system: System = SYSTEM) -> None:
         self.directory = directory
-        self.locks = DirectoryLocks(directory, lambda: self._at)
+        self.locks = DirectoryLocks(directory, lambda: self._at, system)
+        self._system = system
         self._read_only = read_only
         self._descriptors: dict[str, int] = {}
-        self._directory: int | None = None
+        self._directory: Place | None = None
         self._closed = False
 
     @property
@@ -72,12 +69,12 @@ class FileStorage:
 
     def stamp(self, name: str) -> tuple[int, int, int]:
         """Return what changes when another file is given this name."""
-        status = os.stat(name, dir_fd=self._at, follow_symlinks=False)
+        status = self._system.status(self._at, name)
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def list_files(self) -> list[str]:
         """Return the names of all entries of the directory, sorted."""
-        return sorted(os.listdir(self._at))
+        return sorted(self._system.names(self._at))
 
     def read_file(self, name: str) -> bytes:
         """Return the whole content of a regular file."""
@@ -98,13 +95,13 @@ class FileStorage:
 
     def open_file(self, name: str) -> OpenFile:
         """Return what reads a regular file, which stays open until nobody refers to that."""
-        return OpenFile(self._open(name, os.O_RDONLY))
+        return OpenFile(self._open(name, os.O_RDONLY), self._system)
 
     def read_on(self, name: str, offset: int) -> bytes:
         """Return what a file holds from `offset` on; it is opened once, and read on also after it was removed."""
         descriptor = self._descriptor(name)
         parts = []
-        while part := os.pread(descriptor, _READ_SIZE, offset):
+        while part := self._system.read_at(descriptor, _READ_SIZE, offset):
             parts.append(part)
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -118,7 +115,7 @@ class FileStorage:
         descriptor = self._open(name, _NEW)
         self._descriptors[name] = descriptor
         _write(descriptor, data)
-        os.fsync(descriptor)
+        self._system.sync(descriptor)
 
     def append(self, name: str, data: bytes) -> None:
         """Hand `data` to the system, with one write if it takes all of that."""
@@ -146,29 +143,28 @@ class FileStorage:
         descriptor = self._descriptor(name)
         if not os.fstat(descriptor).st_nlink:
             raise OSError(errno.ENOENT, "was removed", name)
-        _fdatasync(descriptor)
+        self._system.sync(descriptor)
 
     def sync_directory(self) -> None:
         """Sync the directory."""
-        os.fsync(self._at)
+        self._system.sync_directory(self._at)
 
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, in one step."""
         place = self._at
         self._forget(source)
         self._forget(target)
-        os.replace(source, target, src_dir_fd=place, dst_dir_fd=place)
+        self._system.replace(place, source, target)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
         place = self._at
         self._forget(name)
-        os.unlink(name, dir_fd=place)
+        self._system.remove(place, name)
 
     def free_space(self) -> int | None:
         """Return how many bytes the file system still takes from this user."""
-        status = os.fstatvfs(self._at)
-        return status.f_bavail * status.f_frsize
+        return self._system.free_space(self._at)
 
     def random_bytes(self, size: int) -> bytes:
         """Return so many random bytes of the system."""
@@ -181,11 +177,11 @@ class FileStorage:
             self._forget(name)
         self.locks.close()
         if self._directory is not None:
-            os.close(self._directory)
+            self._system.close_place(self._directory)
             self._directory = None
 
     @property
-    def _at(self) -> int:
+    def _at(self) -> Place:
         """The open directory: names mean its files, also when another one has come to stand at its path.
 
         It stays open, so that no other directory gets the inode number by which this database is known.
@@ -193,7 +189,7 @@ class FileStorage:
         if self._closed:
             raise OSError(errno.EBADF, "the database is closed")
         if self._directory is None:
-            self._directory = _open_directory(self.directory)
+            self._directory = self._system.open_place(self.directory)
         return self._directory
 
     def _descriptor(self, name: str) -> int:
@@ -209,7 +205,7 @@ class FileStorage:
     def _open(self, name: str, flags: int) -> int:
         """Return a descriptor above 2 of a regular file in the directory."""
         append = os.O_APPEND if flags & os.O_CREAT else 0
-        descriptor = _above_stderr(os.open(name, flags | append | _FLAGS, 0o600, dir_fd=self._at))
+        descriptor = above_stderr(self._system.open(self._at, name, flags | append))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(errno.EINVAL, "is not a regular file", name)
@@ -219,15 +215,16 @@ class FileStorage:
 class OpenFile:
     """Reads parts of one file, on a descriptor of its own that is closed with the last reference to it."""
 
-    __slots__ = ("_descriptor",)
+    __slots__ = ("_descriptor", "_read_at")
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, system: System = SYSTEM) -> None:
         self._descriptor = descriptor
+        self._read_at = system.read_at
 
     def __call__(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on, or what there is of them."""
-        data = os.pread(self._descriptor, size, offset)
-        while len(data) < size and (more := os.pread(self._descriptor, size - len(data), offset + len(data))):
+        data = self._read_at(self._descriptor, size, offset)
+        while len(data) < size and (more := self._read_at(self._descriptor, size - len(data), offset + len(data))):
             data += more  # the system reads 2 GiB at most at once
         return data
 
@@ -248,30 +245,7 @@ def make_directory(path: Path) -> None:
     missing = [place for place in (path, *path.parents) if not place.exists()]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in missing:
-        _sync_directory(place.parent)
-
-
-def _open_directory(path: Path) -> int:
-    return _above_stderr(os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)))
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = _open_directory(path)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _above_stderr(descriptor: int) -> int:
-    """Return `descriptor`, or where it is 0 to 2 (a program closed those) another one for the same file."""
-    low = []
-    while descriptor <= 2:
-        low.append(descriptor)
-        descriptor = os.dup(descriptor)
-    for other in low:
-        os.close(other)
-    return descriptor
+        sync_directory(place.parent)
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -279,7 +253,3 @@ def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-# the size of a file counts as its content, its times do not
-_fdatasync = getattr(os, "fdatasync", os.fsync)

@@ -1,63 +1,47 @@
-"""The locks on a database directory: files that processes hold with ``flock``.
+"""The locks on a database directory: files that processes hold.
 
-Not POSIX record locks: closing any other descriptor of the file would drop those.
 The system releases a lock when the process ends, however it ends.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from nosqlpy.errors import LockedError, StorageError
+from nosqlpy._io.storage.system import SYSTEM, Place, System
+from nosqlpy.errors import LockedError
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - not on this platform
-    fcntl = None  # type: ignore[assignment]
-
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 PAUSE_MIN_S, PAUSE_MAX_S = 0.00005, 0.005
-_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
-
-if fcntl is not None:
-    _EXCLUSIVE, _SHARED, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_UN
-    _flock = fcntl.flock
 
 
 class FileLock:
     """A lock on one file of the directory. Taking it again while it is held, or giving it back twice, does nothing."""
 
-    def __init__(self, directory: Path, name: str, holder: Callable[[int], int | None]) -> None:
+    def __init__(
+        self, directory: Path, name: str, holder: Callable[[int], int | None], system: System = SYSTEM
+    ) -> None:
+        self._system = system
         self.directory = directory
         self.name = name
         self._holder = holder
         self._descriptor: int | None = None
 
-    def open(self, directory: int, *, create: bool) -> bool:
+    def open(self, directory: Place, *, create: bool) -> bool:
         """Open the file in the open `directory`; return whether there is one."""
-        if fcntl is None:  # pragma: no cover - not on this platform
-            raise StorageError("databases on disk need a system with flock; use ':memory:' here")
         if self._descriptor is None:
             try:
-                flags = (os.O_RDWR | os.O_CREAT if create else os.O_RDONLY) | _FLAGS
-                self._descriptor = os.open(self.name, flags, 0o600, dir_fd=directory)
+                flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+                self._descriptor = self._system.open(directory, self.name, flags)
             except FileNotFoundError:
                 return False  # a reader of a directory where nobody has ever written, or where nobody can
         return True
 
     def attempt(self, *, shared: bool = False) -> bool:
         """Take the lock if nobody has it; return whether it is taken."""
-        try:
-            _flock(self._descriptor, _SHARED if shared else _EXCLUSIVE)  # type: ignore[arg-type]
-        except OSError as error:
-            if error.errno in _BUSY:
-                return False
-            raise
-        return True
+        assert self._descriptor is not None, "the file of a lock is opened before it is taken"
+        return self._system.try_lock(self._descriptor, shared=shared)
 
     def wait(self, timeout_s: float | None, *, shared: bool = False) -> None:
         """Take the lock, waiting up to `timeout_s` seconds (None: for ever).
@@ -81,7 +65,7 @@ class FileLock:
         """Write this process's number into the file: it will hold the lock for long."""
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+            self._system.write_at(self._descriptor, str(os.getpid()).encode(), 0)
 
     def forget_holder(self) -> None:
         """Remove the number of a process that holds the lock no longer."""
@@ -91,7 +75,7 @@ class FileLock:
     def release(self) -> None:
         """Give the lock back; the file stays open."""
         if self._descriptor is not None:
-            _flock(self._descriptor, _UNLOCK)
+            self._system.unlock(self._descriptor)
 
     def close(self) -> None:
         """Close the file, and with that give the lock back, unless a parent or child has the same descriptor."""

@@ -9,17 +9,19 @@ from pathlib import Path
 from nosqlpy._core.engine.shared import HOLDER
 from nosqlpy._io.storage.lock import FileLock
 from nosqlpy._io.storage.page import SharedPage, last_holder
+from nosqlpy._io.storage.system import SYSTEM, Place, System
 from nosqlpy.errors import LockedError
 
 
 class DirectoryLocks:
     """The files LOCK, COMPACT and SHM of a directory; `at` returns its descriptor."""
 
-    def __init__(self, directory: Path, at: Callable[[], int]) -> None:
+    def __init__(self, directory: Path, at: Callable[[], Place], system: System = SYSTEM) -> None:
         self._at = at
-        self._lock = FileLock(directory, "LOCK", self._holder)
-        self._compaction = FileLock(directory, "COMPACT", _noted)
-        self.page = SharedPage(directory)
+        self._system = system
+        self._lock = FileLock(directory, "LOCK", self._holder, system)
+        self._compaction = FileLock(directory, "COMPACT", self._noted_in, system)
+        self.page = SharedPage(directory, system)
         self._pid = os.getpid()
         self._noted = False
 
@@ -88,9 +90,8 @@ class DirectoryLocks:
         self._lock.close()
 
     def _holder(self, descriptor: int) -> int | None:
-        return _noted(descriptor) or last_holder(self._at())
+        return self._noted_in(descriptor) or last_holder(self._at(), self._system)
 
-
-def _noted(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 20, 0).decode("ascii", "replace")
-    return int(text) if text.isdigit() else None
+    def _noted_in(self, descriptor: int) -> int | None:
+        text = self._system.read_at(descriptor, 20, 0).decode("ascii", "replace")
+        return int(text) if text.isdigit() else None

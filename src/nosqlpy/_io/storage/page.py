@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nosqlpy._core.engine.shared import HOLDER, PAGE_SIZE, private_words
 from nosqlpy._io.storage.lock import FileLock
+from nosqlpy._io.storage.system import SYSTEM, Place, System
 
 SHM = "SHM"
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class SharedPage:
@@ -20,12 +20,13 @@ class SharedPage:
     The lock is on a descriptor of its own, since a mapping keeps the one that it was made with.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, system: System = SYSTEM) -> None:
+        self._system = system
         self.words: memoryview = private_words()
-        self._presence = FileLock(directory, SHM, lambda _: None)
+        self._presence = FileLock(directory, SHM, lambda _: None, system)
         self._mapped = False
 
-    def map(self, directory: int, *, write: bool) -> bool:
+    def map(self, directory: Place, *, write: bool) -> bool:
         """Map the page; return whether there is one. With `write` it is made if need be.
 
         Raises:
@@ -33,8 +34,7 @@ class SharedPage:
         """
         if not self._mapped:
             try:
-                flags = (os.O_RDWR | os.O_CREAT if write else os.O_RDONLY) | _FLAGS
-                descriptor = os.open(SHM, flags, 0o600, dir_fd=directory)
+                descriptor = self._system.open(directory, SHM, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
             except FileNotFoundError:
                 return False
             try:
@@ -48,12 +48,12 @@ class SharedPage:
         if missing > 0 and not write:
             return False
         if missing > 0:  # written, not only grown: a page without a place on a full disk would kill the process later
-            os.pwrite(descriptor, bytes(missing), PAGE_SIZE - missing)
+            self._system.write_at(descriptor, bytes(missing), PAGE_SIZE - missing)
         mapping = mmap.mmap(descriptor, PAGE_SIZE, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
         self.words = memoryview(mapping).cast("Q")
         return True
 
-    def attend(self, directory: int) -> bool:
+    def attend(self, directory: Place) -> bool:
         """Note that this process has the database open; return whether no other one has. The caller holds the lock."""
         self._presence.open(directory, create=True)
         alone = self._presence.attempt()
@@ -72,13 +72,13 @@ class SharedPage:
         self.words, self._mapped = private_words(), False
 
 
-def last_holder(directory: int) -> int | None:
+def last_holder(directory: Place, system: System = SYSTEM) -> int | None:
     """Return the process that took the lock last, as the page tells; None where it does not."""
     try:
-        descriptor = os.open(SHM, os.O_RDONLY | _FLAGS, dir_fd=directory)
+        descriptor = system.open(directory, SHM, os.O_RDONLY)
     except OSError:
         return None
     try:
-        return int.from_bytes(os.pread(descriptor, 8, 8 * HOLDER), sys.byteorder) or None
+        return int.from_bytes(system.read_at(descriptor, 8, 8 * HOLDER), sys.byteorder) or None
     finally:
         os.close(descriptor)
