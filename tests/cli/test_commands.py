@@ -87,6 +87,14 @@ def test_info_says_what_there_is(shop):
     ]
 
 
+def test_stats_says_what_is_live_and_how_opening_went(shop):
+    (document,) = run("stats", shop).documents
+
+    assert document["documents"] == 5
+    assert document["live_bytes"] > 0
+    assert document["recovery_clean"] is True
+
+
 def test_verify_says_what_was_checked(shop):
     (document,) = run("verify", shop).documents
 
@@ -289,7 +297,19 @@ def test_a_damaged_database_is_storage_trouble(shop):
 def test_help_and_version_are_printed(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"nosqlpy {__version__}\n"
-    for command in ["demo", "info", "find", "insert", "count", "import", "export", "compact", "verify", *COPIES]:
+    for command in [
+        "demo",
+        "info",
+        "find",
+        "insert",
+        "count",
+        "import",
+        "export",
+        "compact",
+        "verify",
+        "stats",
+        *COPIES,
+    ]:
         assert main([command, "--help"]) == 0
         out = capsys.readouterr().out
         assert f"usage: nosqlpy {command} " in out

@@ -50,6 +50,15 @@ def verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def stats(arguments: argparse.Namespace) -> int:
+    """Show how much is live and dead, how many segments and commits there are, and how opening went."""
+    with _reader(arguments) as db:
+        found = db.stats()
+        recovery = found.pop("recovery")
+        Output(arguments.json).fields({**found, **{f"recovery_{name}": value for name, value in recovery.items()}})
+    return 0
+
+
 def insert(arguments: argparse.Namespace) -> int:
     """Insert a document, or one for each line of stdin."""
     output = Output(arguments.json)

@@ -123,6 +123,8 @@ def _add_reading(command: Command) -> None:
     count = command("count", commands.count, "Print how many documents match", "nosqlpy count shop orders")
     _add_place(count)
     _add_filter(count)
+    stats = command("stats", commands.stats, "Show what is live and what is dead", "nosqlpy stats shop")
+    _add_place(stats, collection=False)
     verify = command("verify", commands.verify, "Check every byte on disk", "nosqlpy verify shop")
     _add_place(verify, collection=False)
 

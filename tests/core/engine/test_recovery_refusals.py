@@ -104,8 +104,13 @@ def test_an_active_segment_that_does_not_follow_the_last_sealed_one_is_corruptio
 
 @pytest.mark.parametrize(
     "operation",
-    [Delete(9, [1], [1]), Define(1, "rename", {}), Define(1, "index", {"name": "x", "keys": [5]})],
-    ids=["no such collection", "no name", "no keys"],
+    [
+        Delete(9, [1], [1]),
+        Define(1, "rename", {}),
+        Define(1, "index", {"name": "x", "keys": [5]}),
+        Define(1, "encrypt", {}),
+    ],
+    ids=["no such collection", "no name", "no keys", "no such verb"],
 )
 def test_an_operation_that_makes_no_sense_is_corruption(operation: Operation) -> None:
     world, engine = written(1)

@@ -190,6 +190,8 @@ class Engine:
                 self._build(collection, _index_definition(operation))
             case "unindex":
                 collection.indexes.drop(payload["name"])
+            case unknown:
+                raise ValueError(f"{unknown!r} is nothing that is done to a collection")
 
     def _build(self, collection: CollectionState, definition: IndexDefinition) -> None:
         prepared = self._prepared.get((collection.number, definition))

@@ -102,6 +102,6 @@ def check_version(version: int, incompatible: int, file: str) -> None:
 def damaged(file: str, offset: int, what: str) -> CorruptionError:
     """Return the error that says what is wrong with `file` at byte `offset`."""
     return CorruptionError(
-        f"{file} {what} (at byte {offset}); restore a backup of the database",
+        f"{file} {what} (at byte {offset}); restore a backup of the database, or repair it",
         details={"file": file, "offset": offset},
     )
