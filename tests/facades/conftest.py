@@ -70,7 +70,7 @@ async def _later(method: Callable[..., Any], arguments: tuple[Any, ...], options
 def disk_that_keeps_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here loses power (the durability tests do): syncing would be most of the time that these tests take."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr("nosqlpy._io.storage.files._fdatasync", lambda _: None)
+    monkeypatch.setattr("nosqlpy._io.storage.system._fdatasync", lambda _: None)
 
 
 @pytest.fixture(params=["blocking", "asyncio", "trio"])
