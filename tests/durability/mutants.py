@@ -12,8 +12,9 @@ import pytest
 from durability.workload import Mismatch
 from nosqlpy._core.engine import compaction, effects, publish, recovery
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
+from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log import frame, operation
+from nosqlpy._core.log import frame, hint, operation, section
 from nosqlpy._io import driver
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.database import Database
@@ -172,7 +173,32 @@ def buffer_forgotten_on_rotation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Database, "_rotate", rotate_at_once)
 
 
+def hints_of_any_state(patch: pytest.MonkeyPatch) -> None:
+    """A hint is used whatever segments the manifest names."""
+    patch.setattr(hint.Directory, "fits", lambda self, manifest: self.database == manifest.database)
+
+
+def hints_not_checked(patch: pytest.MonkeyPatch) -> None:
+    """What stands in a hint is believed."""
+    patch.setattr(section, "zlib", AnyChecksum)
+    patch.setattr(hint, "zlib", AnyChecksum)
+
+
+def evicted_without_comparison(patch: pytest.MonkeyPatch) -> None:
+    """Any document of the same id that lies in the log is taken for the one in memory."""
+    give_places = Slots.give_places
+
+    def trusting(self: Slots, keys: Any, pieces: Any, places: Any) -> None:
+        held = [self._held.get(key) for key in keys]
+        give_places(self, keys, [blob if isinstance(blob, bytes) else b"" for blob in held], places)
+
+    patch.setattr(Slots, "give_places", trusting)
+
+
 MUTANTS = (
+    hints_of_any_state,
+    hints_not_checked,
+    evicted_without_comparison,
     no_directory_sync,
     manifest_not_synced,
     segments_not_synced,

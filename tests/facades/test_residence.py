@@ -131,6 +131,20 @@ async def test_stats_tell_of_the_hint_and_of_what_is_resident(connect: Any, dire
     assert after["resident_bytes"] == (await db["users"].stats())["size"]
 
 
+async def test_stats_count_syncs_and_compactions(connect: Any, directory: Path) -> None:
+    db = connect(directory, sync_interval=3600)
+    await db["users"].insert({"_id": 1}, durability="durable")
+    before = await db.stats()
+    await db["users"].insert({"_id": 2})
+    await db.sync()
+    await db.sync()
+    await db.compact()
+    after = await db.stats()
+
+    assert (before["syncs"], before["compactions"]) == (1, 0)
+    assert (after["syncs"], after["compactions"]) == (2, 1)
+
+
 async def test_a_small_database_is_closed_without_a_hint(connect: Any, directory: Path) -> None:
     filled(directory)
 

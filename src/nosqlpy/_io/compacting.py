@@ -58,6 +58,7 @@ def compact(
             if isinstance(error, OSError):
                 raise storage_error(error, "compaction was given up") from error
             raise
+        database.compactions += 1
         drive(compaction.sweep(moment), database.storage)
         database.take_steps(compaction.rebase(database.engine, moment))
         database.derive(compaction.hint(database.engine, moment))

@@ -217,8 +217,9 @@ class Database(Syncing):
             raise storage_error(error, "the database cannot be read") from error
 
     def stats(self) -> Document:
-        """Return the engine's statistics, and what opening found."""
-        return self.view(Engine.stats) | {"recovery": msgspec.structs.asdict(self.report)}
+        """Return the engine's statistics, what this process has done since it opened the database, and found then."""
+        done = {"syncs": self.syncs, "compactions": self.compactions}
+        return self.view(Engine.stats) | done | {"recovery": msgspec.structs.asdict(self.report)}
 
     # ── closing ──────────────────────────────────────────────────────────────────
 

@@ -30,6 +30,9 @@ class Syncing(Committing):
         self._sync_lock = threading.Lock()
         self._synced = threading.Condition(self._sync_lock)
         self._wakers: list[Callable[[], None]] = []
+        # how often this process has synced the log, and compacted it
+        self.syncs = 0
+        self.compactions = 0
         # called now and then, after a sync in the background
         self.after_sync: Callable[[], None] = _nothing
         self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
@@ -134,6 +137,7 @@ class Syncing(Committing):
                 return False
             self._fail(error)
             raise storage_error(error, "the log cannot be synced") from error
+        self.syncs += 1
         self._hear()  # another process may have been told that earlier pages are lost
         self._group.verdict(end.lsn)
         tail.synced_upto = end.size

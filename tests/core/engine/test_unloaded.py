@@ -13,7 +13,7 @@ from nosqlpy._core.engine import compaction, hints, reads
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.reads import compile_query
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.engine.unloaded import FIRST_MAX, UnloadedCollection
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded, loading
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy._core.values.codec import decode_document, encode_document
@@ -55,7 +55,8 @@ def reopened(world: World, *, budget: int = BUDGET) -> tuple[World, Engine]:
 def held(*operations: Operation, budget: int = BUDGET) -> tuple[World, Engine]:
     """Return a database that was closed with a hint after these operations, and opened again."""
     world, engine = new()
-    write(world, engine, *operations)
+    if operations:
+        write(world, engine, *operations)
     close(world, engine)
     world, engine = reopened(world, budget=budget)
     world.run(mark(engine, clean=False))
@@ -102,11 +103,11 @@ def test_documents_are_counted_without_being_loaded() -> None:
     "ask",
     [
         lambda slots: slots.all(),
-        lambda slots: slots.first(1),
+        lambda slots: slots.first(FIRST_MAX + 1),
         lambda slots: slots.keys(),
         lambda slots: slots.items(),
     ],
-    ids=["all", "first", "keys", "items"],
+    ids=["all", "many", "keys", "items"],
 )
 def test_who_goes_through_a_collection_is_told_to_load_it(ask: Any) -> None:
     _, engine = held(put(*some(10)))
@@ -116,6 +117,24 @@ def test_who_goes_through_a_collection_is_told_to_load_it(ask: Any) -> None:
 
     assert engine.collections["a"].is_loaded
     assert documents(engine) == some(10)
+
+
+def test_the_first_documents_are_found_without_the_others() -> None:
+    world, engine = held(put(*some(3000)))
+    world.parts.clear()
+    found = engine.collections["a"].slots.first(3)
+
+    assert [decode_document(data) for data in found] == some(3)
+    assert sum(size for _, _, size in world.parts) < 30_000
+    assert not engine.collections["a"].is_loaded
+    write(world, engine, put({"_id": "new"}))
+    with pytest.raises(Unloaded):
+        engine.collections["a"].slots.first(3)
+
+
+def test_a_collection_that_is_too_small_has_fewer_first_documents() -> None:
+    assert list(held(put(*some(2)))[1].collections["a"].slots.first(5)) == [encode_document(d) for d in some(2)]
+    assert list(held()[1].collections["a"].slots.first(5)) == []
 
 
 def test_look_ups_that_cost_as_much_as_loading_ask_for_that() -> None:

@@ -100,6 +100,14 @@ def test_a_look_up_reads_a_table_and_two_blocks_once() -> None:
     assert sum(parts) < 15_000
 
 
+def test_the_first_documents_are_those_of_the_first_rows() -> None:
+    made, data, places = section([f"id {number}" for number in range(BLOCK + 3)])
+
+    assert reader(made, data).first(BLOCK + 2) == places[:-1]
+    assert reader(made, data).first(10**6) == places
+    assert reader(made, data).first(0) == []
+
+
 def test_a_section_can_be_copied_to_another_place() -> None:
     ids = [f"id {number}" for number in range(BLOCK + 3)]
     made, data, places = section(ids)

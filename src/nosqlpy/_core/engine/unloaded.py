@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reader import Slot, size_of
+from nosqlpy._core.engine.reader import Slot, Stored, size_of
 from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
@@ -26,6 +26,8 @@ from nosqlpy._core.values.keys import equality_key
 # a look-up costs as much as loading so many documents
 LOOKUP_COST = 20
 LOOKUPS_MIN = 64
+# as many of the first documents are read without the others
+FIRST_MAX = 1000
 
 
 class UnloadedSlots(Slots):
@@ -109,9 +111,15 @@ class UnloadedSlots(Slots):
         """Ask for the collection."""
         self._ask()
 
-    def first(self, count: int) -> Sequence[bytes]:  # noqa: ARG002 - as with all documents
-        """Ask for the collection."""
-        self._ask()
+    def first(self, count: int) -> Sequence[bytes]:
+        """Return the first `count` documents if they are few, and nothing was written since; else ask for all."""
+        if self._section is None or self._order or count > FIRST_MAX:
+            self._ask()
+        reader = self._memory.files()
+        try:
+            return Stored(list(self._section.first(count)), reader, reader.files)
+        except DamagedHintError:
+            self._ask()
 
     def keys(self) -> list[Hashable]:
         """Ask for the collection."""

@@ -124,18 +124,27 @@ class SectionReader:
                 yield self._place(column[index] & 0xFFFFFFFF)
                 index += 1
 
+    def first(self, count: int) -> list[Place]:
+        """Return the places of the first `count` documents."""
+        self._load_table()
+        return list(map(self._place, range(min(count, self.section.count))))
+
     def _blocks(self, wanted: int) -> Iterator[int]:
         """Yield the blocks that can hold a hash."""
-        if self._table is None:
-            data = self._part(self.section.size - self.section.blocks * _TABLE_SIZE, self.section.blocks * _TABLE_SIZE)
-            if zlib.crc32(data) != self.section.table_crc:
-                raise DamagedHintError
-            self._table = _numbers("I", data)
-            self._fences = self._table[::3]
+        self._load_table()
         block = max(0, bisect_left(self._fences, wanted) - 1)
         while block < len(self._fences) and self._fences[block] <= wanted:
             yield block
             block += 1
+
+    def _load_table(self) -> None:
+        if self._table is None:
+            size = self.section.blocks * _TABLE_SIZE
+            data = self._part(self.section.size - size, size)
+            if zlib.crc32(data) != self.section.table_crc:
+                raise DamagedHintError
+            self._table = _numbers("I", data)
+            self._fences = self._table[::3]
 
     def _hash_block(self, block: int) -> array[int]:
         if block not in self._hashes:
