@@ -143,3 +143,4 @@ class IndexModel:
     sparse: bool = False
     partial_filter_expression: Filter | None = None
     expire_after_seconds: float | None = None
+    hidden: bool = False

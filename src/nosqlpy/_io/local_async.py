@@ -20,7 +20,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from nosqlpy._core.engine import reads, writes
+from nosqlpy._core.engine import matching, reads
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.shared import BELL
@@ -166,7 +166,7 @@ class AsyncLocalBackend(Backend):
         wanted = self.writable(durability)
         await self.pause()
         database = await self.database()
-        few = writes.reach(database.engine, name, asked) <= INLINE_DOCUMENTS
+        few = matching.reach(database.engine, name, asked) <= INLINE_DOCUMENTS
         commit = partial(database.commit, wanted, plan, name, asked, *args, **kwargs)
         return await self._commit(database, commit, inline=few)
 
@@ -181,7 +181,7 @@ class AsyncLocalBackend(Backend):
         """Do as `write`, in a worker thread where the collection is large: the write looks at all of it."""
         wanted = self.writable(durability)
         database = await self.database()
-        few = writes.reach(database.engine, name, None) <= INLINE_DOCUMENTS
+        few = matching.reach(database.engine, name, None) <= INLINE_DOCUMENTS
         commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
         return await self._commit(database, commit, inline=few)
 

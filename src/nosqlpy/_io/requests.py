@@ -10,7 +10,8 @@ from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused,
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.engine.reads import Query
-from nosqlpy._core.index.catalogue import IndexDefinition, define_index
+from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._io.finding import FindOptions, match, require_filter
@@ -163,12 +164,16 @@ def index_definitions(indexes: Iterable[Any]) -> list[IndexDefinition]:
 
 
 def _index_definition(index: Any) -> IndexDefinition:
-    if not isinstance(index, IndexModel):
+    if isinstance(index, IndexModel):
+        options = [field for field in fields(index) if field.name not in ("keys", "name")]
+        given = {field.name: value for field in options if (value := getattr(index, field.name)) != field.default}
+        return define_index(index.keys, index.name, given)
+    document = getattr(index, "document", None)
+    if not isinstance(document, Mapping) or not isinstance(document.get("key"), Mapping):
         message = f"create_indexes takes IndexModel objects, not {type(index).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    options = [field for field in fields(index) if field.name not in ("keys", "name")]
-    given = {field.name: value for field in options if (value := getattr(index, field.name)) != field.default}
-    return define_index(index.keys, index.name, given)
+    given = {option: value for option, value in document.items() if option not in ("key", "name")}
+    return define_index(list(document["key"].items()), document.get("name"), given)
 
 
 def require_binary(collation: CollationSpec | None) -> None:

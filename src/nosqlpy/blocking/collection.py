@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self, TypeVa
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.engine.intake import Intake
-from nosqlpy._core.index.catalogue import define_index
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io import transfer
 from nosqlpy._io.client import is_same_collection, refuse_call, refuse_item, refuse_truth
@@ -86,11 +86,14 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
     def create_index(
         self, keys: IndexKeys, *, name: str | None = None, durability: Durability | None = None, **options: Any
     ) -> str:
-        """Create an equality index on one field, unless it is there already; return its name.
+        """Create an index on one field or several, unless it is there already; return its name.
+
+        `options` are `unique`, `sparse`, `hidden` and `partialFilterExpression`, or `partial_filter_expression`.
 
         Raises:
             NotSupportedError: An option, or a kind of index, that only MongoDB has.
             OperationFailure: Another index has the name, or the same keys.
+            DuplicateKeyError: The index is unique, and two documents have the same key.
         """
         return self._backend.write_all(
             durability, definitions.create_index, self._name, define_index(keys, name, options)
@@ -102,6 +105,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         Raises:
             NotSupportedError: An option, or a kind of index, that only MongoDB has.
             OperationFailure: Another index has a name, or the same keys.
+            DuplicateKeyError: One is unique, and two documents have the same key.
         """
         return self._backend.write_all(durability, definitions.create_indexes, self._name, index_definitions(indexes))
 

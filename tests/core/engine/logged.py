@@ -12,8 +12,8 @@ from nosqlpy._core.engine.reads import Request, compile_query, decoder, execute
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.engine.writes import insert_many
-from nosqlpy._core.index.catalogue import define_index
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.segment import SegmentHeader

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.engine.logged import Logged, find, intake, request
 from core.query.filters import DOCUMENTS, FILTERS, VALUES
 from nosqlpy._core.engine import definitions, writes
-from nosqlpy._core.index.catalogue import define_index
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.update.compile import compile_update
 from nosqlpy.errors import OperationFailure

@@ -6,7 +6,7 @@ import pytest
 
 from core.engine.logged import Logged, finish, intake, new, request
 from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating, bulk_write
-from nosqlpy._core.engine.writes import STEP
+from nosqlpy._core.engine.matching import STEP
 from nosqlpy._core.update.compile import compile_update
 from nosqlpy.errors import BulkWriteError, QueryError
 from nosqlpy.results import BulkWriteResult

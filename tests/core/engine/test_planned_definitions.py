@@ -7,7 +7,7 @@ import pytest
 from core.engine.logged import Logged, new
 from nosqlpy._core.engine import definitions as plans
 from nosqlpy._core.engine import writes
-from nosqlpy._core.index.catalogue import define_index
+from nosqlpy._core.index.options import define_index
 from nosqlpy.errors import CollectionExists, CollectionNotFound, InvalidName, OperationFailure
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.engine.logged import Logged, intake, request
-from nosqlpy._core.engine import writes
+from nosqlpy._core.engine import matching, writes
 from nosqlpy._core.engine.intake import CallNeeded, SpareId
 from nosqlpy._core.engine.returned import TRIES, Returned
 from nosqlpy._core.update.compile import compile_replacement, compile_update
@@ -99,7 +99,7 @@ def test_an_update_takes_the_first_in_the_order_that_is_asked_for() -> None:
 
 def test_the_first_in_an_order_may_be_the_last_that_a_scan_finds() -> None:
     db = Logged()
-    size = writes.STEP + 10
+    size = matching.STEP + 10
     db.insert("a", *({"_id": n, "back": -n} for n in range(size)))
     update(db, {}, {"$set": {"hit": True}}, sort="back")
 
@@ -185,7 +185,7 @@ def test_a_positional_update_changes_the_element_that_matched() -> None:
 
 def test_a_scan_for_one_match_goes_past_the_first_step() -> None:
     db = Logged()
-    size = writes.STEP + 10
+    size = matching.STEP + 10
     db.insert("a", *({"_id": n, "last": n == size - 1} for n in range(size)))
     update(db, {"last": True}, {"$set": {"hit": 1}})
 
@@ -403,9 +403,9 @@ def test_an_object_that_others_change_all_the_time_is_decoded_after_the_write() 
 def test_a_write_looks_at_the_candidates_of_its_plan(name: str, filter: Any, reached: int) -> None:
     db = people(indexed=True)
 
-    assert writes.reach(db.engine, name, request(filter).query) == reached
-    assert writes.reach(db.engine, name, Returned(request(filter), at_once=True)) == reached
+    assert matching.reach(db.engine, name, request(filter).query) == reached
+    assert matching.reach(db.engine, name, Returned(request(filter), at_once=True)) == reached
 
 
 def test_a_write_that_asks_nothing_looks_at_all() -> None:
-    assert writes.reach(people().engine, "a", None) == 3
+    assert matching.reach(people().engine, "a", None) == 3

@@ -114,7 +114,7 @@ def test_an_active_segment_that_does_not_follow_the_last_sealed_one_is_corruptio
 )
 def test_an_operation_that_makes_no_sense_is_corruption(operation: Operation) -> None:
     world, engine = written(1)
-    world.files[engine.tail.name] += engine.change([operation], None).data
+    world.files[engine.tail.name] += engine.tail.frame([operation])[0]
 
     assert "makes no sense" in str(refusal(world))
 

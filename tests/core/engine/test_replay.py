@@ -13,7 +13,7 @@ from nosqlpy._core.engine import compaction, definitions, writes
 from nosqlpy._core.engine.bulk import Deletion, Insertion, Updating, bulk_write
 from nosqlpy._core.engine.effects import Append, RandomBytes, WriteFile
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.index.catalogue import define_index
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.update.compile import compile_replacement, compile_update
 from nosqlpy.errors import OperationFailure

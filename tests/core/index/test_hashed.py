@@ -5,13 +5,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
 
 KEYS = (1, "k", (40, True))
 
 
 def index() -> HashIndex:
-    return HashIndex("x_1", (("x", 1),))
+    return HashIndex(IndexDefinition("x_1", (("x", 1),)))
 
 
 def held(made: HashIndex, *values: Any) -> list[list[Any]]:

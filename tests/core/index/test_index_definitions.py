@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition, define_index, index_name
+from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition, definition_of, index_name
+from nosqlpy._core.index.options import define_index
 from nosqlpy.errors import NotSupportedError, QueryError
 
 
@@ -20,6 +21,7 @@ def definition(name: str, path: str) -> IndexDefinition:
         ([("x", -1)], "x_-1"),
         ([["x", 1]], "x_1"),
         ({"x.y": -1}, "x.y_-1"),
+        (["x", ("y", -1)], "x_1_y_-1"),
         (("x",), "x_1"),
     ],
     ids=repr,
@@ -55,6 +57,8 @@ def test_the_index_of_ids_is_described_as_mongodb_does() -> None:
         [(5, 1)],
         "",
         "a..b",
+        ["x", "x"],
+        [str(n) for n in range(33)],
         "$x",
     ],
     ids=repr,
@@ -70,15 +74,15 @@ def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
         define_index("x", name, {})
 
 
-@pytest.mark.parametrize("keys", [[("x", "text")], [("x", "hashed")], "$**", "x.$**", ["x", "y"]], ids=repr)
+@pytest.mark.parametrize("keys", [[("x", "text")], [("x", "hashed")], "$**", "x.$**"], ids=repr)
 def test_an_index_of_a_kind_that_only_mongodb_has_is_not_supported(keys: Any) -> None:
     with pytest.raises(NotSupportedError):
         define_index(keys, None, {})
 
 
 def test_an_option_that_only_mongodb_has_is_not_supported() -> None:
-    with pytest.raises(NotSupportedError, match="'unique'"):
-        define_index("x", None, {"unique": True})
+    with pytest.raises(NotSupportedError, match="'background'"):
+        define_index("x", None, {"background": True})
 
 
 def test_an_option_that_nobody_has_is_refused_with_the_nearest() -> None:
@@ -108,3 +112,74 @@ def test_an_index_is_meant_by_its_name_its_field_or_its_keys(given: Any, name: s
 
 def test_a_name_goes_before_a_field() -> None:
     assert index_name("x", [definition("x", "y"), definition("x_1", "x")]) == "x"
+
+
+def test_options_are_described_in_the_spelling_of_mongodb() -> None:
+    made = define_index("x", None, {"unique": True, "partial_filter_expression": {"x": {"$gt": 1}}, "hidden": True})
+
+    assert made.to_document() == {
+        "v": 2,
+        "key": {"x": 1},
+        "name": "x_1",
+        "unique": True,
+        "partialFilterExpression": {"x": {"$gt": 1}},
+        "hidden": True,
+    }
+
+
+@pytest.mark.parametrize("option", ["partialFilterExpression", "partial_filter_expression"])
+def test_an_option_can_be_spelt_as_in_mongodb_and_as_in_python(option: str) -> None:
+    assert define_index("x", None, {option: {"x": 1}}).partial == {"x": 1}
+
+
+def test_an_option_that_is_off_is_as_one_that_is_not_given() -> None:
+    given = {"unique": False, "sparse": False, "hidden": False, "partialFilterExpression": None}
+
+    assert define_index("x", None, given) == define_index("x", None, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"unique": 1}, 14),
+        ({"sparse": "yes"}, 14),
+        ({"partialFilterExpression": 5}, 14),
+        ({"partialFilterExpression": {"x": {"$ne": 5}}}, 67),
+        ({"partialFilterExpression": {"x": {"$exists": False}}}, 67),
+        ({"partialFilterExpression": {"$nor": [{"x": 1}]}}, 67),
+        ({"partialFilterExpression": {"$or": [{"x": {"$mod": [2, 0]}}]}}, 67),
+        ({"partialFilterExpression": {"x": 1}, "sparse": True}, 67),
+    ],
+    ids=repr,
+)
+def test_an_option_that_cannot_have_its_value_is_refused(options: dict[str, Any], code: int) -> None:
+    with pytest.raises(QueryError) as caught:
+        define_index("x", None, options)
+
+    assert caught.value.code == code
+
+
+def test_the_index_of_ids_takes_no_options() -> None:
+    with pytest.raises(QueryError, match="'unique'") as caught:
+        define_index("_id", None, {"unique": True})
+
+    assert caught.value.code == 197
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"unique": True}, {"sparse": True}, {"hidden": True}, {"unique": True, "partialFilterExpression": {"x": 1}}],
+    ids=repr,
+)
+def test_a_definition_is_what_the_log_says_of_it(options: dict[str, Any]) -> None:
+    made = define_index([("x", 1), ("y", -1)], "mine", options)
+
+    assert definition_of(made.to_payload()) == made
+
+
+def test_keys_that_several_indexes_have_name_none() -> None:
+    several = [definition("x_1", "x"), define_index("x", "mine", {"unique": True})]
+    with pytest.raises(QueryError, match="'x_1', 'mine'") as caught:
+        index_name([("x", 1)], several)
+
+    assert caught.value.code == 181

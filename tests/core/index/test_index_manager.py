@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.components import index_key, whole_key
 from nosqlpy._core.index.manager import BUILD_STEP, IndexManager
+from nosqlpy._core.query.sortvalues import UNDEFINED
 from nosqlpy._core.values.codec import encode_document
 from nosqlpy._core.values.keys import equality_key
 
@@ -19,6 +21,10 @@ def manager(*fields: str) -> IndexManager:
 
 def blob(**fields: Any) -> bytes:
     return encode_document({"_id": 0, **fields})
+
+
+def whole(array: list[Any]) -> Any:
+    return whole_key(equality_key(array))
 
 
 def reached(made: IndexManager, field: str, value: Any) -> list[Any]:
@@ -35,14 +41,16 @@ def reached(made: IndexManager, field: str, value: Any) -> list[Any]:
         ("x", {"x": True}, [True]),
         ("x", {"x": float("nan")}, [float("nan")]),
         ("x", {"x": {"y": 1}}, [{"y": 1}]),
-        ("x", {"x": [1, "s", 1]}, [1, "s", [1, "s", 1]]),
-        ("x", {"x": []}, [[]]),
-        ("x", {"x": [[2]]}, [[2], [[2]]]),
+        ("x", {"x": [1, "s", 1]}, [1, "s", whole([1, "s", 1])]),
+        ("x", {"x": []}, [UNDEFINED, whole([])]),
+        ("x", {"x": [[2]]}, [[2], whole([[2]])]),
         ("x.y", {"x": {"y": 3}}, [3]),
-        ("x.y", {"x": {"y": [3, 4]}}, [3, 4, [3, 4]]),
-        ("x.y", {"x": [{"y": 3}, {"y": [4]}, {}]}, [3, 4, [4], None]),
+        ("x.y", {"x": {"y": [3, 4]}}, [3, 4, whole([3, 4])]),
+        ("x.y", {"x": [{"y": 3}, {"y": [4]}, {}]}, [3, 4, whole([4]), None]),
         ("x.y", {"x": {}}, [None]),
         ("x.y", {"x": 7}, [None]),
+        ("x.y", {"x": [7, {"y": 8}]}, [None, 8]),
+        ("x.y", {"x": []}, [None]),
         ("x.1", {"x": [5, 6]}, [6]),
     ],
     ids=repr,
@@ -53,7 +61,7 @@ def test_a_document_stands_under_the_values_that_its_path_reaches_and_no_others(
     made = manager(path)
     made.insert(["k"], [blob(**document)])
 
-    assert set(made.by_name[path]._entries) == {equality_key(value) for value in values}
+    assert set(made.by_name[path]._entries) == {value if type(value) is tuple else index_key(value) for value in values}
 
 
 def test_a_replaced_document_stands_only_where_its_new_values_are() -> None:

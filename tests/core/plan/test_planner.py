@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.plan.planner import Plan, choose
 from nosqlpy._core.query.filter import compile_filter
@@ -15,7 +16,7 @@ SIZE = 10
 
 def hashed(field: str, *counts: tuple[Any, int]) -> HashIndex:
     """Return an index on `field` with so many documents under each value."""
-    made = HashIndex(f"{field}_1", ((field, 1),))
+    made = HashIndex(IndexDefinition(f"{field}_1", ((field, 1),)))
     for value, count in counts:
         for key in range(count):
             made.add([equality_key(value)], key)
@@ -140,7 +141,7 @@ def test_a_hint_that_leads_nowhere_is_refused(filter: Any, hint: str, message: s
 
 
 def test_an_index_is_hinted_by_its_keys_whatever_its_name() -> None:
-    keyed = {"mine": HashIndex("mine", (("x", 1),))}
+    keyed = {"mine": HashIndex(IndexDefinition("mine", (("x", 1),)))}
 
     assert choose(compile_filter({"x": 1}), keyed, SIZE, (("x", 1),)).index == "mine"
 

@@ -114,7 +114,7 @@ class _Table:
             return None
         if path == "_id":
             return collection.slots.some
-        index = next((each for each in collection.indexes.by_name.values() if each.field == path), None)
+        index = next((each for each in collection.indexes.by_name.values() if each.plain == path), None)
         if index is None or isinstance(index, DeferredIndex):
             return None
         return lambda keys: collection.slots.some(dict.fromkeys(chain(*map(tuple, map(index.lookup, keys)))))

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.engine import writes
+from nosqlpy._core.engine import matching, writes
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, SpareId
 from nosqlpy._core.engine.reads import Query
@@ -107,7 +107,7 @@ def bulk_write(
     tally = Tally()
     errors: list[Document] = []
     for index, request in enumerate(requests):
-        if isinstance(request, Updating | Deletion) and writes.reach(engine, name, request.query) > writes.STEP:
+        if isinstance(request, Updating | Deletion) and matching.reach(engine, name, request.query) > matching.STEP:
             yield None
         try:
             change = loading(partial(_plan, engine, name, request, bypass))

@@ -77,9 +77,24 @@ class CollectionState:
             self.indexes.remove(keys, list(filter(None, map(slots.before, keys))))
         slots.delete(keys)
 
-    def prepare(self, definition: IndexDefinition) -> HashIndex:
-        """Return an index over the documents that are here, which is not used yet."""
-        return IndexManager.make(definition, self.slots.keys(), self.slots.all())
+    def prepare(self, definition: IndexDefinition, *, check: bool = False) -> HashIndex:
+        """Return an index over the documents that are here, which is not used yet; `check` whether they fit it.
+
+        Raises:
+            DuplicateKeyError: The index is unique, and two documents have the same key.
+            WriteError: Two fields of the index come through different arrays of a document.
+        """
+        return IndexManager.make(definition, self.slots.keys(), self.slots.all(), self.name if check else None)
+
+    def check_fit(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
+        """Refuse encoded documents that cannot go in together, each in the place of the one with its key, if any.
+
+        Raises:
+            DuplicateKeyError: The key of a unique index is taken.
+            WriteError: Two fields of an index come through different arrays of a document (171).
+        """
+        if self.indexes.refusing:
+            self.indexes.claims(self.name, frozenset(keys)).check(keys, documents)
 
     def load_index(self, definition: IndexDefinition) -> None:
         """Build an index that was deferred, unless that has been done, or it is gone."""

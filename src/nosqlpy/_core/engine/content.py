@@ -58,8 +58,7 @@ def definitions(collections: Iterable[CollectionState]) -> list[Operation]:
         if collection.options:
             definitions.append(Define(collection.number, "options", collection.options))
         definitions += [
-            Define(collection.number, "index", {"name": index.name, "keys": index.keys})
-            for index in collection.indexes.definitions()
+            Define(collection.number, "index", index.to_payload()) for index in collection.indexes.definitions()
         ]
     return definitions
 

@@ -123,6 +123,8 @@ def create_index(engine: Engine, name: str, definition: IndexDefinition) -> Chan
 
     Raises:
         OperationFailure: An index of the same name has other keys (86), or one with the same keys another name (85).
+        DuplicateKeyError: The index is unique, and two documents have the same key.
+        WriteError: Two fields of the index come through different arrays of a document (171).
     """
     operations, names = _new_indexes(engine, name, [definition])
     return engine.change(operations, names[0])
@@ -144,8 +146,7 @@ def _new_indexes(
     for definition in definitions:
         found = _held(held, definition)
         if found is None:
-            payload = {"name": definition.name, "keys": definition.keys}
-            operations.append(Define(number, "index", payload))
+            operations.append(Define(number, "index", definition.to_payload()))
             held = [*held, definition]
         names.append((found or definition).name)
     return operations, names
@@ -154,24 +155,28 @@ def _new_indexes(
 def _held(held: Sequence[IndexDefinition], wanted: IndexDefinition) -> IndexDefinition | None:
     """Return the index that is there already; refuse one that stands in the way of `wanted`."""
     for index in held:
-        if index.keys == wanted.keys and index.name in (wanted.name, ID_INDEX):
+        if index.is_same(wanted) and index.name in (wanted.name, ID_INDEX):
             return index
         _check_conflict(index, wanted)
     return None
 
 
 def _check_conflict(held: IndexDefinition, wanted: IndexDefinition) -> None:
-    if held.name == wanted.name:
+    """Refuse an index that another one stands in the way of (IndexCatalogImpl::_doesSpecConflictWithExisting)."""
+    same_name = held.name == wanted.name
+    if held.is_alike(wanted):
+        other = "has other options" if same_name else f"is named {held.name!r}"
         raise OperationFailure(
-            f"index {held.name!r} exists already with other keys; drop it first",
-            code=86,
-            code_name="IndexKeySpecsConflict",
-        )
-    if held.keys == wanted.keys:
-        raise OperationFailure(
-            f"an index on the same keys exists already, named {held.name!r}; drop it first",
+            f"an index on the same keys exists already, which {other}; drop it first",
             code=85,
             code_name="IndexOptionsConflict",
+        )
+    if same_name:
+        other = "keys" if held.keys != wanted.keys else "options"
+        raise OperationFailure(
+            f"index {held.name!r} exists already with other {other}; drop it first, or give the new one a name",
+            code=86,
+            code_name="IndexKeySpecsConflict",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
@@ -104,6 +105,8 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
         batch = _until_invalid(validator, batch, _replaced(slots, batch, upsert=upsert))
     if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots is None or slots.disjoint(batch.keys)):
         batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
+    if collection is not None and collection.indexes.refusing:
+        batch = _until_unfit(collection, batch, clear=clear)
     warnings: tuple[str, ...] = ()
     if validator is not None and validator.warns:
         warnings = validator.check(name, batch.blobs, _replaced(slots, batch, upsert=upsert))
@@ -140,6 +143,21 @@ def _until_taken(name: str, slots: Slots | None, batch: Prepared) -> Prepared:
             return batch.upto(position, duplicate_key(name, batch.ids[position]))
         seen.add(key)
     return batch
+
+
+def _until_unfit(collection: CollectionState, batch: Prepared, *, clear: bool) -> Prepared:
+    """Return the documents before the first one that an index refuses, beside those that the batch leaves there."""
+    while True:
+        leaving = collection.slots.keys() if clear else batch.keys
+        claims = collection.indexes.claims(collection.name, frozenset(leaving))
+        for position, (key, blob) in enumerate(zip(batch.keys, batch.blobs, strict=True)):
+            error = claims.refusal(key, blob)
+            if error is not None:
+                # what comes after it is not replaced, and its keys are taken after all
+                batch = batch.upto(position, error)
+                break
+        else:
+            return batch
 
 
 def _last_of_each(batch: Prepared) -> Prepared:

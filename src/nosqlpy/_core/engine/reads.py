@@ -426,6 +426,4 @@ def collection_stats(engine: Engine, name: str) -> Document:
 
 def index_information(engine: Engine, name: str) -> dict[str, Document]:
     """Return the indexes of a collection by name, their keys as (path, direction) pairs."""
-    return {
-        index["name"]: {"v": index["v"], "key": list(index["key"].items())} for index in index_documents(engine, name)
-    }
+    return {index.pop("name"): {**index, "key": list(index["key"].items())} for index in index_documents(engine, name)}

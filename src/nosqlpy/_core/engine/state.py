@@ -16,7 +16,7 @@ import msgspec
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
-from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.catalogue import IndexDefinition, definition_of
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.log.frame import Frame
 from nosqlpy._core.log.hint import Hint
@@ -44,11 +44,6 @@ class Change(msgspec.Struct, Generic[R], frozen=True, gc=False):
     end: Position
     result: R
     warnings: tuple[str, ...] = ()
-
-
-def _index_definition(operation: Define) -> IndexDefinition:
-    payload = operation.payload
-    return IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"]))
 
 
 class Engine:
@@ -93,8 +88,8 @@ class Engine:
         self.applied: int = tail.end.lsn
         self._numbers: dict[int, CollectionState] = {}
         self._failure: BaseException | None = None
-        # indexes of the write that was planned last, by their collection, where documents must be read for them
-        self._prepared: dict[tuple[int, IndexDefinition], HashIndex] = {}
+        # indexes of the write that was planned last, by the number of their collection and their name
+        self._prepared: dict[tuple[int, str], HashIndex] = {}
         self._prepared_for: Sequence[Operation] = ()
 
     def take_segment_number(self) -> int:
@@ -120,23 +115,34 @@ class Engine:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         if self.memory.mixed:
             self._warm(operations)
+        if type(operations[-1]) is Define:
+            self._prepare(operations)
         return Change(operations, data, end, after, result, warnings)
 
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""
-        self._prepared, self._prepared_for = {}, operations
         keys: dict[int, list[Hashable]] = {}
         for operation in operations:
-            collection = self._numbers.get(operation.collection)
-            if collection is None:
-                continue
-            if not isinstance(operation, Define):
+            if operation.collection in self._numbers and not isinstance(operation, Define):
                 keys.setdefault(operation.collection, []).extend(operation.keys)
-            elif operation.verb == "index":
-                definition = _index_definition(operation)
-                self._prepared[operation.collection, definition] = collection.prepare(definition)
         for number, touched in keys.items():
             self._numbers[number].warm(touched)
+
+    def _prepare(self, operations: Sequence[Operation]) -> None:
+        """Build the indexes that a change defines: readers go on meanwhile, and documents that do not fit refuse it.
+
+        Raises:
+            DuplicateKeyError: An index is unique, and two documents have the same key.
+            WriteError: Two fields of an index come through different arrays of a document.
+        """
+        self._prepared, self._prepared_for = {}, operations
+        for operation in operations:
+            collection = self._numbers.get(operation.collection)
+            if collection is not None and isinstance(operation, Define) and operation.verb == "index":
+                definition = definition_of(operation.payload)
+                if not collection.is_loaded and not definition.refuses:
+                    continue  # it is built when it is used
+                self._prepared[operation.collection, definition.name] = collection.prepare(definition, check=True)
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""
@@ -187,14 +193,14 @@ class Engine:
             case "options":
                 collection.define(payload)
             case "index":
-                self._build(collection, _index_definition(operation))
+                self._build(collection, definition_of(operation.payload))
             case "unindex":
                 collection.indexes.drop(payload["name"])
             case unknown:
                 raise ValueError(f"{unknown!r} is nothing that is done to a collection")
 
     def _build(self, collection: CollectionState, definition: IndexDefinition) -> None:
-        prepared = self._prepared.get((collection.number, definition))
+        prepared = self._prepared.get((collection.number, definition.name))
         if prepared is None:
             collection.build(definition)
         else:

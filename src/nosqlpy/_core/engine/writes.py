@@ -12,18 +12,15 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
+from nosqlpy._core.engine.matching import Match, matches_of
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned, no_document
-from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.validation import Before
-from nosqlpy._core.index.deferred import Unloaded, loading
+from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.log.operation import Delete, Operation, Put
-from nosqlpy._core.plan.planner import choose
-from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.matched import PositionalProjection
-from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
@@ -34,17 +31,6 @@ from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 T = TypeVar("T")
-# documents that are tested at once
-STEP = 1000
-# what counts as the reach of a write that must load something first
-LOADING = 1 << 20
-
-
-class Match(msgspec.Struct, frozen=True, gc=False):
-    """A stored document that a write found: its key, and its bytes."""
-
-    key: Hashable
-    data: bytes
 
 
 def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None = None) -> Change[Any]:
@@ -52,7 +38,7 @@ def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None 
 
     Raises:
         ValidationError: The collection's validator refuses it.
-        DuplicateKeyError: The ``_id`` is taken.
+        DuplicateKeyError: The ``_id``, or the key of a unique index, is taken.
     """
     check_bypass(bypass)
     operations, number = ensure_collection(engine, name)
@@ -63,6 +49,8 @@ def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None 
             warnings = checked(collection, [new.data], bypass=bypass)
         if collection.slots.holds(new.key):
             raise duplicate_key(name, new.id)
+        if collection.indexes.refusing:
+            collection.check_fit([new.key], [new.data])
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
@@ -114,6 +102,8 @@ def save(engine: Engine, name: str, new: NewDocument) -> Change[Any]:
     warnings: tuple[str, ...] = ()
     if collection is not None and collection.validator is not None:
         warnings = checked(collection, [new.data], lambda _: collection.slots.get(new.key))
+    if collection is not None and collection.indexes.refusing:
+        collection.check_fit([new.key], [new.data])
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
@@ -123,8 +113,8 @@ def insert_many(
     """Yield the changes of a bulk insertion, each to be applied before the next is asked for; return pymongo's result.
 
     Raises:
-        BulkWriteError: An ``_id`` is taken, or a validator refuses a document. `ordered`: those before it were
-            inserted; else all others were.
+        BulkWriteError: An ``_id`` or a unique key is taken, or a validator refuses a document. `ordered`: those
+            before it were inserted; else all others were.
     """
     check_flag("ordered", ordered)
     check_bypass(bypass)
@@ -188,7 +178,7 @@ def _insert_chunk(
     warnings: tuple[str, ...] = ()
     validator = None if collection is None or bypass else collection.validator
     invalid = set() if validator is None else {places[position] for position in validator.refused(blobs)}
-    if invalid or len(set(keys)) < len(keys) or not (collection is None or collection.slots.disjoint(keys)):
+    if invalid or len(set(keys)) < len(keys) or not (collection is None or _all_fit(collection, keys, blobs)):
         kept, errors = _acceptable(name, collection, new, places, invalid, ordered=ordered)
         keys, ids, blobs = [new.keys[i] for i in kept], [new.ids[i] for i in kept], [new.blobs[i] for i in kept]
         if validator is not None:
@@ -196,6 +186,17 @@ def _insert_chunk(
     if keys:
         operations.append(Put(number, keys, ids, blobs))
     return engine.change(operations, len(keys), warnings), errors
+
+
+def _all_fit(collection: CollectionState, keys: Sequence[Hashable], blobs: Sequence[bytes]) -> bool:
+    """Whether the ids and the keys of all these documents are free."""
+    if not collection.slots.disjoint(keys):
+        return False
+    try:
+        collection.check_fit(keys, blobs)
+    except WriteError:
+        return False
+    return True
 
 
 def _acceptable(
@@ -215,8 +216,11 @@ def _acceptable(
     seen: set[Hashable] = set()
     kept: list[int] = []
     errors: list[Document] = []
+    claims = collection.indexes.claims(name) if collection is not None and collection.indexes.refusing else None
     for place in places:
         error = _refusal(name, collection, new, place, seen, invalid)
+        if error is None and claims is not None:
+            error = claims.refusal(new.keys[place], new.blobs[place])
         if error is None:
             seen.add(new.keys[place])
             kept.append(place)
@@ -245,77 +249,6 @@ def _refusal(
     return None
 
 
-def reach(engine: Engine, name: str, asked: object) -> int:
-    """Return how many documents a write looks at to find what is `asked` for by a query; None: all."""
-    collection = engine.collections.get(name)
-    if collection is None:
-        return 0
-    query = asked.query if isinstance(asked, Returned) else asked
-    try:
-        size = collection.slots.count()
-        if not isinstance(query, Query) or not query.predicate.equalities:
-            return size
-        return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
-    except Unloaded:
-        return LOADING
-
-
-def _matches(engine: Engine, name: str, query: Query, limit: int) -> list[Match]:
-    """Return the stored documents that `query` matches, at most `limit` of them (0: all), in its order."""
-    collection = engine.collections.get(name)
-    if collection is None:
-        return []
-    predicate = query.predicate
-    if predicate.exact == "_id" and query.hint is None:
-        key = equality_key(predicate.operand)
-        data = collection.slots.get(key)
-        return [] if data is None else [Match(key, data)]
-    plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
-    if plan.stage == "COLLSCAN":
-        found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
-    else:
-        candidates = [Match(key, data) for key, data in collection.slots.pairs(collection.keys(plan))]
-        found = candidates if plan.exact else _tested(candidates, query)
-    if query.ordering is not None:
-        found = _sorted(found, query, query.ordering, limit, engine.sort_memory)
-    return found[:limit] if limit else found
-
-
-def _sorted(found: list[Match], query: Query, ordering: Ordering, limit: int, memory: int) -> list[Match]:
-    sorter: Sorter[Match] = Sorter(ordering, limit, memory)
-    for start in range(0, len(found), STEP):
-        part = found[start : start + STEP]
-        finished(sorter.add([match.data for match in part], part))
-        _check(query)
-    return finished(sorter.sorted())
-
-
-def _check(query: Query) -> None:
-    if query.check is not None:
-        query.check()
-
-
-def _tested(candidates: list[Match], query: Query) -> list[Match]:
-    found: list[Match] = []
-    for start in range(0, len(candidates), STEP):
-        part = candidates[start : start + STEP]
-        selected = set(map(id, query.predicate.select([match.data for match in part])))
-        found += [match for match in part if id(match.data) in selected]
-        _check(query)
-    return found
-
-
-def _scan(blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
-    found: list[Match] = []
-    for start in range(0, len(blobs), STEP):
-        _check(query)
-        selected = query.predicate.select(blobs[start : start + STEP])
-        found += [Match(equality_key(decode_id(data)), data) for data in selected]
-        if limit and len(found) >= limit:
-            break
-    return found
-
-
 def update(
     engine: Engine,
     name: str,
@@ -331,12 +264,13 @@ def update(
 
     Raises:
         ValidationError: The collection's validator refuses a document as it would be; none is changed.
+        DuplicateKeyError: The key of a unique index would be taken by two documents; none is changed.
         WriteError: The update cannot be made on a document that matches; none is changed.
     """
     check_flag("upsert", upsert)
     check_bypass(bypass)
     collection = engine.collections.get(name)
-    matches = _matches(engine, name, query, 0 if many else 1)
+    matches = matches_of(engine, name, query, 0 if many else 1)
     if not matches:
         if not upsert:
             return engine.change([], _update_result(0, 0))
@@ -360,6 +294,8 @@ def _put(
     """Plan that updated documents, if there are any, take the places of some of `matches`."""
     if not changed.keys:
         return engine.change([], result)
+    if collection.indexes.refusing:
+        collection.check_fit(changed.keys, changed.documents)
     if collection.validator is None:
         return engine.change([changed], result)
     before = {match.key: match.data for match in matches}
@@ -419,7 +355,7 @@ def _upserted(engine: Engine, query: Query, updater: Updater, spare_id: SpareId)
 def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[DeleteResult]:
     """Plan the deletion of the first match or of all, as one atomic change."""
     collection = engine.collections.get(name)
-    matches = _matches(engine, name, query, 0 if many else 1)
+    matches = matches_of(engine, name, query, 0 if many else 1)
     return engine.change(
         _deletion(collection, matches), _DELETED_ONE if len(matches) == 1 else DeleteResult(len(matches))
     )
@@ -461,7 +397,7 @@ def find_one_and_update(
     if after and isinstance(query.projection, PositionalProjection):
         raise QueryError("a positional projection needs the document as it was found, not as it is after the update")
     collection = engine.collections.get(name)
-    matches = _matches(engine, name, query, 1)
+    matches = matches_of(engine, name, query, 1)
     if not matches:
         if not upsert:
             return engine.change([], no_document)
@@ -479,7 +415,7 @@ def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> C
     if (planned := returned.planned(engine)) is not None:
         return planned
     collection = engine.collections.get(name)
-    matches = _matches(engine, name, returned.query, 1)
+    matches = matches_of(engine, name, returned.query, 1)
     if not matches:
         return engine.change([], no_document)
     return returned.by(engine, engine.change(_deletion(collection, matches), None), matches[0].data)

@@ -1,86 +1,99 @@
-"""Index definitions: from what users write to names and keys, and back to what ``list_indexes`` shows."""
+"""Index definitions: names and keys, from what users write, and back to what ``list_indexes`` shows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
 
 ID_INDEX = "_id_"
-# MongoDB's options of createIndexes, in the spelling of Python; none of them is supported yet.
-MONGODB_OPTIONS = frozenset(
-    (
-        "unique",
-        "sparse",
-        "partial_filter_expression",
-        "expire_after_seconds",
-        "hidden",
-        "collation",
-        "background",
-        "weights",
-        "default_language",
-        "language_override",
-        "text_index_version",
-        "sphere_index_version",
-        "bits",
-        "min",
-        "max",
-        "wildcard_projection",
-        "storage_engine",
-        "clustered",
-        "comment",
-    )
-)
-# … and in MongoDB's own
-_MONGODB_SPELLINGS = frozenset(
-    (
-        "2dsphereIndexVersion",
-        *(option[0] + option.title().replace("_", "")[1:] for option in MONGODB_OPTIONS),
-    )
-)
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
+FIELDS_MAX: Final = 32
+"""MongoDB's limit of the fields of a compound index."""
+
+Keys = tuple[tuple[str, int], ...]
 
 
 class IndexDefinition(msgspec.Struct, frozen=True):
-    """An index as the catalogue holds it: its name, and its (path, direction) pairs."""
+    """An index as the catalogue and the log hold it: its name, its (path, direction) pairs and its options."""
 
     name: str
-    keys: tuple[tuple[str, int], ...]
+    keys: Keys
+    unique: bool = False
+    sparse: bool = False
+    partial: Mapping[str, Any] | None = None
+    expire_after: int | float | None = None
+    hidden: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that are not the usual ones, as MongoDB spells them."""
+        given = {option: getattr(self, field) for option, field in OPTION_FIELDS.items()}
+        return {option: value for option, value in given.items() if value is not None and value is not False}
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether every document stands in the index."""
+        return not self.sparse and self.partial is None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every document stands in the index, and queries may use it."""
+        return self.covers_all and not self.hidden
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a document may not fit the index."""
+        return self.unique or len(self.keys) > 1
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return what the log says of the index."""
+        return {"name": self.name, "keys": self.keys, **self.options}
 
     def to_document(self) -> dict[str, Any]:
         """Return the index as MongoDB's ``listIndexes`` describes it."""
-        return {"v": 2, "key": dict(self.keys), "name": self.name}
+        return {"v": 2, "key": dict(self.keys), "name": self.name, **self.options}
 
+    def is_same(self, other: IndexDefinition) -> bool:
+        """Whether two indexes are the same but for their names."""
+        return self.is_alike(other) and self.expire_after == other.expire_after and self.hidden == other.hidden
+
+    def is_alike(self, other: IndexDefinition) -> bool:
+        """Whether two indexes have the same keys and hold the same documents; a collection has only one of such."""
+        return (
+            self.keys == other.keys
+            and self.unique == other.unique
+            and self.sparse == other.sparse
+            and equal(self.partial, other.partial)
+        )
+
+
+def definition_of(payload: Mapping[str, Any]) -> IndexDefinition:
+    """Return the definition that the log says."""
+    options = {field: payload[name] for name, field in OPTION_FIELDS.items() if name in payload}
+    return IndexDefinition(payload["name"], tuple((path, way) for path, way in payload["keys"]), **options)
+
+
+OPTION_FIELDS: Final = {
+    "unique": "unique",
+    "sparse": "sparse",
+    "partialFilterExpression": "partial",
+    "expireAfterSeconds": "expire_after",
+    "hidden": "hidden",
+}
+"""The field of a definition for each option that an index can have, by MongoDB's spelling."""
 
 ID_DEFINITION = IndexDefinition(ID_INDEX, (("_id", 1),))
 
 
-def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) -> IndexDefinition:
-    """Return the definition of an equality index on one field.
-
-    Raises:
-        QueryError: The keys are malformed, or an option is unknown.
-        NotSupportedError: The index is of a kind, or has an option, that only MongoDB supports.
-    """
-    for option in options:
-        if option in MONGODB_OPTIONS or option in _MONGODB_SPELLINGS:
-            raise NotSupportedError(f"create_index does not support the option {option!r} yet")
-        raise QueryError(f"create_index has no option {option!r}{nearest(option, MONGODB_OPTIONS | {'name'})}")
-    pairs = index_keys(keys)
-    if len(pairs) > 1:
-        raise NotSupportedError("compound indexes are not supported yet; create an index on one field")
-    if name is not None and (type(name) is not str or not name):
-        raise QueryError("an index name is a non-empty str")
-    return IndexDefinition(name or default_name(pairs), pairs)
-
-
-def index_keys(keys: IndexKeys) -> tuple[tuple[str, int], ...]:
+def index_keys(keys: IndexKeys) -> Keys:
     """Return the (path, direction) pairs that `keys` means: ``"a"``, ``[("a", 1)]``, ``["a"]`` or ``{"a": 1}``."""
     if isinstance(keys, str):
         return ((_checked_path(keys), 1),)
@@ -89,21 +102,41 @@ def index_keys(keys: IndexKeys) -> tuple[tuple[str, int], ...]:
     entries: Sequence[Any] = list(keys.items()) if isinstance(keys, Mapping) else list(keys)
     if not entries:
         raise QueryError("an index needs at least one field")
-    return tuple(_pair(entry) for entry in entries)
+    pairs = tuple(_pair(entry) for entry in entries)
+    _check_together(pairs)
+    return pairs
 
 
-def default_name(keys: tuple[tuple[str, int], ...]) -> str:
+def default_name(keys: Keys) -> str:
     """Return MongoDB's default name of an index: ``age_1``."""
     return "_".join(f"{path}_{direction}" for path, direction in keys)
 
 
 def index_name(index: str | IndexKeys, definitions: Sequence[IndexDefinition]) -> str:
-    """Return the name of the index that `index` means: by its name, its field or its keys; else `index` as a name."""
+    """Return the name of the index that `index` means: by its name, its field or its keys; else `index` as a name.
+
+    Raises:
+        QueryError: Several indexes have these keys.
+    """
     if isinstance(index, str) and index in [definition.name for definition in definitions]:
         return index
     keys = index_keys(index)
-    names = {definition.keys: definition.name for definition in definitions}
-    return names.get(keys) or (index if isinstance(index, str) else default_name(keys))
+    names = [definition.name for definition in definitions if definition.keys == keys]
+    if len(names) > 1:
+        listed = ", ".join(map(repr, names))
+        message = f"several indexes have these keys: {listed}; name one"
+        raise QueryError(message, code=181, code_name="AmbiguousIndexKeyPattern")
+    return names[0] if names else (index if isinstance(index, str) else default_name(keys))
+
+
+def _check_together(pairs: Keys) -> None:
+    if len(pairs) > FIELDS_MAX:
+        raise QueryError(f"an index has at most {FIELDS_MAX} fields", code=13103, code_name="Location13103")
+    seen: set[str] = set()
+    for path, _ in pairs:
+        if path in seen:
+            raise QueryError(f"index field {path!r} is named twice", code=67, code_name="CannotCreateIndex")
+        seen.add(path)
 
 
 def _pair(entry: Any) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
@@ -34,16 +34,20 @@ class DeferredIndex(HashIndex):
     __slots__ = ("_load",)
 
     def __init__(self, definition: IndexDefinition, load: Callable[[], object]) -> None:
-        super().__init__(definition.name, definition.keys)
+        super().__init__(definition)
         self._load = load
+
+    def ask(self) -> NoReturn:
+        """Ask for the index."""
+        raise Unloaded(self._load)
 
     def count(self, values: Iterable[Hashable]) -> int:  # noqa: ARG002 - whatever they are
         """Ask for the index."""
-        raise Unloaded(self._load)
+        self.ask()
 
     def lookup(self, value: Hashable) -> Collection[Hashable]:  # noqa: ARG002 - likewise
         """Ask for the index."""
-        raise Unloaded(self._load)
+        self.ask()
 
     def __len__(self) -> int:
         raise Unloaded(self._load)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from typing import Any
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
+from nosqlpy._core.index.extraction import Extract, extraction, is_whole, paths_of
 from nosqlpy._core.index.hashed import HashIndex
-from nosqlpy._core.query.partial import Column, Layout, layout_of, matched_values
-from nosqlpy._core.query.several import Several
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.index.unique import Claims, duplicate
+from nosqlpy._core.query.partial import Layout, layout_of
 
 BUILD_STEP = 1000
 
@@ -19,18 +18,20 @@ class IndexManager:
     """The indexes by name, and one partial decoder for all that they read.
 
     A document stands under the values that a condition on the path would be tested
-    on, which is what makes an index lead to every match.
+    on, which is what makes an index lead to every match. `refusing` says whether one
+    of them may refuse a document.
     """
 
-    __slots__ = ("_columns", "_layout", "by_name")
+    __slots__ = ("_extracts", "_layout", "by_name", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
+        self.refusing = False
         self._layout: Layout | None = None
-        self._columns: list[tuple[HashIndex, Column]] = []
+        self._extracts: list[tuple[HashIndex, Extract]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._columns)
+        return bool(self._extracts)
 
     def add(self, index: HashIndex) -> None:
         """Add an index, or put it in the place of the one of its name."""
@@ -42,15 +43,30 @@ class IndexManager:
         self.add(self.make(definition, keys, documents))
 
     @staticmethod
-    def make(definition: IndexDefinition, keys: Sequence[Hashable], documents: Sequence[bytes]) -> HashIndex:
-        """Return an index over encoded documents and their keys, which is not used yet."""
-        index = HashIndex(definition.name, definition.keys)
-        layout = layout_of(frozenset((index.field,)))
-        column = layout.column(index.field, matched_values)
+    def make(
+        definition: IndexDefinition, keys: Sequence[Hashable], documents: Sequence[bytes], check: str | None = None
+    ) -> HashIndex:
+        """Return an index over encoded documents and their keys, which is not used yet.
+
+        `check` is the name of the collection if the documents may not fit the index.
+
+        Raises:
+            DuplicateKeyError: The index is unique, and two documents have the same key.
+            WriteError: Two fields of the index come through different arrays of a document.
+        """
+        index = HashIndex(definition)
+        layout = layout_of(paths_of(index))
+        extract = extraction(index, layout)
+        checked = check if definition.unique else None
         for start in range(0, len(documents), BUILD_STEP):
-            part = slice(start, start + BUILD_STEP)
-            for key, entry in zip(keys[part], column(layout.rows(documents[part])), strict=True):
-                index.add(_values(entry), key)
+            blobs = documents[start : start + BUILD_STEP]
+            entries = zip(keys[start : start + BUILD_STEP], extract(layout.rows(blobs), blobs), strict=True)
+            for position, (key, values) in enumerate(entries):
+                if checked is not None:
+                    for value in values:
+                        if not is_whole(value) and index.holders(value):
+                            raise duplicate(checked, index, value, blobs[position])
+                index.add(values, key)
         return index
 
     def drop(self, name: str) -> None:
@@ -60,28 +76,39 @@ class IndexManager:
     def _use(self, indexes: dict[str, HashIndex]) -> None:
         self.by_name = indexes
         built = [index for index in indexes.values() if type(index) is not DeferredIndex]
-        self._layout = layout_of(frozenset(index.field for index in built)) if built else None
-        if self._layout is not None:
-            columns = self._layout.column
-            self._columns = [(index, columns(index.field, matched_values)) for index in built]
-        else:
-            self._columns = []
+        layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
+        self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
+        self.refusing = any(index.definition.refuses for index in indexes.values())
+
+    def claims(self, collection: str, leaving: Collection[Hashable] = ()) -> Claims:
+        """Return what says which documents of a write can go in, for those `leaving` by their keys.
+
+        Raises:
+            Unloaded: An index must be built first.
+        """
+        for index in self.by_name.values():
+            if isinstance(index, DeferredIndex) and index.definition.refuses:
+                index.ask()
+        assert self._layout is not None, "no index refuses anything"
+        refusing = [each for each in self._extracts if each[0].definition.refuses]
+        return Claims(collection, refusing, self._layout.rows, leaving)
 
     def insert(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Enter new documents."""
         if self._layout is not None:
             rows = self._layout.rows(documents)
-            for index, column in self._columns:
-                for key, entry in zip(keys, column(rows), strict=True):
-                    index.add(_values(entry), key)
+            for index, extract in self._extracts:
+                for key, values in zip(keys, extract(rows, documents), strict=True):
+                    index.add(values, key)
 
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
         """Move one document from where it stood `before` to where it stands `after`."""
         if self._layout is not None:
-            rows = self._layout.rows((before, after))
-            for index, column in self._columns:
-                old, new = column(rows)
-                if old is not new and (stale := set(_values(old))) != (fresh := set(_values(new))):
+            both = (before, after)
+            rows = self._layout.rows(both)
+            for index, extract in self._extracts:
+                old, new = extract(rows, both)
+                if old != new and (stale := set(old)) != (fresh := set(new)):
                     index.discard(stale - fresh, key)
                     index.add(fresh - stale, key)
 
@@ -89,9 +116,9 @@ class IndexManager:
         """Take documents out."""
         if self._layout is not None:
             rows = self._layout.rows(documents)
-            for index, column in self._columns:
-                for key, entry in zip(keys, column(rows), strict=True):
-                    index.discard(_values(entry), key)
+            for index, extract in self._extracts:
+                for key, values in zip(keys, extract(rows, documents), strict=True):
+                    index.discard(values, key)
 
     def clear(self) -> None:
         """Remove every entry; the indexes stay."""
@@ -100,16 +127,4 @@ class IndexManager:
 
     def definitions(self) -> Iterable[IndexDefinition]:
         """Return the definition of every index."""
-        return [IndexDefinition(index.name, index.keys) for index in self.by_name.values()]
-
-
-def _values(entry: Any) -> Collection[Hashable]:
-    """Return the index keys of what a path reached in one document."""
-    kind = type(entry)
-    if kind is str or kind is int:
-        return (entry,)
-    if kind is Several:
-        return frozenset(map(equality_key, entry))
-    if kind is list:
-        return frozenset((*map(equality_key, entry), equality_key(entry)))
-    return (equality_key(entry),)
+        return [index.definition for index in self.by_name.values()]

@@ -48,7 +48,7 @@ def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hi
     best = Plan("COLLSCAN", None, (), size)
     if equalities:
         for index in indexes.values():
-            if index.field in equalities:
+            if index.plain in equalities:
                 plan = _by_index(index, equalities[index.field])
                 if plan.candidates < best.candidates:
                     best = plan
@@ -61,7 +61,7 @@ def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int)
     if path == "_id":
         return Plan("IDHACK", ID_INDEX, (key,), 1, exact=True)
     for index in indexes.values():
-        if index.field == path:
+        if index.plain == path:
             candidates = len(index.lookup(key))
             if candidates < size:
                 return Plan("IXSCAN", index.name, (key,), candidates, exact=True)
@@ -92,9 +92,9 @@ def _hinted(equalities: Mapping[str, Any], indexes: Mapping[str, HashIndex], siz
             return _by_id(equalities["_id"])
         raise _cannot_serve(ID_INDEX)
     index = next((index for index in indexes.values() if hint in (index.name, index.keys)), None)
-    if index is None:
+    if index is None or index.definition.hidden:
         raise QueryError(f"hint {hint!r} names no index of this collection")
-    if index.field not in equalities:
+    if index.plain not in equalities:
         raise _cannot_serve(index.name)
     return _by_index(index, equalities[index.field])
 

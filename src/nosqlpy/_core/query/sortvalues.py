@@ -72,12 +72,19 @@ def leading(document: Mapping[str, Any], keys: Sequence[tuple[str, int]]) -> tup
     Raises:
         QueryError: Two keys come through different arrays.
     """
-    found = _combinations([_Walk(document, parse_path(path).parts) for path, _ in keys])
+    found = combinations(document, [path for path, _ in keys])
+    if found is None:
+        raise QueryError("cannot sort with keys that are parallel arrays")
     for position, (_, direction) in reversed(list(enumerate(keys))):
         ranks = [value_key(values[position]) for values in found]
         order = sorted(range(len(found)), key=ranks.__getitem__, reverse=direction < 0)
         found = [found[index] for index in order]
     return tuple(Several((value,)) for value in found[0])
+
+
+def combinations(document: Mapping[str, Any], paths: Sequence[str]) -> list[tuple[Any, ...]] | None:
+    """Return the tuples of values that `paths` reach together; None if two of them come through different arrays."""
+    return _combinations([_Walk(document, parse_path(path).parts) for path in paths])
 
 
 def value_key(value: Any) -> Any:
@@ -120,15 +127,18 @@ class _Walk(msgspec.Struct, frozen=True):
         return _Walk(value, self.rest) if kind is dict else _Walk(MISSING, closed=True)
 
 
-def _combinations(walks: Sequence[_Walk]) -> list[tuple[Any, ...]]:
+def _combinations(walks: Sequence[_Walk]) -> list[tuple[Any, ...]] | None:
     """Return the tuples of values that the walks reach together: one per element of the array that they share."""
     walks = [walk.advance() for walk in walks]
     arrays = [walk.value for walk in walks if not walk.closed]
     if not arrays:
         return [tuple(walk.value for walk in walks)]
     if any(array is not arrays[0] for array in arrays):
-        raise QueryError("cannot sort with keys that are parallel arrays")
+        return None
     found: list[tuple[Any, ...]] = []
     for element in arrays[0] or [UNDEFINED]:
-        found += _combinations([walk if walk.closed else walk.enter(element) for walk in walks])
+        inner = _combinations([walk if walk.closed else walk.enter(element) for walk in walks])
+        if inner is None:
+            return None
+        found += inner
     return found

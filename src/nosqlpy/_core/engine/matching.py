@@ -1,0 +1,101 @@
+"""What a write finds: the documents that its query matches, and how many it looks at for that."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import msgspec
+
+from nosqlpy._core.engine.reads import Query
+from nosqlpy._core.engine.returned import Returned
+from nosqlpy._core.engine.sorting import Sorter
+from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._core.plan.planner import choose
+from nosqlpy._core.query.buckets import finished
+from nosqlpy._core.query.sort import Ordering
+from nosqlpy._core.values.codec import decode_id
+from nosqlpy._core.values.keys import equality_key
+
+# documents that are tested at once
+STEP = 1000
+# what counts as the reach of a write that must load something first
+LOADING = 1 << 20
+
+
+class Match(msgspec.Struct, frozen=True, gc=False):
+    """A stored document that a write found: its key, and its bytes."""
+
+    key: Hashable
+    data: bytes
+
+
+def reach(engine: Engine, name: str, asked: object) -> int:
+    """Return how many documents a write looks at to find what is `asked` for by a query; None: all."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return 0
+    query = asked.query if isinstance(asked, Returned) else asked
+    try:
+        size = collection.slots.count()
+        if not isinstance(query, Query) or not query.predicate.equalities:
+            return size
+        return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
+    except Unloaded:
+        return LOADING
+
+
+def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Match]:
+    """Return the stored documents that `query` matches, at most `limit` of them (0: all), in its order."""
+    collection = engine.collections.get(name)
+    if collection is None:
+        return []
+    predicate = query.predicate
+    if predicate.exact == "_id" and query.hint is None:
+        key = equality_key(predicate.operand)
+        data = collection.slots.get(key)
+        return [] if data is None else [Match(key, data)]
+    plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
+    if plan.stage == "COLLSCAN":
+        found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
+    else:
+        candidates = [Match(key, data) for key, data in collection.slots.pairs(collection.keys(plan))]
+        found = candidates if plan.exact else _tested(candidates, query)
+    if query.ordering is not None:
+        found = _sorted(found, query, query.ordering, limit, engine.sort_memory)
+    return found[:limit] if limit else found
+
+
+def _sorted(found: list[Match], query: Query, ordering: Ordering, limit: int, memory: int) -> list[Match]:
+    sorter: Sorter[Match] = Sorter(ordering, limit, memory)
+    for start in range(0, len(found), STEP):
+        part = found[start : start + STEP]
+        finished(sorter.add([match.data for match in part], part))
+        _check(query)
+    return finished(sorter.sorted())
+
+
+def _check(query: Query) -> None:
+    if query.check is not None:
+        query.check()
+
+
+def _tested(candidates: list[Match], query: Query) -> list[Match]:
+    found: list[Match] = []
+    for start in range(0, len(candidates), STEP):
+        part = candidates[start : start + STEP]
+        selected = set(map(id, query.predicate.select([match.data for match in part])))
+        found += [match for match in part if id(match.data) in selected]
+        _check(query)
+    return found
+
+
+def _scan(blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
+    found: list[Match] = []
+    for start in range(0, len(blobs), STEP):
+        _check(query)
+        selected = query.predicate.select(blobs[start : start + STEP])
+        found += [Match(equality_key(decode_id(data)), data) for data in selected]
+        if limit and len(found) >= limit:
+            break
+    return found

@@ -1,0 +1,133 @@
+"""Extraction: the keys under which a document stands in an index.
+
+They are those of a server's index (see `sortvalues`); an array that a path ends
+in stands there as a whole as well, under a key of its own kind, because a
+condition may ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.query.filter import Predicate, compile_filter
+from nosqlpy._core.query.partial import Layout, Row, matched_values
+from nosqlpy._core.query.several import Several
+from nosqlpy._core.query.sortvalues import combinations, sorted_values
+from nosqlpy._core.values.codec import inspect_document
+from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.errors import WriteError
+
+IndexKeys: TypeAlias = Collection[Hashable]
+Extract: TypeAlias = Callable[[Sequence[Row], Sequence[bytes]], Iterable[IndexKeys]]
+"""From the rows of encoded documents, and these, to the keys of each."""
+
+_NONE: Final[tuple[Hashable, ...]] = ()
+
+
+def extraction(index: HashIndex, layout: Layout) -> Extract:
+    """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths."""
+    extract = _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
+    return extract if index.definition.partial is None else _partial(extract, compile_filter(index.definition.partial))
+
+
+def paths_of(index: HashIndex) -> frozenset[str]:
+    """Return the paths that an index reads."""
+    return frozenset(path for path, _ in index.keys)
+
+
+def _partial(extract: Extract, predicate: Predicate) -> Extract:
+    def kept(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[IndexKeys]:
+        selected = set(map(id, predicate.select(blobs)))
+        for keys, blob in zip(extract(rows, blobs), blobs, strict=True):
+            yield keys if id(blob) in selected else _NONE
+
+    return kept
+
+
+def _single(index: HashIndex, layout: Layout) -> Extract:
+    column = layout.column(index.field, matched_values)
+    sort_column = layout.column(index.field, sorted_values)
+    sparse, multikey = index.definition.sparse, index.multikey
+
+    def careful(entry: Any, row: Row) -> IndexKeys:
+        kind = type(entry)
+        if kind is list:
+            multikey.add(0)
+            return {*map(equality_key, entry), whole_key(equality_key(entry))} if entry else _EMPTY
+        if kind is not Several:
+            return _NONE if sparse and entry is MISSING else (equality_key(entry),)
+        multikey.add(0)
+        (found,) = sort_column((row,))
+        keys = {index_key(value) for value in found if not (sparse and value is MISSING)}
+        return keys.union(_asked_for(entry, keys, sparse=sparse))
+
+    def extract(rows: Sequence[Row], _: Sequence[bytes]) -> list[IndexKeys]:
+        return [
+            (entry,) if type(entry) is str or type(entry) is int else careful(entry, row)
+            for entry, row in zip(column(rows), rows, strict=True)
+        ]
+
+    return extract
+
+
+_EMPTY: Final = (UNDEFINED_KEY, whole_key(equality_key([])))
+
+
+def _asked_for(values: Iterable[Any], keys: set[Hashable], *, sparse: bool) -> Iterator[Hashable]:
+    """Yield what stands for the values that a condition is tested on and a server's index does not hold."""
+    for value in values:
+        if not (sparse and value is MISSING) and (key := equality_key(value)) not in keys:
+            yield whole_key(key) if type(value) is list else key
+
+
+def _compound(index: HashIndex, layout: Layout) -> Extract:
+    paths = [path for path, _ in index.keys]
+    columns = [layout.column(path, sorted_values) for path in paths]
+    sparse, multikey = index.definition.sparse, index.multikey
+
+    def careful(entries: tuple[Any, ...], blob: bytes) -> IndexKeys:
+        arrays = {position for position, entry in enumerate(entries) if type(entry) in _ARRAYS}
+        if not arrays:
+            return _NONE if sparse and all(entry is MISSING for entry in entries) else (_flat(entries),)
+        multikey.update(arrays)
+        found = combinations(inspect_document(blob), paths)
+        if found is None:
+            raise parallel_arrays(index)
+        return {_flat(values) for values in found if not (sparse and all(value is MISSING for value in values))}
+
+    def extract(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[IndexKeys]:
+        return map(careful, zip(*[column(rows) for column in columns], strict=True), blobs)
+
+    return extract
+
+
+_ARRAYS: Final = frozenset((list, Several))
+
+
+def _flat(values: tuple[Any, ...]) -> Hashable:
+    """Return the key of several values: their components, one after the other."""
+    flat: list[Any] = []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            flat += (15, value)
+        elif kind is int:
+            flat += (10, value)
+        else:
+            flat += component(index_key(value))
+    return tuple(flat)
+
+
+def parallel_arrays(index: HashIndex) -> WriteError:
+    """Return the error of a document in which two fields of an index come through different arrays."""
+    message = f"index {index.name!r} cannot hold a document in which two of its fields come through different arrays"
+    return WriteError(message, code=171, code_name="CannotIndexParallelArrays")
+
+
+def is_whole(key: Hashable) -> bool:
+    """Whether a key stands for an array as such, which is no key of a server's index."""
+    return type(key) is tuple and key[0] == WHOLE

@@ -1,0 +1,122 @@
+"""The options of an index: what users write, in MongoDB's spelling or Python's, checked.
+
+Manual: reference/method/db.collection.createIndex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nosqlpy._core.index.catalogue import OPTION_FIELDS, IndexDefinition, Keys, default_name, index_keys
+from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy.aliases import IndexKeys
+from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.naming import nearest
+
+_UNSUPPORTED: Final = (
+    "expireAfterSeconds",
+    "collation",
+    "background",
+    "weights",
+    "defaultLanguage",
+    "languageOverride",
+    "textIndexVersion",
+    "2dsphereIndexVersion",
+    "sphereIndexVersion",
+    "bits",
+    "min",
+    "max",
+    "wildcardProjection",
+    "storageEngine",
+    "clustered",
+    "comment",
+    "bucketSize",
+    "commitQuorum",
+    "prepareUnique",
+)
+_PARTIAL_OPERATORS: Final = frozenset(("$eq", "$gt", "$gte", "$lt", "$lte", "$in", "$type", "$exists"))
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+_SUPPORTED: Final = tuple(name for name in OPTION_FIELDS if name not in _UNSUPPORTED)
+_NAMES: Final = {spelling: name for name in (*_SUPPORTED, *_UNSUPPORTED) for spelling in (name, _snake(name))}
+"""MongoDB's spelling of an option by each of its spellings."""
+
+
+def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) -> IndexDefinition:
+    """Return the definition of an index.
+
+    Raises:
+        QueryError: The keys are malformed, an option is unknown, or cannot have its value.
+        NotSupportedError: The index is of a kind, or has an option, that only MongoDB supports.
+    """
+    pairs = index_keys(keys)
+    if name is not None and (type(name) is not str or not name):
+        raise QueryError("an index name is a non-empty str")
+    given = {_option(option): value for option, value in options.items()}
+    fields = {OPTION_FIELDS[option]: _checked(option, value) for option, value in given.items() if value is not None}
+    definition = IndexDefinition(name or default_name(pairs), pairs, **fields)
+    _check_together(pairs, definition)
+    return definition
+
+
+def _option(spelling: str) -> str:
+    """Return MongoDB's spelling of an option that is supported."""
+    name = _NAMES.get(spelling)
+    if name is None:
+        raise QueryError(f"create_index has no option {spelling!r}{nearest(spelling, (*_NAMES, 'name'))}")
+    if name in _UNSUPPORTED:
+        raise NotSupportedError(f"create_index does not support the option {spelling!r} yet")
+    return name
+
+
+def _checked(option: str, value: Any) -> Any:
+    if option in ("unique", "sparse", "hidden"):
+        if type(value) is not bool:
+            raise _mismatch(f"the index option {option!r} is True or False, not {type(value).__name__}")
+        return value
+    if TYPES[type(value)] != OBJECT:
+        raise _mismatch(f"the index option {option!r} is a filter, hence a mapping, not {type(value).__name__}")
+    filter = dict(as_mapping(value))
+    compile_filter(filter)
+    _check_partial(filter)
+    return filter
+
+
+def _mismatch(message: str) -> QueryError:
+    return QueryError(message, code=14, code_name="TypeMismatch")
+
+
+def _check_partial(filter: Mapping[str, Any]) -> None:
+    """Refuse a filter that MongoDB does not take for a partial index."""
+    for name, condition in filter.items():
+        if name in ("$and", "$or"):
+            for part in condition:
+                _check_partial(as_mapping(part))
+        elif name.startswith("$"):
+            raise _cannot(f"the filter of a partial index cannot have {name}")
+        elif TYPES[type(condition)] == OBJECT:
+            for operator, operand in as_mapping(condition).items():
+                if not operator.startswith("$"):
+                    break
+                if operator not in _PARTIAL_OPERATORS or (operator == "$exists" and not operand):
+                    shown = "$exists: false" if operator == "$exists" else operator
+                    raise _cannot(f"the filter of a partial index cannot have {shown} (under {name!r})")
+
+
+def _check_together(keys: Keys, definition: IndexDefinition) -> None:
+    if definition.sparse and definition.partial is not None:
+        raise _cannot("an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does")
+    if keys == (("_id", 1),) and definition.options:
+        option = next(iter(definition.options))
+        message = f"the index of _id takes no option {option!r}"
+        raise QueryError(message, code=197, code_name="InvalidIndexSpecificationOption")
+
+
+def _cannot(message: str) -> QueryError:
+    return QueryError(message, code=67, code_name="CannotCreateIndex")

@@ -1,0 +1,93 @@
+"""Uniqueness: whether documents can go in, beside those that are there and beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any
+
+from nosqlpy._core.index.components import component, index_key
+from nosqlpy._core.index.extraction import Extract, is_whole
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.query.sortvalues import UNDEFINED, combinations
+from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.errors import DuplicateKeyError, WriteError
+
+
+class Claims:
+    """The keys that the documents of one write take in the indexes that may refuse them, one document after the other.
+
+    `leaving` are the keys of documents that the write takes away or replaces: what they had is free.
+    """
+
+    __slots__ = ("_collection", "_indexes", "_leaving", "_rows", "_taken")
+
+    def __init__(
+        self,
+        collection: str,
+        indexes: Sequence[tuple[HashIndex, Extract]],
+        rows: Any,
+        leaving: Collection[Hashable] = (),
+    ) -> None:
+        self._collection = collection
+        self._indexes = indexes
+        self._rows = rows
+        self._leaving = leaving
+        self._taken: list[dict[Hashable, Hashable]] = [{} for _ in indexes]
+
+    def refusal(self, key: Hashable, document: bytes) -> WriteError | None:
+        """Return why an encoded document cannot go in under its `key`; if it can, its keys are taken from now on."""
+        try:
+            self.check((key,), (document,))
+        except WriteError as error:
+            return error
+        return None
+
+    def check(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
+        """Refuse encoded documents of which one cannot go in; if all can, their keys are taken from now on.
+
+        Raises:
+            DuplicateKeyError: The key of a unique index is taken.
+            WriteError: Two fields of an index come through different arrays of a document.
+        """
+        rows = self._rows(documents)
+        claimed: list[dict[Hashable, Hashable]] = []
+        for (index, extract), taken in zip(self._indexes, self._taken, strict=True):
+            claims: dict[Hashable, Hashable] = {}
+            claimed.append(claims)
+            for place, (key, values) in enumerate(zip(keys, extract(rows, documents), strict=True)):
+                if index.definition.unique:
+                    for value in values:
+                        if not is_whole(value):
+                            if taken.get(value, key) != key or claims.setdefault(value, key) != key:
+                                raise duplicate(self._collection, index, value, documents[place])
+                            self._check_free(index, value, key, documents[place])
+        for taken, claims in zip(self._taken, claimed, strict=True):
+            taken.update(claims)
+
+    def _check_free(self, index: HashIndex, value: Hashable, key: Hashable, document: bytes) -> None:
+        """Refuse a document whose key another one has, which stays as it is."""
+        for holder in index.holders(value):
+            if holder != key and holder not in self._leaving:
+                raise duplicate(self._collection, index, value, document)
+
+
+def duplicate(collection: str, index: HashIndex, key: Hashable, document: bytes) -> DuplicateKeyError:
+    """Return the error that says that `key`, one of a document's, is taken in a unique index."""
+    paths = [path for path, _ in index.keys]
+    values: dict[str, Any] = {}
+    for found in combinations(decode_document(document), paths) or []:
+        keys = [index_key(value) for value in found]
+        if (keys[0] if len(keys) == 1 else tuple(part for each in keys for part in component(each))) == key:
+            values = {path: _shown(value) for path, value in zip(paths, found, strict=True)}
+            break
+    fields = ", ".join(paths)
+    return DuplicateKeyError(
+        f"collection {collection!r} already has a document with this {fields} (index: {index.name})",
+        details={"keyPattern": dict(index.keys), "keyValue": values},
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of an index as a server shows it: one that is missing as null."""
+    return None if value is MISSING or value is UNDEFINED else value
