@@ -20,7 +20,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.operation import KIND_COMMIT, KIND_PART, Define, Delete, Operation
-from nosqlpy._core.log.salvage import Lost, Saved, find_salt, salvage
+from nosqlpy._core.log.salvage import Lost, Saved, find_salt, frames_begin, salvage
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
     KIND_BASE,
@@ -112,14 +112,20 @@ def _segment(name: str, number: int, data: bytes) -> _Segment | None:
 
 def _probable(header: SegmentHeader, data: bytes) -> tuple[SegmentHeader, int | None]:
     """Return what a damaged header says, corrected by what the frames say, and their salt, if they have one."""
-    salts = (header.salt, find_salt(data))
-    for salt in salts:
-        first = None if salt is None else next((p for p in salvage(data, salt) if isinstance(p, Saved)), None)
-        if first is not None:
-            if header.base_lsn and first.lsn in (1, header.base_lsn + 1):
-                header = msgspec.structs.replace(header, kind=KIND_BASE if first.lsn == 1 else KIND_LOG)
-            return header, salt
-    return header, None
+    first = _first(data, header.salt)
+    if first is not None:
+        if header.base_lsn and first.lsn in (1, header.base_lsn + 1):
+            header = msgspec.structs.replace(header, kind=KIND_BASE if first.lsn == 1 else KIND_LOG)
+        return header, header.salt
+    salt = find_salt(data)
+    first = None if salt is None else _first(data, salt)
+    if first is not None and (first.lsn > 1 or header.kind != KIND_BASE):  # nothing in it is where it must be
+        header = msgspec.structs.replace(header, kind=KIND_LOG, base_lsn=first.lsn - 1)
+    return header, None if first is None else salt
+
+
+def _first(data: bytes, salt: int) -> Saved | None:
+    return next((part for part in salvage(data, salt, frames_begin(data)) if isinstance(part, Saved)), None)
 
 
 def _with_manifest(manifest: Manifest, segments: dict[int, _Segment], notes: list[str]) -> Repaired:
@@ -143,12 +149,15 @@ def _without_manifest(segments: dict[int, _Segment], notes: list[str]) -> Repair
     notes += [f"{s.name} belongs to another database and was left out" for s in segments.values() if s not in ours]
     bases = sorted((s for s in ours if s.header.kind == KIND_BASE), key=lambda s: s.header.base_lsn)
     logs = sorted((s for s in ours if s.header.kind != KIND_BASE), key=lambda s: (s.header.base_lsn, s.header.number))
-    attempts = [_attempt(base, logs, notes) for base in (None, *bases)]
+    attempts = [_attempt(base, bases, logs, notes) for base in (None, *bases)]
     return min(attempts, key=lambda attempt: sum(loss.commits + bool(loss.bytes) for loss in attempt.losses))
 
 
-def _attempt(base: _Segment | None, logs: Iterable[_Segment], notes: list[str]) -> Repaired:
+def _attempt(base: _Segment | None, bases: Iterable[_Segment], logs: Iterable[_Segment], notes: list[str]) -> Repaired:
     saving = _Saving(list(notes))
+    for other in bases:
+        if other is not base:
+            saving.leave_out(other)
     if base is not None:
         saving.add(base, database=base.header.database)
         saving.notes.append(f"{base.name} is taken to be complete: only {MANIFEST} would tell")
@@ -186,6 +195,13 @@ class _Saving:
         segment.header = msgspec.structs.replace(segment.header, kind=expected.kind)
         self.add(segment, database=database)
 
+    def leave_out(self, base: _Segment) -> None:
+        """Note that a base is not used. With a damaged header it may be something else, and is lost."""
+        if base.intact:
+            self.notes.append(f"{base.name} is a base and was left out")
+        else:
+            self._lose(base.name, 0, len(base.data), 0, "has a damaged header, and seems to be a base")
+
     def add(self, segment: _Segment, *, database: bytes) -> None:
         """Save what is in a segment."""
         if segment.intact and segment.header.database != database:
@@ -216,8 +232,8 @@ class _Saving:
 
     def _apply_all(self, segment: _Segment, salt: int) -> int:
         """Apply the frames of a segment; return where they end."""
-        end = HEADER_SIZE
-        for part in salvage(segment.data, salt):
+        end = begin = HEADER_SIZE if segment.intact else frames_begin(segment.data)
+        for part in salvage(segment.data, salt, begin):
             if isinstance(part, Lost):
                 self._lose(segment.name, part.offset, part.end - part.offset, 0, "holds no intact frame")
             elif part.lsn > self._lsn:  # else it stands in an earlier segment too

@@ -43,9 +43,15 @@ class Lost(msgspec.Struct, frozen=True):
     end: int
 
 
-def salvage(data: bytes, salt: int) -> Iterator[Saved | Lost]:
-    """Yield what is in a segment behind its header, in order."""
-    offset, budget = HEADER_SIZE, WORK_MAX * len(data)
+def frames_begin(data: bytes) -> int:
+    """Return where the first frame begins: behind the header, or before that in a file that has lost bytes."""
+    found = data.find(MARK_BYTES, 0, HEADER_SIZE)
+    return HEADER_SIZE if found < 0 else found
+
+
+def salvage(data: bytes, salt: int, begin: int = HEADER_SIZE) -> Iterator[Saved | Lost]:
+    """Yield what is in a segment from `begin` on, in order."""
+    offset, budget = begin, WORK_MAX * len(data)
     while offset < len(data):
         saved = _save(data, offset, salt)
         if saved is not None:
@@ -105,7 +111,7 @@ def _chosen(operation: Put, good: list[bool]) -> Put:
 def find_salt(data: bytes) -> int | None:
     """Return the salt of a segment whose header is damaged, or None: the one on which two of its frames agree."""
     votes: Counter[int] = Counter()
-    offset = HEADER_SIZE - 1
+    offset = frames_begin(data) - 1
     for _ in range(WITNESSES):
         offset = data.find(MARK_BYTES, offset + 1)
         if offset < 0 or offset + FRAME_SIZE > len(data):
