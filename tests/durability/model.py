@@ -142,6 +142,12 @@ class History:
     def legal(self, state: State) -> bool:
         return state in self.states[self.handed :]
 
+    def found(self, state: State) -> None:
+        """Go on from `state`, which another process has found in the log; it is as durable as it was."""
+        last = max(at for at, other in enumerate(self.states) if other == state)
+        del self.states[last + 1 :]
+        self.shown = self.handed = last
+
     def recovered(self, state: State) -> None:
         """Go on from `state`, which recovery has made durable."""
         self.past += self.states

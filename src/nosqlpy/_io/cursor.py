@@ -44,6 +44,7 @@ class CursorBase(Generic[T]):
         self._source = source
         self._options = options
         self._request: Any = options.request(codec, kind)
+        self._forks = 0
         self._steps: Iterator[list[T]] | None = None
         self._batch: deque[T] = deque()
         self._closed = False
@@ -130,6 +131,7 @@ class CursorBase(Generic[T]):
         if isinstance(limit, TimeLimit):
             limit.restart(began)
         steps = self._steps = execution.steps()
+        self._forks = self._backend.forks
         try:
             return next(steps, [])
         finally:
@@ -167,6 +169,8 @@ class CursorBase(Generic[T]):
                 warn_of_find(self._options.method, self._name, query, plan, seconds)
 
     def _check_open(self) -> None:
+        if self._steps is not None and self._forks != self._backend.forks:
+            raise InvalidOperation("the cursor was begun before this process was forked: rewind() it, or find again")
         if self._closed and self._steps is None:
             raise ClosedError("the cursor is closed; find again, or rewind() it")
 

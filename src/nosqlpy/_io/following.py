@@ -111,6 +111,8 @@ class Following:
             self.words = self.storage.words
             if not alone:
                 self._begin(self._drive(load(read_only=False, memory=self._memory())))
+                # what others have appended to the active segment may not be durable
+                self._group.synced = self.engine.tail.header.base_lsn
                 if shared.is_poisoned(self.words, self.engine.manifest):
                     self._recover()
                     self._drive(begin_epoch(self.engine))

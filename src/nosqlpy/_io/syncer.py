@@ -35,6 +35,10 @@ class Syncer:
             self._sync_at = time.monotonic() + self._interval_s
             self._awake()
 
+    def flush_later(self) -> None:
+        """Note that the buffer was refused, and is to be tried again when the log is synced."""
+        self._flush_at = time.monotonic() + self._interval_s
+
     def stop(self) -> None:
         """End the thread, without waiting for it."""
         self._stopped = True

@@ -208,6 +208,7 @@ class Syncing(Committing):
                 self.flush()
         except Exception:
             log.exception("the buffer could not be written")
+            self._syncer.flush_later()  # until then no other process can write
 
 
 def _nothing() -> None:

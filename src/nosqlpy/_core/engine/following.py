@@ -124,16 +124,16 @@ def _next(tail: Tail, manifest: Manifest) -> int:
     """Return the number of the segment that goes on where `tail` ends."""
     numbers = [*(segment.number for segment in manifest.sealed), manifest.active]
     for segment, number in zip(manifest.sealed, numbers[1:], strict=True):
-        if _ends_at(segment, tail):
+        # a base is equal to the log so far; where the engine's own segment is there, it is not asked for that
+        covered = segment.kind and tail.header.number not in numbers
+        if (covered and segment.last_lsn == tail.end.lsn) or _is_sealed(tail, segment):
             return number
     raise _LostError
 
 
-def _ends_at(segment: SealedSegment, tail: Tail) -> bool:
-    """Return whether `segment` is that of `tail`, all of which was read, or a base that is equal to the log so far."""
+def _is_sealed(tail: Tail, segment: SealedSegment) -> bool:
+    """Return whether `segment` is the one of `tail`, all of which was read."""
     end = tail.end
-    if segment.kind:
-        return segment.last_lsn == end.lsn
     return (segment.number, segment.last_lsn, segment.crc) == (tail.header.number, end.lsn, end.crc)
 
 

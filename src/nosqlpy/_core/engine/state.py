@@ -17,6 +17,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition, definition_of
+from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.log.frame import Frame
 from nosqlpy._core.log.hint import Hint
@@ -221,7 +222,7 @@ class Engine:
     def replay_frame(self, frame: Frame) -> None:
         """Apply one frame of the log and move the tail behind it; repeating it gives the same state."""
         if self.memory.mixed:
-            self._warm(frame.operations)
+            loading(lambda: self._warm(frame.operations))
         end = Position(frame.end, frame.lsn, frame.crc)
         self.apply(Change(frame.operations, b"", self.tail.end, end, None))
 

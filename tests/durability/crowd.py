@@ -1,0 +1,254 @@
+"""One seed: several processes live at one database, are killed one by one, follow each other, and lose the power."""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from random import Random
+
+from durability.model import History, State, describe, model_of_state, state_of_engine, wrong_indexes
+from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk, SimulatedStorage
+from durability.workload import Mismatch, Session, open_database, random_step
+from nosqlpy._core.engine import hints
+from nosqlpy._io.database import Database
+from nosqlpy.errors import CorruptionError, StorageError
+
+EPOCHS = 4
+PROCESSES = 3
+DURABILITIES = (("safe",), ("durable",), ("fast", "safe", "durable"))
+
+
+class Crowd:
+    """The disk, the processes that have it open, and what they may find there."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.disk = SimulatedDisk(seed + 1)
+        self.history = History()
+        self.counts: Counter[str] = Counter()
+        self.sessions: list[Session] = []
+        self.followers: list[Database] = []
+        # somebody has died, and nobody has found out yet what came of his last write
+        self.in_doubt = False
+        self.segment_size = self.random.choice((400, 1000, 4096, 1 << 20))
+        self.durabilities = self.random.choice(DURABILITIES)
+        self.with_faults = self.random.random() < 0.3
+        self.memory_budget = self.random.choice((500, 4000, 1 << 20))
+        self.hint_min = self.random.choice((0, 1000, 1 << 20))
+
+    def run(self) -> Counter[str]:
+        """Live through some losses of power.
+
+        Raises:
+            Mismatch: A process showed, or found, what it must not.
+        """
+        before = hints.NEW_MIN
+        hints.NEW_MIN = self.hint_min
+        try:
+            for _ in range(self.random.randint(1, EPOCHS)):
+                self._epoch()
+                self._end_all()
+            self._enter()
+            if not self.sessions:
+                raise Mismatch("an undisturbed disk cannot be opened")
+            self.sessions[0].database.verify()
+        finally:
+            hints.NEW_MIN = before
+        return self.counts
+
+    def _epoch(self) -> None:
+        if self.with_faults:
+            verb = self.random.choice(("append", "sync", "write_file", "truncate", "sync_directory", None))
+            code = self.random.choice((errno.EIO, errno.ENOSPC))
+            self.disk.faults = [Fault(self.random.randint(1, 40), code, verb=verb)]
+        for _ in range(self.random.randint(5, 80)):
+            self._step()
+
+    def _step(self) -> None:
+        if not self.sessions or (len(self.sessions) < PROCESSES and self.random.random() < 0.1):
+            self._enter()
+            return
+        session = self.random.choice(self.sessions)
+        self._hand_over(session)
+        what = self.random.random()
+        if what < 0.04:
+            self._leave(session)
+        elif what < 0.10:
+            self._kill_during(session, lambda: self._act(session))
+        elif what < 0.13:
+            self._spoil_words()
+        elif what < 0.16:
+            self._watch()
+        else:
+            self._act(session)
+        for follower in self.followers:
+            self._compare(follower)
+
+    def _act(self, session: Session) -> None:
+        """Let one process do something, after it has seen what the others did."""
+        if session.database.engine.failed:
+            self._reenter(session)
+            return
+        self._compare(session.database)
+        if session.database.engine.failed:  # it has just learnt that
+            self._reenter(session)
+            return
+        session.model = model_of_state(self.history.states[self.history.shown])
+        random_step(session, self.random, self.durabilities)
+
+    def _hand_over(self, session: Session) -> None:
+        """Do what time would: what another process holds back is handed to the system after some milliseconds."""
+        for other in self.sessions:
+            if other is not session and other.database._holds:
+                other.background_flush()
+                if not other.database._appender.buffered:
+                    self.history.all_handed()
+
+    def _compare(self, database: Database) -> None:
+        try:
+            database.follow()
+        except CorruptionError as error:
+            raise Mismatch(f"a process takes what another one wrote for damage: {error}") from error
+        except StorageError:
+            self.counts["following refused"] += 1
+            return
+        shown = state_of_engine(database.engine)
+        expected = self.history.states[self.history.shown]
+        if (
+            database in self.followers
+            and shown != expected
+            and any(s.database._appender.buffered for s in self.sessions)
+        ):
+            return  # it cannot see what is in a buffer
+        if shown != expected and not database.engine.failed and not self.in_doubt:
+            raise Mismatch(f"a process shows {describe(shown)} instead of {describe(expected)}")
+
+    # ── coming and going ─────────────────────────────────────────────────────────
+
+    def _enter(self) -> None:
+        alone = not self.disk.present
+        try:
+            database = open_database(self.disk, segment_size=self.segment_size, memory_budget=self.memory_budget)
+        except CorruptionError as error:
+            raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
+        except StorageError:
+            self.counts["opening refused"] += 1
+            self.disk.faults = []
+            return
+        self._found(database, alone=alone)
+        self.sessions.append(Session(database, self.history))
+        self.counts["entered"] += 1
+        self.counts["beside others"] += len(self.sessions) > 1
+
+    def _found(self, database: Database, *, alone: bool) -> None:
+        state: State = state_of_engine(database.engine)
+        if not self.history.legal(state):
+            raise Mismatch(
+                f"found {describe(state)}\nof {len(self.history.states)} states, handed {self.history.handed}, durable "
+                f"{self.history.durable}:\n" + "\n".join(map(describe, self.history.states))
+            )
+        if wrong := wrong_indexes(database.engine):
+            raise Mismatch(f"indexes do not fit their documents: {wrong}")
+        self.in_doubt = False
+        if alone:
+            self.history.recovered(state)
+        else:
+            self.history.found(state)
+
+    def _leave(self, session: Session) -> None:
+        session.model = model_of_state(self.history.states[self.history.shown])
+        self._compare(session.database)
+        session.close()
+        self.sessions.remove(session)
+        self.counts["left"] += 1
+
+    def _reenter(self, session: Session) -> None:
+        """A process whose database is failed closes it and opens it again."""
+        self.sessions.remove(session)
+        try:
+            session.database.close()
+        except StorageError:
+            self.counts["closing refused"] += 1
+        self.counts["reopened"] += 1
+        self.disk.faults = []
+        self._enter()
+
+    def _kill_during(self, session: Session, action: object) -> None:
+        """Kill one process at a random operation of what it does, or right after it."""
+        self.disk.stop_at = self.disk.operations + self.random.randint(1, 12)
+        try:
+            action()  # type: ignore[operator]
+        except PowerCutError:
+            self.counts["killed in the middle"] += 1
+        storage = session.database.storage
+        assert isinstance(storage, SimulatedStorage)
+        self.disk.kill_one(storage)
+        if session in self.sessions:
+            self.sessions.remove(session)
+        living = [other.database.storage for other in self.sessions]
+        for other in [*self.disk.present, *self.disk.locks.values()]:
+            if other not in living:  # it was killed while it opened the database again
+                self.disk.kill_one(other)
+        self.counts["killed"] += 1
+        self.in_doubt = True
+        self._survey()
+
+    def _survey(self) -> None:
+        """After a death, find out what came of the dead one's last write: the next who takes the lock decides."""
+        while self.sessions:
+            session = self.sessions[0]
+            if session.database.engine.failed:
+                self.sessions.remove(session)
+                session.database.storage.close()
+                continue
+            self._hand_over(session)
+            try:
+                session.database.exclusively(lambda: None)
+            except CorruptionError as error:
+                raise Mismatch(f"a survivor takes a death for damage: {error}") from error
+            except StorageError:
+                self.counts["survey refused"] += 1
+                self.disk.faults = []
+                continue
+            if session.database.engine.failed:
+                continue
+            self._found(session.database, alone=False)
+            return
+        self._enter()
+
+    def _watch(self) -> None:
+        if len(self.followers) < 2:
+            try:
+                self.followers.append(open_database(self.disk, read_only=True, memory_budget=self.memory_budget))
+            except CorruptionError as error:
+                raise Mismatch(f"a reader takes writing for damage: {error}") from error
+            except StorageError:
+                self.counts["opening refused"] += 1
+
+    def _spoil_words(self) -> None:
+        """The shared page holds hints only: zeros and garbage there must not matter."""
+        at = self.random.randrange(1, 16)
+        if at == 1:  # a bell that lies shows what is not committed at worst, and only while it is being written
+            return
+        self.disk.words[at] = self.random.choice((0, self.random.getrandbits(64)))
+        self.counts["words spoilt"] += 1
+
+    def _end_all(self) -> None:
+        """Kill everybody at once, or take the power away."""
+        self.sessions, self.followers = [], []
+        self.in_doubt = True
+        if self.random.random() < 0.4:
+            self.disk.kill()
+        else:
+            self.disk.power_loss()
+            self.history.power_lost()
+        self.counts["ends"] += 1
+
+
+def run_crowd(seed: int) -> Counter[str]:
+    """Return what happened under this seed; everything about it follows from the number."""
+    try:
+        return Crowd(seed).run()
+    except AssertionError as error:
+        error.add_note(f"seed {seed}; replay it with run_crowd({seed})")
+        raise

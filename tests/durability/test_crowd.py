@@ -1,0 +1,35 @@
+"""Several simulated processes at one database, many seeds of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from durability.crowd import run_crowd
+from durability.scale import SEEDS
+
+CHUNKS = 4
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    log = logging.getLogger("nosqlpy.storage")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # refused operations are what is wanted here
+    yield
+    log.setLevel(level)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_processes_see_each_others_writes_and_lose_none_when_one_is_killed(chunk: int) -> None:
+    for seed in range(chunk, max(SEEDS // 4, 40), CHUNKS):
+        run_crowd(seed)
+
+
+def test_a_seed_meets_all_that_it_is_there_for() -> None:
+    counts = sum((run_crowd(seed) for seed in range(30)), start=run_crowd(30))
+
+    for event in ("beside others", "killed in the middle", "left", "words spoilt", "ends"):
+        assert counts[event] > 10, event
