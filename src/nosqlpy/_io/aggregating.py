@@ -10,10 +10,11 @@ import msgspec
 from nosqlpy._core.aggregate.pipeline import compile_pipeline
 from nosqlpy._core.engine.aggregation import AggregateRequest
 from nosqlpy._core.engine.reads import compile_query
+from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import TypeCodec, codec_for
 from nosqlpy._io.finding import bind
 from nosqlpy._io.timing import time_limit
-from nosqlpy.aliases import Document, IndexKeys, Pipeline
+from nosqlpy.aliases import CollationSpec, Document, IndexKeys, Pipeline
 
 
 class AggregateOptions(msgspec.Struct, frozen=True):
@@ -24,13 +25,16 @@ class AggregateOptions(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     hint: str | IndexKeys | None = None
     let: Mapping[str, Any] | None = None
+    collation: CollationSpec | None = None
+    batch_size: int = 0
     max_time_ms: int | None = None
     comment: Any = None
 
     def request(self, _codec: TypeCodec[Any], kind: Any) -> AggregateRequest[Any]:
         """Return the compiled pipeline, and what makes of its documents objects of the type `kind`."""
-        variables = bind(self.let)
-        pipeline = compile_pipeline(self.pipeline, variables)
+        variables = bind(self.let, self.collation)
+        collation = None if self.collation is None else compile_collation(self.collation)
+        pipeline = compile_pipeline(self.pipeline, variables, collation)
         query = compile_query(
             pipeline.filter,
             sort=pipeline.sort,
@@ -38,6 +42,8 @@ class AggregateOptions(msgspec.Struct, frozen=True):
             limit=pipeline.limit,
             hint=self.hint,
             variables=variables,
+            batch_size=self.batch_size,
+            collation=collation,
             check=time_limit(self.max_time_ms),
             comment=self.comment,
         )

@@ -247,6 +247,8 @@ class Reading(Generic[T]):
         type: None = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
     ) -> Cursor[Document]: ...
@@ -258,6 +260,8 @@ class Reading(Generic[T]):
         type: type[V],
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
     ) -> Cursor[V]: ...
@@ -268,12 +272,15 @@ class Reading(Generic[T]):
         type: Any = None,
         hint: str | IndexKeys | None = None,
         let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
     ) -> Cursor[Any]:
         """Return a cursor over what comes out of `pipeline`, a list of stages, as plain dicts or objects of `type`.
 
-        `let` gives values to variables of its expressions, `hint` names the index of the find in front,
+        `let` gives values to variables of its expressions, `hint` names the index of the find in front, `collation`
+        says how strings compare in all stages, `batch_size` how many documents are made at a time, at most,
         `max_time_ms` how long it may work, and `comment` what the log calls it.
         The documents are those of one moment, of other collections too.
 
@@ -281,5 +288,5 @@ class Reading(Generic[T]):
             QueryError: A stage cannot be understood.
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
-        options = AggregateOptions(pipeline, hint, let, max_time_ms, comment)
+        options = AggregateOptions(pipeline, hint, let, collation, batch_size, max_time_ms, comment)
         return Cursor(self._backend, self._name, options, self._codec, type, aggregate)

@@ -6,15 +6,14 @@ boundary of the range that a value falls into, in the order of the boundaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
 from nosqlpy._core.aggregate.registry import find_stage, stage
-from nosqlpy._core.aggregate.stage import Batch, Scope, Stage, in_batches, malformed
-from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.aggregate.stage import Batch, Scope, Stage, collected, in_batches, malformed
 from nosqlpy._core.query.partial import Layout, Row
-from nosqlpy._core.values.order import bracket, order_key
+from nosqlpy._core.values.order import bracket
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 
 _OPTIONS: Final = ("groupBy", "boundaries", "default", "output")
@@ -36,22 +35,19 @@ def compile_bucket(name: str, operand: Any, scope: Scope) -> Stage:
     if TYPES[type(output)] != OBJECT:
         raise malformed("the $bucket 'output' field must be an object", 40196)
     group = find_stage("$group")("$group", {"_id": {"$switch": switch}, **as_mapping(output)}, scope)
-    grouped = group.run_rows
+    grouped, order = group.run_rows, scope.keys.order
 
     def run_rows(layout: Layout, batches: Iterator[list[Row]]) -> Iterator[Batch]:
         assert grouped is not None, "only called where the group reads paths"
-        yield from _by_id(grouped(layout, batches))
+        yield from _by_id(grouped(layout, batches), order)
 
     flat = run_rows if grouped is not None else None
-    return Stage(name, lambda batches, tables: _by_id(group.run(batches, tables)), group.reads, True, flat)
+    return Stage(name, lambda batches, moment: _by_id(group.run(batches, moment), order), group.reads, True, flat)
 
 
-def _by_id(batches: Iterator[Batch]) -> Iterator[Batch]:
-    found: Batch = []
-    for batch in batches:
-        found += batch
-        yield []
-    yield from in_batches(sorted(found, key=lambda each: order_key(each["_id"])))
+def _by_id(batches: Iterator[Batch], order: Callable[[Any], Any]) -> Iterator[Batch]:
+    found = yield from collected(batches)
+    yield from in_batches(sorted(found, key=lambda each: order(each["_id"])))
 
 
 def _checked(operand: Any) -> Mapping[str, Any]:
@@ -75,24 +71,25 @@ def _boundaries(operand: Any, scope: Scope) -> list[Any]:
     if len(operand) < 2:
         raise malformed("the $bucket 'boundaries' field must have at least 2 values", 40192)
     boundaries = [_constant(each, scope, "boundaries", 40191) for each in operand]
+    order = scope.keys.order
     for low, high in pairwise(boundaries):
         if bracket(low) != bracket(high):
             raise malformed("all values in the 'boundaries' option to $bucket must have the same type", 40193)
-        if not order_key(low) < order_key(high):
+        if not order(low) < order(high):
             raise malformed("the 'boundaries' option to $bucket must be sorted in ascending order", 40194)
     return boundaries
 
 
 def _default(operand: Any, boundaries: list[Any], scope: Scope) -> Any:
     default = _constant(operand, scope, "default", 40195)
-    key = order_key(default)
-    if bracket(default) == bracket(boundaries[0]) and order_key(boundaries[0]) <= key < order_key(boundaries[-1]):
+    order = scope.keys.order
+    if order(boundaries[0]) <= order(default) < order(boundaries[-1]):
         raise malformed("the $bucket 'default' must be less than the lowest boundary or at least the highest", 40199)
     return default
 
 
 def _constant(operand: Any, scope: Scope, what: str, code: int) -> Any:
-    expression = compile_expression(operand, variables=scope.names)
+    expression = scope.expression(operand)
     if not expression.constant:
         raise malformed(f"the $bucket {what!r} must be constant expressions", code)
     return expression.value

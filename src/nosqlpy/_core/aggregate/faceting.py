@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import NOTHING, Batch, Scope, Stage, Tables, flow, in_batches, malformed, tables_of
+from nosqlpy._core.aggregate.stage import (
+    NOTHING,
+    Batch,
+    Moment,
+    Scope,
+    Stage,
+    collected,
+    flow,
+    in_batches,
+    malformed,
+    tables_of,
+)
 from nosqlpy._core.expression.fieldpaths import check_field_name
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
@@ -27,22 +38,19 @@ def compile_facet(name: str, operand: Any, scope: Scope) -> Stage:
     for facet, stages in as_mapping(operand).items():
         check_field_name(facet)
         if "." in facet:
-            raise malformed(f"the name {facet!r} of a pipeline in $facet has a '.'", 40412)
+            raise malformed(f"the name {facet!r} of a pipeline in $facet has a '.'", 16412)
         if not isinstance(stages, list | tuple):
             raise malformed(f"arguments to $facet must be arrays, {facet} is {type(stages).__name__}", 40170)
         for found in (each for inner in stages if isinstance(inner, dict) for each in inner if each in _REFUSED):
             raise malformed(f"{found} is not allowed to be used within a $facet stage", 40600)
         facets[facet] = scope.pipeline(stages, name)
 
-    def run(batches: Iterator[Batch], tables: Tables) -> Iterator[Batch]:
-        documents: Batch = []
-        for batch in batches:
-            documents += batch
-            yield []
+    def run(batches: Iterator[Batch], moment: Moment) -> Iterator[Batch]:
+        documents = yield from collected(batches)
         result: Document = {}
         for facet, stages in facets.items():
             answer: Batch = []
-            for batch in flow(stages, in_batches(documents), tables):
+            for batch in flow(stages, in_batches(documents), moment):
                 answer += batch
                 yield []
             result[facet] = copy_value(answer)  # the pipelines share the documents that they pass on

@@ -6,26 +6,27 @@ computed a column at a time; groups come out in the order in which they were fou
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.aggregate.accumulators import Accumulator, compile_accumulator
+from nosqlpy._core.aggregate.accumulator import Accumulator, compile_accumulator
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import Batch, Scope, Stage, in_batches, malformed
-from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.aggregate.stage import STEP, Batch, Scope, Stage, collected, in_batches, malformed
 from nosqlpy._core.expression.node import Expression, paths_of
 from nosqlpy._core.query.expr import computed_column
 from nosqlpy._core.query.partial import Layout, Row, WholeLayout
 from nosqlpy._core.values.codec import copy_value
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.collation import Collation, keys_of
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Document
 
 # documents whose values are held back until they are added to their groups
 PORTION: Final = 1 << 15
+GROUP_COST: Final = 64
+"""Values that can be added in the time in which a group is begun, or found."""
 _PLAIN: Final = frozenset((str, int, type(None)))
 _CONTAINERS: Final = frozenset((dict, list))
 _WHOLE: Final = WholeLayout()
@@ -37,6 +38,7 @@ class Grouping(msgspec.Struct, frozen=True):
     key: Expression
     fields: Mapping[str, Accumulator]
     variables: Mapping[str, Any]
+    collation: Collation | None = None
 
     @property
     def reads(self) -> frozenset[str] | None:
@@ -49,7 +51,11 @@ class Grouping(msgspec.Struct, frozen=True):
         for batch in batches:
             groups.take(batch)
             yield []
-        yield from in_batches(groups.finish())
+            for _ in groups.add(PORTION):
+                yield []
+        for _ in groups.add():
+            yield []
+        yield from groups.documents()
 
     def stage(self, name: str) -> Stage:
         """Return the stage that groups."""
@@ -58,60 +64,102 @@ class Grouping(msgspec.Struct, frozen=True):
         return Stage(name, lambda batches, _: self.run(_WHOLE, batches), reads, gathers=True, run_rows=flat)
 
 
+_Values: TypeAlias = "defaultdict[Hashable, list[Any]]"
+
+
 class _Groups:
     """The groups found so far."""
 
     def __init__(self, grouping: Grouping, layout: Layout) -> None:
-        self._fields = grouping.fields
+        self._accumulators = list(grouping.fields.values())
+        self._names = list(grouping.fields)
         self._keys = computed_column(grouping.key, grouping.variables, layout)
-        self._columns = [computed_column(each.value, grouping.variables, layout) for each in self._fields.values()]
+        # what is the same of every document is only counted
+        self._constants = [place for place, each in enumerate(self._accumulators) if each.value.constant]
+        self._columns = [
+            (place, computed_column(each.value, grouping.variables, layout))
+            for place, each in enumerate(self._accumulators)
+            if not each.value.constant
+        ]
+        self._equality = keys_of(grouping.collation).equality
+        self._plain = _PLAIN if grouping.collation is None else _PLAIN - {str}
         self._ids: dict[Hashable, Any] = {}
         self._states: dict[Hashable, list[Any]] = {}
-        self._pending: list[defaultdict[Hashable, list[Any]]] = [defaultdict(list) for _ in self._fields]
+        self._pending: dict[int, _Values] = {place: defaultdict(list) for place, _ in self._columns}
+        self._counts: Counter[Hashable] = Counter()
         self._held = 0
 
     def take(self, rows: Sequence[Row]) -> None:
         """Add rows to their groups."""
-        keys = self._known(self._keys(rows))
-        for pending, column in zip(self._pending, self._columns, strict=True):
+        keys = self._known(list(self._keys(rows)))
+        for place, column in self._columns:
+            pending = self._pending[place]
             for key, value in zip(keys, column(rows), strict=True):
                 pending[key].append(value)
+        if self._constants:
+            self._counts.update(keys)
         self._held += len(keys)
-        if self._held >= PORTION:
-            self._add()
 
-    def _known(self, values: Iterable[Any]) -> list[Hashable]:
+    def _known(self, values: list[Any]) -> list[Hashable]:
         """Return the equality keys of the groups, having noted those that are new; a missing key counts as null."""
         ids = self._ids
-        keys: list[Hashable] = []
+        if self._plain.issuperset(map(type, values)):
+            for key in dict.fromkeys(values):
+                if key not in ids:
+                    ids[key] = key
+            return values
+        equality, keys = self._equality, []
         for value in values:
-            if type(value) in _PLAIN:
-                key = value
-            else:
-                value = None if value is MISSING else value  # noqa: PLW2901 - the group's own value
-                key = equality_key(value)
+            value = None if value is MISSING else value  # noqa: PLW2901 - the group's own value
+            key = equality(value)
             if key not in ids:
                 ids[key] = value
             keys.append(key)
         return keys
 
-    def _add(self) -> None:
-        """Add what is pending to the states."""
-        accumulators = list(self._fields.values())
-        for place, (accumulator, pending) in enumerate(zip(accumulators, self._pending, strict=True)):
+    def add(self, least: int = 0) -> Iterator[None]:
+        """Add what is pending to the states, in steps, if it is more than `least` values."""
+        if self._held <= least:
+            return
+        done = 0
+        for place, pending in self._pending.items():
+            add = self._accumulators[place].add
             for key, values in pending.items():
-                states = self._states.get(key)
-                if states is None:
-                    states = self._states[key] = [each.start() for each in accumulators]
-                states[place] = accumulator.add(states[place], values)
+                states = self._states_of(key)
+                states[place] = add(states[place], values)
+                done += len(values) + GROUP_COST
+                if done > PORTION:
+                    done = 0
+                    yield
             pending.clear()
+        for key, count in self._counts.items():
+            states = self._states_of(key)
+            for place in self._constants:
+                accumulator = self._accumulators[place]
+                states[place] = accumulator.add(states[place], [accumulator.value.value] * count)
+            done += GROUP_COST
+            if done > PORTION:
+                done = 0
+                yield
+        self._counts.clear()
         self._held = 0
 
-    def finish(self) -> list[Document]:
-        """Return the documents of the groups."""
-        self._add()
-        finishers = [(name, each.finish) for name, each in self._fields.items()]
-        return [_document(id, self._states.get(key, ()), finishers) for key, id in self._ids.items()]
+    def _states_of(self, key: Hashable) -> list[Any]:
+        states = self._states.get(key)
+        if states is None:
+            states = self._states[key] = [each.start(self._ids[key]) for each in self._accumulators]
+        return states
+
+    def documents(self) -> Iterator[Batch]:
+        """Yield the documents of the groups."""
+        finishers = [(name, each.finish) for name, each in zip(self._names, self._accumulators, strict=True)]
+        made: Batch = []
+        for key, id in self._ids.items():
+            made.append(_document(id, self._states.get(key, ()), finishers))
+            if len(made) == STEP:
+                yield made
+                made = []
+        yield made
 
 
 def _document(id: Any, states: Sequence[Any], finishers: Sequence[tuple[str, Callable[[Any], Any]]]) -> Document:
@@ -134,24 +182,9 @@ def compile_group(name: str, operand: Any, scope: Scope) -> Stage:
     given = dict(as_mapping(operand))
     if "_id" not in given:
         raise malformed("a group specification must include an _id", 15955)
-    key = compile_expression(given.pop("_id"), variables=scope.names, flat=True)
-    fields = {field: _accumulator(field, each, scope) for field, each in given.items()}
-    return Grouping(key, fields, scope.variables).stage(name)
-
-
-def _accumulator(field: Any, operand: Any, scope: Scope) -> Accumulator:
-    if not isinstance(field, str):
-        raise malformed(f"a group's fields are named by str, not {type(field).__name__}", 14, "TypeMismatch")
-    if "." in field:
-        raise malformed(f"the field name {field!r} cannot contain '.'", 40235)
-    if field.startswith("$"):
-        raise malformed(f"the field name {field!r} cannot be an operator name", 40236)
-    if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the field {field!r} must be an accumulator object", 40234)
-    items = list(as_mapping(operand).items())
-    if len(items) != 1:
-        raise malformed(f"the field {field!r} must specify one accumulator", 40238)
-    return compile_accumulator(*items[0], scope)
+    key = scope.expression(given.pop("_id"), flat=True)
+    fields = {field: compile_accumulator(field, each, scope) for field, each in given.items()}
+    return Grouping(key, fields, scope.variables, scope.collation).stage(name)
 
 
 @stage("$sortByCount")
@@ -164,14 +197,12 @@ def compile_sort_by_count(name: str, operand: Any, scope: Scope) -> Stage:
         raise malformed("$sortByCount takes a field path or an expression", 40149)
     elif not operand.startswith("$"):
         raise malformed("the field of $sortByCount is a path that starts with '$'", 40148)
-    key = compile_expression(operand, variables=scope.names, flat=True)
-    grouping = Grouping(key, {"count": compile_accumulator("$count", {}, scope)}, scope.variables)
+    key = scope.expression(operand, flat=True)
+    counted = {"count": compile_accumulator("count", {"$count": {}}, scope)}
+    grouping = Grouping(key, counted, scope.variables, scope.collation)
 
     def run_rows(layout: Layout, batches: Iterator[list[Row]]) -> Iterator[Batch]:
-        found: Batch = []
-        for batch in grouping.run(layout, batches):
-            found += batch
-            yield []
+        found = yield from collected(grouping.run(layout, batches))
         yield from in_batches(sorted(found, key=lambda each: -each["count"]))
 
     reads = grouping.reads

@@ -6,28 +6,35 @@ it was when the aggregation began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
 
+from nosqlpy._core.aggregate.linking import Link, linked_values, nothing_found, placed
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import STEP, Batch, Scope, Stage, Tables, flow, in_batches, malformed, tables_of
-from nosqlpy._core.expression.compile import compile_expression
-from nosqlpy._core.expression.fieldpaths import parse_field_path, reach
-from nosqlpy._core.expression.node import Expression
+from nosqlpy._core.aggregate.stage import STEP, Batch, Moment, Scope, Stage, collected, flow, malformed, tables_of
+from nosqlpy._core.expression.fieldpaths import parse_field_path
+from nosqlpy._core.expression.node import Expression, paths_of
 from nosqlpy._core.expression.scope import check_new_variable
-from nosqlpy._core.values.codec import decode_document
-from nosqlpy._core.values.keys import equality_key
-from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
+from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.codec import copy_value, decode_document
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Document
-from nosqlpy.naming import nearest
+from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.naming import check_collection_name, nearest
 
 _LOOKUP: Final = ("from", "localField", "foreignField", "as", "let", "pipeline")
+_UNION: Final = ("coll", "pipeline")
+_RANDOM: Final = frozenset(("$rand", "$sample", "$sampleRate"))
 
 
 class _Lookup(msgspec.Struct, frozen=True):
-    """Where a $lookup reads, what it compares, the stages of its pipeline, and where the answer goes."""
+    """Where a $lookup reads, what it compares, the stages of its pipeline, and where the answer goes.
+
+    Without a `table` the pipeline begins with $documents.
+    """
 
     table: str | None
     fields: tuple[tuple[str, ...], str] | None
@@ -35,53 +42,89 @@ class _Lookup(msgspec.Struct, frozen=True):
     stages: Sequence[Any] | None
     target: tuple[str, ...]
 
-    def join(self, batches: Iterator[Batch], tables: Tables, scope: Scope) -> Iterator[Batch]:
-        """Yield the documents with what belongs to each."""
-        find = self._finder(tables)
+    def join(self, batches: Iterator[Batch], moment: Moment, scope: Scope) -> Iterator[Batch]:
+        """Yield the documents with what belongs to each; a step is over once it has gone through enough of others'."""
+        search = _Search(self, moment, scope)
         for batch in batches:
             joined: Batch = []
+            seen = 0
             for document in batch:
-                found = [*map(decode_document, find(document))]
-                if self.stages is not None:
-                    found = self._through(document, found, tables, scope)
-                joined.append(_placed(document, self.target, found))
+                found: Batch = []
+                for part in search.of(document):
+                    found += part
+                    seen += 1 + len(part)
+                    if seen > STEP:
+                        seen = 0
+                        yield []
+                joined.append(placed(document, self.target, found))
             yield joined
 
-    def _finder(self, tables: Tables) -> Callable[[Document], Sequence[bytes]]:
-        if self.table is None:  # its pipeline begins with $documents
-            return lambda _document: ()
-        table = tables(self.table)
-        if self.fields is None:
-            everything = table.documents()
-            return lambda _document: everything
-        local, foreign = self.fields
-        find = table.finder(foreign)
-        return lambda document: find(_keys(document, local))
 
-    def _through(self, document: Document, found: Batch, tables: Tables, scope: Scope) -> Batch:
-        """Return what the pipeline makes of `found`; its variables have the values of `document`."""
-        assert self.stages is not None
-        bound = {name: each.evaluate(document, scope.variables) for name, each in self.bindings.items()}
-        stages = scope.pipeline(self.stages, "$lookup", bound)
-        return [each for batch in flow(stages, in_batches(found), tables) for each in batch]
+class _Search:
+    """Finds what belongs to one document after the other.
+
+    The pipeline is compiled once, for variables whose values change with the document; one that
+    has no variables of its own, and compares no fields, is run once.
+    """
+
+    def __init__(self, lookup: _Lookup, moment: Moment, scope: Scope) -> None:
+        self._lookup = lookup
+        self._moment = moment
+        self._outer = scope.variables
+        self._collation = scope.collation
+        self._bound = {**scope.variables, **dict.fromkeys(lookup.bindings)}
+        self._stages: Sequence[Stage] | None = None
+        if lookup.stages is not None:
+            self._stages = scope.pipeline(lookup.stages, "$lookup", self._bound)
+        table = None if lookup.table is None else moment.table(lookup.table)
+        self._everything: Sequence[bytes] = () if table is None else table.documents()
+        self._link = None
+        if lookup.fields is not None and table is not None:
+            self._link = Link(table.finder(lookup.fields[1], scope.collation), lookup.fields[0], scope.collation)
+        self._alone = not lookup.bindings and lookup.fields is None and not _draws(lookup.stages)
+        self._answer: Batch | None = None
+
+    def of(self, document: Document) -> Iterator[Batch]:
+        """Yield, in steps, the documents that belong to one."""
+        if not self._alone:
+            yield from self._through(document)
+            return
+        if self._answer is None:
+            self._answer = yield from collected(self._through(document))
+        yield copy_value(self._answer)
+
+    def _through(self, document: Document) -> Iterator[Batch]:
+        blobs = self._everything
+        if self._link is not None:
+            yield from nothing_found(self._link.finder.prepare())
+            blobs = self._link.of(document)
+        found = ([*map(decode_document, blobs[start : start + STEP])] for start in range(0, len(blobs), STEP))
+        if self._stages is None:
+            yield from found
+            return
+        for name, binding in self._lookup.bindings.items():
+            self._bound[name] = binding.evaluate(document, self._outer)
+        if self._lookup.table is None and self._lookup.fields is not None:
+            made = flow(self._stages[:1], found, self._moment)
+            yield from flow(self._stages[1:], self._linked(document, made), self._moment)
+        else:
+            yield from flow(self._stages, found, self._moment)
+
+    def _linked(self, document: Document, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield those of the documents, which are no collection's, that are linked to one."""
+        assert self._lookup.fields is not None, "only called where fields are compared"
+        local, foreign = self._lookup.fields
+        equalities = [{foreign: {"$eq": value}} for value in linked_values(document, local)]
+        predicate = compile_filter({"$or": equalities}, collation=self._collation)
+        for batch in batches:
+            yield list(compress(batch, predicate.flags(batch)))
 
 
-def _keys(document: Document, parts: tuple[str, ...]) -> set[Hashable]:
-    """Return the equality keys of a local field's values; a missing one counts as null."""
-    value = reach(document, parts, 0)
-    if value is MISSING:
-        return {None}
-    return set(map(equality_key, value)) if type(value) is list else {equality_key(value)}
-
-
-def _placed(document: Mapping[str, Any], parts: Sequence[str], value: Any) -> Document:
-    result = dict(document)
-    name, rest = parts[0], parts[1:]
-    if rest:
-        inner = result.get(name)
-        value = _placed(inner if isinstance(inner, Mapping) else {}, rest, value)
-    result[name] = value
-    return result
+def _draws(value: Any) -> bool:
+    """Return whether stages have something random in them, so that they answer differently each time."""
+    if isinstance(value, Mapping):
+        return not _RANDOM.isdisjoint(value) or any(map(_draws, value.values()))
+    return isinstance(value, list | tuple) and any(map(_draws, value))
 
 
 @stage("$lookup")
@@ -89,94 +132,111 @@ def compile_lookup(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that adds to each document the array of those of another collection that belong to it."""
     lookup = _parse(operand, scope)
     tables = frozenset(() if lookup.table is None else (lookup.table,))
-    if lookup.stages is not None:  # compiled anew for each document, for its variables; refused now
-        tables |= tables_of(scope.pipeline(lookup.stages, name, dict.fromkeys(lookup.bindings, None)))
-    reads: frozenset[str] | None = None
-    if lookup.fields is not None and lookup.stages is None:
-        reads = frozenset((".".join(lookup.fields[0]), lookup.target[0]))
-    return Stage(name, lambda batches, tables: lookup.join(batches, tables, scope), reads, tables=tables)
+    if lookup.stages is not None:  # compiled anew for each run, for its variables; refused now
+        unbound = {**scope.variables, **dict.fromkeys(lookup.bindings)}
+        tables |= tables_of(scope.pipeline(lookup.stages, name, unbound))
+    local = frozenset(() if lookup.fields is None else (".".join(lookup.fields[0]),))
+    bound = paths_of(lookup.bindings.values())
+    reads = None if bound is None else bound | local | {lookup.target[0]}
+    return Stage(name, lambda batches, moment: lookup.join(batches, moment, scope), reads, tables=tables)
 
 
 def _parse(operand: Any, scope: Scope) -> _Lookup:
     if TYPES[type(operand)] != OBJECT:
-        raise malformed("the $lookup specification must be an object", 9, "FailedToParse")
+        raise _refusal("the $lookup specification must be an object")
     given = as_mapping(operand)
     for option, value in given.items():
         if option not in _LOOKUP:
-            raise malformed(f"unknown argument to $lookup: {option}{nearest(option, _LOOKUP)}", 9, "FailedToParse")
-        if option not in ("let", "pipeline") and not isinstance(value, str) and option != "from":
-            raise malformed(f"$lookup argument {option!r} must be a string", 9, "FailedToParse")
+            raise _refusal(f"unknown argument to $lookup: {option}{nearest(option, _LOOKUP)}")
+        if option in ("as", "localField", "foreignField") and not isinstance(value, str):
+            raise _refusal(f"$lookup argument {option!r} must be a string")
     if "as" not in given:
-        raise malformed("must specify 'as' field for a $lookup", 9, "FailedToParse")
+        raise _refusal("must specify 'as' field for a $lookup")
     fields = _fields(given)
     stages = given.get("pipeline")
-    if stages is not None and not isinstance(stages, list | tuple):
+    if "pipeline" in given and not isinstance(stages, list | tuple):
         raise malformed("'pipeline' option must be specified as an array", 14, "TypeMismatch")
     target = parse_field_path(given["as"], "'as' of $lookup")
-    return _Lookup(_table(given, stages), fields, _bindings(given, scope), stages, target)
+    table = table_name("$lookup", given.get("from"), optional=_begins_with_documents(stages))
+    return _Lookup(table, fields, _bindings(given, scope), stages, target)
+
+
+def _refusal(message: str) -> QueryError:
+    return malformed(message, 9, "FailedToParse")
 
 
 def _fields(given: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:
     names = [name for name in ("localField", "foreignField") if name in given]
-    if len(names) == 1 or not (names or "pipeline" in given):
-        both = "both or neither of 'localField' and 'foreignField'"
-        message = f"$lookup takes {both}" if names else "$lookup needs 'localField' and 'foreignField', or 'pipeline'"
-        raise malformed(message, 9, "FailedToParse")
+    if len(names) == 1:
+        raise _refusal("$lookup requires both or neither of 'localField' and 'foreignField' to be specified")
+    if not names and "pipeline" not in given:
+        raise _refusal("$lookup needs 'localField' and 'foreignField', or 'pipeline'")
     if "let" in given and "pipeline" not in given:
-        raise malformed("$lookup with a 'let' argument must also specify 'pipeline'", 9, "FailedToParse")
+        raise _refusal("$lookup with a 'let' argument must also specify 'pipeline'")
     if not names:
         return None
     parse_field_path(given["foreignField"], "'foreignField' of $lookup")
     return parse_field_path(given["localField"], "'localField' of $lookup"), given["foreignField"]
 
 
-def _table(given: Mapping[str, Any], stages: Any) -> str | None:
-    table = given.get("from")
-    if isinstance(table, str) and table:
-        return table
-    if table is None and stages and isinstance(stages[0], Mapping) and "$documents" in stages[0]:
+def _begins_with_documents(stages: Any) -> bool:
+    return bool(stages) and isinstance(stages[0], Mapping) and "$documents" in stages[0]
+
+
+def table_name(name: str, given: Any, *, optional: bool = False) -> str | None:
+    """Return the name of the collection that a stage reads, None where it may read none and names none.
+
+    Raises:
+        QueryError: It names none, or what cannot be one.
+        NotSupportedError: It names one of another database.
+    """
+    if given is None and optional:
         return None
-    raise malformed("$lookup needs 'from', the name of a collection", 9, "FailedToParse")
+    if isinstance(given, Mapping):
+        raise NotSupportedError(f"{name} does not support 'from' another database")
+    if not isinstance(given, str):
+        raise malformed(f"{name} needs the name of a collection to read from", 9, "FailedToParse")
+    if not given:
+        raise malformed(f"{name} reads from a collection with a name that is not empty", 73, "InvalidNamespace")
+    return check_collection_name(given)
 
 
 def _bindings(given: Mapping[str, Any], scope: Scope) -> dict[str, Expression]:
     let = given.get("let", {})
     if TYPES[type(let)] != OBJECT:
-        raise malformed("'let' of $lookup must be an object", 9, "FailedToParse")
-    return {
-        check_new_variable(name): compile_expression(value, variables=scope.names)
-        for name, value in as_mapping(let).items()
-    }
+        raise _refusal("'let' of $lookup must be an object")
+    return {check_new_variable(name): scope.expression(value) for name, value in as_mapping(let).items()}
 
 
 @stage("$unionWith")
 def compile_union(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that adds the documents of another collection behind those that come in."""
-    table, stages = _union(operand)
+    table, stages = _union(name, operand)
     compiled = scope.pipeline(stages, name)
 
-    def run(batches: Iterator[Batch], tables: Tables) -> Iterator[Batch]:
-        blobs = tables(table).documents() if table is not None else ()
+    def run(batches: Iterator[Batch], moment: Moment) -> Iterator[Batch]:
+        blobs = moment.table(table).documents() if table is not None else ()
         yield from batches
         others = ([*map(decode_document, blobs[start : start + STEP])] for start in range(0, len(blobs), STEP))
-        yield from flow(compiled, others, tables)
+        yield from flow(compiled, others, moment)
 
     read = frozenset(() if table is None else (table,))
     return Stage(name, run, tables=read | tables_of(compiled))
 
 
-def _union(operand: Any) -> tuple[str | None, Sequence[Any]]:
+def _union(name: str, operand: Any) -> tuple[str | None, Sequence[Any]]:
     if isinstance(operand, str):
-        return operand, ()
+        return table_name(name, operand), ()
     if TYPES[type(operand)] != OBJECT:
-        raise malformed("the $unionWith stage takes a collection's name or an object", 9, "FailedToParse")
+        raise _refusal("the $unionWith stage takes a collection's name or an object")
     given = as_mapping(operand)
     for option in given:
-        if option not in ("coll", "pipeline"):
-            raise malformed(f"BSON field '$unionWith.{option}' is an unknown field", 40415)
+        if option not in _UNION:
+            raise malformed(f"BSON field '$unionWith.{option}' is an unknown field{nearest(option, _UNION)}", 40415)
     stages = given.get("pipeline", ())
-    if "coll" not in given and not (stages and "$documents" in stages[0]):
-        raise malformed("BSON field '$unionWith.coll' is missing but a required field", 40414)
-    if not isinstance(given.get("coll", ""), str):
+    if not isinstance(stages, list | tuple):
+        raise malformed("'pipeline' of $unionWith must be an array", 14, "TypeMismatch")
+    table = given.get("coll")
+    if "coll" in given and not isinstance(table, str):
         raise malformed("'coll' of $unionWith must be a string", 14, "TypeMismatch")
-    return given.get("coll"), stages
+    return table_name(name, table, optional=_begins_with_documents(stages)), stages

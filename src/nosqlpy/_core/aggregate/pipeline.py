@@ -7,7 +7,7 @@ find, with its indexes and its partial decoding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,23 +15,31 @@ import msgspec
 # Importing these registers their stages.
 from nosqlpy._core.aggregate import (
     bucketing,
+    choosing,
     faceting,
+    gathering,
     grouping,
     joining,
     ordering,
     reshaping,
     selecting,
+    summing,
     unwinding,
 )
 from nosqlpy._core.aggregate.registry import find_stage
+from nosqlpy._core.aggregate.selecting import whole_number
 from nosqlpy._core.aggregate.stage import Scope, Stage, malformed
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 
 __all__ = ["STAGE_MODULES", "Pipeline", "compile_pipeline"]
 
 STAGE_MODULES: Final = (bucketing, faceting, grouping, joining, ordering, reshaping, selecting, unwinding)
+ACCUMULATOR_MODULES: Final = (choosing, gathering, summing)
 STAGES_MAX: Final = 1000
+_ONE_OF_EACH: Final = frozenset(("$addFields", "$lookup", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"))
+"""Stages that make one document of each."""
 
 
 class Pipeline(msgspec.Struct, frozen=True):
@@ -50,15 +58,15 @@ class Pipeline(msgspec.Struct, frozen=True):
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
 
 
-def compile_pipeline(stages: Any, variables: Mapping[str, Any]) -> Pipeline:
-    """Return the compiled pipeline; `variables` are what expressions may use, by name.
+def compile_pipeline(stages: Any, variables: Mapping[str, Any], collation: Collation | None = None) -> Pipeline:
+    """Return the compiled pipeline; `variables` are what expressions may use, by name, `collation` how strings compare.
 
     Raises:
         QueryError: It is no list of stages, or a stage means nothing.
         NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
     """
     named = _named(stages)
-    compiled = [*_compiled(named, Scope(variables, compile_stages))]
+    compiled = [*_compiled(named, Scope(variables, compile_stages, collation))]
     front = _front(named)
     rest = tuple(compiled[front.pop("taken") :])
     return Pipeline(**front, stages=rest, paths=_paths(rest), starts=bool(rest) and rest[0].name == "$documents")
@@ -86,14 +94,28 @@ def _named(stages: Any) -> list[tuple[str, Any]]:
     return named
 
 
-def _compiled(named: Iterable[tuple[str, Any]], scope: Scope) -> list[Stage]:
+def _compiled(named: Sequence[tuple[str, Any]], scope: Scope) -> list[Stage]:
     compiled: list[Stage] = []
     for place, (name, operand) in enumerate(named):
         check_depth(operand)
         if name == "$documents" and (place or scope.inside[-1:] == ("$facet",)):
             raise malformed("$documents is only valid as the first stage in a pipeline", 40602)
-        compiled.append(find_stage(name)(name, operand, scope))
+        first = _asked_for(named[place + 1 :]) if name == "$sort" else 0
+        compiled.append(find_stage(name)(name, operand, msgspec.structs.replace(scope, first=first)))
     return compiled
+
+
+def _asked_for(following: Sequence[tuple[str, Any]]) -> int:
+    """Return how many of the documents that a stage puts out the `following` ones let through, 0 if all of them."""
+    skipped = 0
+    for name, operand in following:
+        if name == "$limit":
+            return skipped + whole_number(name, operand, 5107201, least=1)
+        if name == "$skip":
+            skipped += whole_number(name, operand, 5107200, least=0)
+        elif name not in _ONE_OF_EACH:
+            break
+    return 0
 
 
 def _front(named: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -103,9 +125,10 @@ def _front(named: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     order = ("$match", "$sort", "$skip", "$limit")
     reached = taken = 0
     for name, operand in named:
-        if name not in order or order.index(name) < reached or (name != "$match" and name[1:] in front):
+        sorted_only = name == "$match" and reached == 1  # which of the documents are sorted makes no difference
+        if name not in order or (order.index(name) < reached and not sorted_only) or name[1:] in front:
             break
-        reached = order.index(name)
+        reached = max(reached, order.index(name))
         if name == "$match":
             filters.append(operand)
         else:

@@ -16,5 +16,5 @@ from nosqlpy._core.query.reshaping import compile_reshaping
 @stage("$project", "$addFields", "$set", "$unset", "$replaceRoot", "$replaceWith")
 def compile_reshape(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that makes each document anew."""
-    reshaping = compile_reshaping(name, operand, scope.variables)
+    reshaping = compile_reshaping(name, operand, scope.variables, scope.collation)
     return Stage(name, each(reshaping.apply), reshaping.reads)

@@ -11,16 +11,17 @@ from itertools import compress
 from typing import Any, Final
 
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import NOTHING, Batch, Scope, Stage, Tables, in_batches, malformed
-from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.aggregate.stage import NOTHING, Batch, Moment, Scope, Stage, in_batches, malformed
+from nosqlpy._core.expression.chance import EACH_DOCUMENT
+from nosqlpy._core.expression.failures import failure
 from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.partial import Layout, Row
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.numbers import LONGS, NUMERIC, integer
-from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping, type_name
 from nosqlpy.aliases import Document
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import NotSupportedError
 
 _SAMPLE: Final = frozenset({"size"})
 
@@ -30,9 +31,9 @@ def compile_match(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that lets through what matches a filter."""
     if TYPES[type(operand)] != OBJECT:
         raise malformed("the match filter must be an expression in an object", 15959)
-    predicate = compile_filter(as_mapping(operand), scope.variables)
+    predicate = compile_filter(as_mapping(operand), scope.variables, scope.collation)
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         for batch in batches:
             yield list(compress(batch, predicate.flags(batch)))
 
@@ -60,7 +61,7 @@ def compile_skip(name: str, operand: Any, _scope: Scope) -> Stage:
     """Return the stage that leaves out the first documents."""
     count = whole_number(name, operand, 5107200, least=0)
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         left = count
         for batch in batches:
             dropped = min(left, len(batch))
@@ -75,7 +76,7 @@ def compile_limit(name: str, operand: Any, _scope: Scope) -> Stage:
     """Return the stage that ends after so many documents."""
     count = whole_number(name, operand, 5107201, least=1)
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         left = count
         for batch in batches:
             yield batch[:left]
@@ -106,7 +107,7 @@ def compile_sample(name: str, operand: Any, scope: Scope) -> Stage:
     if draw is None:
         raise NotSupportedError("aggregation stage $sample is not supported here")
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         kept: list[tuple[float, int, Document]] = []
         seen = 0
         for batch in batches:
@@ -146,15 +147,17 @@ _NO_LAYOUT: Final = Layout(())
 @stage("$documents")
 def compile_documents(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that makes the documents of an array."""
-    array = compile_expression(operand, variables=scope.names).evaluate({}, scope.variables)
-    if type(array) is not list:
-        raise QueryError("$documents takes an array of documents", code=5858203, code_name="Location5858203")
-    for item in array:
-        if not isinstance(item, Mapping):
-            message = f"an element of $documents is a document, not {type(item).__name__}"
-            raise QueryError(message, code=40228, code_name="Location40228")
+    expression = scope.expression(operand)
+    if expression.paths is None or not expression.paths <= EACH_DOCUMENT:
+        raise malformed("$documents reads no fields: there is no document yet", 5858203)
 
-    def run(_batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(_batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
+        array = expression.evaluate({}, scope.variables)
+        if type(array) is not list:
+            raise failure(f"$documents takes an array of documents, not {type_name(array)}", 5858203)
+        for item in array:
+            if not isinstance(item, Mapping):
+                raise failure(f"an element of $documents is a document, not {type_name(item)}", 40228)
         yield from in_batches(copy_value(array))
 
     return Stage(name, run, NOTHING)

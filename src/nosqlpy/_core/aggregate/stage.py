@@ -6,36 +6,68 @@ makes one, so that a compiled pipeline can be shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.expression.node import Expression
+from nosqlpy._core.query.buckets import Steps
 from nosqlpy._core.query.partial import Layout, Row
+from nosqlpy._core.values.collation import Collation, Keys, keys_of
 from nosqlpy.aliases import Document
 from nosqlpy.errors import QueryError
 
+R = TypeVar("R")
 Batch: TypeAlias = list[Document]
 
 # documents that one step works on: about half a millisecond, so that an event loop is never held for long
 STEP: Final = 512
+PIPELINES_MAX: Final = 20
+"""How deep pipelines may stand in the stages of others, as on a server."""
 NOTHING: Final[frozenset[str]] = frozenset()
+OWN: Final = ""
+"""Stands among the names of tables for the collection that is aggregated."""
+
+
+class Finder(Protocol):
+    """What finds the documents of a table that have a certain value at one path."""
+
+    def prepare(self) -> Iterator[None]:
+        """Do what `find` would have to do first, in steps; nothing if it is done."""
+
+    def find(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+        """Return the documents that have a value with one of these equality keys, encoded, none twice."""
 
 
 class Table(Protocol):
-    """Another collection, as it was when the aggregation began."""
+    """A collection, as it was when the aggregation began."""
 
     def documents(self) -> Sequence[bytes]:
         """Return all documents, encoded, in natural order."""
 
-    def finder(self, path: str) -> Callable[[Iterable[Hashable]], Sequence[bytes]]:
-        """Return what gives the documents that have at `path` a value with one of some equality keys."""
+    def finder(self, path: str, collation: Collation | None) -> Finder:
+        """Return what finds documents by what they have at `path`; under a collation, by folded values."""
+
+    def describe(self) -> Document:
+        """Return the statistics of the collection."""
+
+    def indexes(self) -> list[Document]:
+        """Return the descriptions of its indexes."""
 
 
-Tables: TypeAlias = Callable[[str], Table]
-"""The collections of the database, by name."""
+class Moment(Protocol):
+    """The database as it was when the aggregation began."""
 
-Run: TypeAlias = Callable[[Iterator[Batch], Tables], Iterator[Batch]]
+    sort_memory: int
+    """Bytes that the keys of one sort may take."""
+
+    def table(self, name: str) -> Table:
+        """Return one of the collections that the stages read."""
+
+
+Run: TypeAlias = Callable[[Iterator[Batch], Moment], Iterator[Batch]]
 RunRows: TypeAlias = Callable[[Layout, Iterator[list[Row]]], Iterator[Batch]]
 
 
@@ -45,7 +77,7 @@ class Stage(msgspec.Struct, frozen=True):
     `reads` are the paths that it reads, None for whole documents. Of a stage that
     `gathers`, nothing of the documents that go in comes out but what it read; if it
     reads paths only, `run_rows` works on partially decoded rows. `tables` are the
-    other collections that it reads.
+    collections that it reads.
     """
 
     name: str
@@ -63,21 +95,41 @@ class PipelineCompiler(Protocol):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Where a stage is compiled: the values of variables, the stages around it, and what compiles those inside it."""
+    """Where a stage is compiled: the values of variables, how strings compare, the stages around it.
+
+    `compile` compiles pipelines inside it; `first` is how many of the documents that it makes are asked for, 0: all.
+    """
 
     variables: Mapping[str, Any]
     compile: PipelineCompiler
+    collation: Collation | None = None
     inside: tuple[str, ...] = ()
+    first: int = 0
 
     @property
     def names(self) -> frozenset[str]:
         """The names of the variables."""
         return frozenset(self.variables)
 
+    @property
+    def keys(self) -> Keys:
+        """The keys by which values are equal, and in order."""
+        return keys_of(self.collation)
+
+    def expression(self, operand: Any, *, flat: bool = False) -> Expression:
+        """Return the compiled expression."""
+        return compile_expression(operand, variables=self.names, flat=flat, collation=self.collation)
+
     def pipeline(self, stages: Any, inside: str, variables: Mapping[str, Any] | None = None) -> Sequence[Stage]:
-        """Return the compiled stages of a pipeline that stands inside the stage `inside`."""
-        seen = self.variables if variables is None else {**self.variables, **variables}
-        return self.compile(stages, Scope(seen, self.compile, (*self.inside, inside)))
+        """Return the compiled stages of a pipeline that stands inside the stage `inside`.
+
+        `variables` are all that its expressions may use, those from here unless given.
+        """
+        if len(self.inside) >= PIPELINES_MAX:
+            message = f"pipelines stand in stages of others more than {PIPELINES_MAX} levels deep"
+            raise malformed(message, 232, "MaxSubPipelineDepthExceeded")
+        seen = self.variables if variables is None else variables
+        return self.compile(stages, Scope(seen, self.compile, self.collation, (*self.inside, inside)))
 
 
 def malformed(message: str, code: int, code_name: str = "") -> QueryError:
@@ -88,7 +140,7 @@ def malformed(message: str, code: int, code_name: str = "") -> QueryError:
 def each(function: Callable[[Document], Document]) -> Run:
     """Return the run of a stage that makes one document of each."""
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         for batch in batches:
             yield list(map(function, batch))
 
@@ -101,13 +153,32 @@ def in_batches(documents: Sequence[Document]) -> Iterator[Batch]:
         yield list(documents[start : start + STEP])
 
 
+def collected(batches: Iterator[Batch]) -> Generator[Batch, None, Batch]:
+    """Yield an empty batch for each of `batches`; return all of their documents."""
+    documents: Batch = []
+    for batch in batches:
+        documents += batch
+        yield []
+    return documents
+
+
+def stepwise(steps: Steps[R]) -> Generator[Batch, None, R]:
+    """Yield an empty batch at each of `steps`; return their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        yield []
+
+
 def tables_of(stages: Iterable[Stage]) -> frozenset[str]:
-    """Return the other collections that `stages` read."""
+    """Return the collections that `stages` read."""
     return NOTHING.union(*(stage.tables for stage in stages))
 
 
-def flow(stages: Iterable[Stage], batches: Iterator[Batch], tables: Tables) -> Iterator[Batch]:
+def flow(stages: Iterable[Stage], batches: Iterator[Batch], moment: Moment) -> Iterator[Batch]:
     """Return what comes out of `stages`, one after the other, of `batches`."""
     for stage in stages:
-        batches = stage.run(batches, tables)
+        batches = stage.run(batches, moment)
     return batches

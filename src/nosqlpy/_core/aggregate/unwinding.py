@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from nosqlpy._core.aggregate.linking import placed
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import Batch, Scope, Stage, Tables, in_batches, malformed
+from nosqlpy._core.aggregate.stage import Batch, Moment, Scope, Stage, in_batches, malformed
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
@@ -39,10 +40,10 @@ class _Unwinding(msgspec.Struct, frozen=True):
         return [self._indexed(document, None)]
 
     def _with(self, document: Document, item: Any, place: int) -> Document:
-        return self._indexed(_replaced(document, self.parts, item), place)
+        return self._indexed(placed(document, self.parts, item), place)
 
     def _indexed(self, document: Document, place: int | None) -> Document:
-        return document if self.index is None else _replaced(document, self.index, place)
+        return document if self.index is None else placed(document, self.index, place)
 
 
 def _reach(document: Document, parts: Sequence[str]) -> Any:
@@ -53,17 +54,6 @@ def _reach(document: Document, parts: Sequence[str]) -> Any:
             return MISSING
         value = inner.get(part, MISSING)
     return value
-
-
-def _replaced(document: Mapping[str, Any], parts: Sequence[str], value: Any) -> Document:
-    """Return a copy of the document with `value` at the path; what the path does not touch is shared."""
-    result = dict(document)
-    name, rest = parts[0], parts[1:]
-    if rest:
-        inner = result.get(name)
-        value = _replaced(inner if isinstance(inner, Mapping) else {}, rest, value)
-    result[name] = value
-    return result
 
 
 def _without(document: Mapping[str, Any], parts: Sequence[str]) -> Document:
@@ -80,7 +70,7 @@ def compile_unwind(name: str, operand: Any, _scope: Scope) -> Stage:
     """Return the stage that makes a document for each element of an array."""
     unwinding = _parse(operand)
 
-    def run(batches: Iterator[Batch], _tables: Tables) -> Iterator[Batch]:
+    def run(batches: Iterator[Batch], _moment: Moment) -> Iterator[Batch]:
         for batch in batches:
             yield from in_batches([made for document in batch for made in unwinding.documents(document)])
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
 from nosqlpy._core.aggregate.pipeline import Pipeline
 from nosqlpy._core.aggregate.stage import Batch, flow, tables_of
-from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reads import Execution, Query, Request, execute
+from nosqlpy._core.engine.reads import STEP, Execution, Query, Request, execute
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.index.catalogue import IndexDefinition
-from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.manager import IndexManager
+from nosqlpy._core.engine.tables import World
 from nosqlpy._core.plan.planner import Plan
 from nosqlpy._core.query.partial import layout_of
 from nosqlpy._core.values.codec import decode_document
@@ -35,15 +31,15 @@ class AggregateRequest(msgspec.Struct, Generic[T], frozen=True):
 class Aggregation(Generic[T]):
     """A pipeline at work on the documents of one moment; `steps` yields the answer in batches."""
 
-    __slots__ = ("_execution", "_request", "_tables")
+    __slots__ = ("_execution", "_request", "_world")
 
     several: ClassVar[bool] = True
     """Whether finding the answer takes several steps."""
 
-    def __init__(self, request: AggregateRequest[T], execution: Execution[bytes], tables: dict[str, _Table]) -> None:
+    def __init__(self, request: AggregateRequest[T], execution: Execution[bytes], world: World) -> None:
         self._request = request
         self._execution = execution
-        self._tables = tables
+        self._world = world
 
     @property
     def plan(self) -> Plan:
@@ -52,21 +48,24 @@ class Aggregation(Generic[T]):
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step works on a bounded number of documents."""
-        convert = self._request.convert
+        convert, size = self._request.convert, self._request.query.batch_size or STEP
         for batch in self._batches():
-            yield list(map(convert, batch))
+            if len(batch) <= size:
+                yield list(map(convert, batch))
+            else:
+                yield from (list(map(convert, batch[start : start + size])) for start in range(0, len(batch), size))
 
     def _batches(self) -> Iterator[Batch]:
-        pipeline, tables = self._request.pipeline, self._tables.__getitem__
+        pipeline, world = self._request.pipeline, self._world
         blobs: Iterator[list[bytes]] = iter(()) if pipeline.starts else self._execution.steps()
         stages, paths = pipeline.stages, pipeline.paths
         if paths is None:
-            return flow(stages, (list(map(decode_document, batch)) for batch in blobs), tables)
+            return flow(stages, (list(map(decode_document, batch)) for batch in blobs), world)
         if stages[0].run_rows is None:
-            return flow(stages, map(_partial_documents(paths), blobs), tables)
+            return flow(stages, map(_partial_documents(paths), blobs), world)
         layout = layout_of(paths)
         rows = map(layout.rows, blobs) if paths else blobs  # who reads nothing only counts them
-        return flow(stages[1:], stages[0].run_rows(layout, rows), tables)
+        return flow(stages[1:], stages[0].run_rows(layout, rows), world)
 
 
 def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:
@@ -75,65 +74,7 @@ def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:
     return layout_of(names).documents if names else lambda blobs: [{} for _ in blobs]
 
 
-class _Table:
-    """Another collection as it was at one moment."""
-
-    def __init__(self, engine: Engine, collection: CollectionState | None) -> None:
-        self._engine = engine
-        self._moment = engine.applied
-        self._collection = collection
-        self._documents: Sequence[bytes] = () if collection is None else collection.slots.all()
-
-    def documents(self) -> Sequence[bytes]:
-        """Return all documents, encoded, in natural order."""
-        return self._documents
-
-    def finder(self, path: str) -> Callable[[Iterable[Hashable]], Sequence[bytes]]:
-        """Return what gives the documents that have at `path` a value with one of some equality keys.
-
-        While nothing was written since the moment, an index of the collection answers; else one that is made for this.
-        """
-        own: Callable[[Iterable[Hashable]], Sequence[bytes]] | None = None
-        live = self._live(path)
-
-        def find(keys: Iterable[Hashable]) -> Sequence[bytes]:
-            nonlocal own
-            if live is not None and own is None:
-                found = live(keys)
-                if self._engine.begun == self._moment:
-                    return found
-            if own is None:
-                own = self._indexed(path)
-            return own(keys)
-
-        return find
-
-    def _live(self, path: str) -> Callable[[Iterable[Hashable]], Sequence[bytes]] | None:
-        collection = self._collection
-        if collection is None:
-            return None
-        if path == "_id":
-            return collection.slots.some
-        index = next((each for each in collection.indexes.by_name.values() if each.plain == path), None)
-        if index is None or isinstance(index, DeferredIndex):
-            return None
-        return lambda keys: collection.slots.some(dict.fromkeys(chain(*map(tuple, map(index.lookup, keys)))))
-
-    def _indexed(self, path: str) -> Callable[[Iterable[Hashable]], Sequence[bytes]]:
-        documents = self._documents
-        indexes = IndexManager()
-        indexes.build(IndexDefinition("lookup", ((path, 1),)), range(len(documents)), documents)
-        lookup = indexes.by_name["lookup"].lookup
-
-        def find(keys: Iterable[Hashable]) -> list[bytes]:
-            places: set[Any] = {*chain(*map(lookup, keys))}
-            return [documents[place] for place in sorted(places)]
-
-        return find
-
-
 def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggregation[T]:
     """Return an aggregation of the documents of this moment."""
     execution = execute(engine, name, Request(request.query, bytes))
-    names = tables_of(request.pipeline.stages)
-    return Aggregation(request, execution, {name: _Table(engine, engine.collections.get(name)) for name in names})
+    return Aggregation(request, execution, World(engine, name, tables_of(request.pipeline.stages)))

@@ -8,12 +8,12 @@ import msgspec
 
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned
-from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.query.sort import Ordering
+from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key
 

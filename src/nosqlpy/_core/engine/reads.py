@@ -9,7 +9,6 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import Slot, Stored, slots_of
-from nosqlpy._core.engine.sorting import Sorter
 from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.planner import Hint, Plan, choose
@@ -18,6 +17,7 @@ from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering, compile_sort
+from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation import Collation, Keys, keys_of

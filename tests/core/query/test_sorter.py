@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.engine.sorting import REFERENCES_SIZE, SURPLUS, Sorter
 from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.query.sort import compile_sort
+from nosqlpy._core.query.sorter import REFERENCES_SIZE, SURPLUS, Sorter
 from nosqlpy._core.values.codec import encode_document
 from nosqlpy.errors import OperationFailure
 

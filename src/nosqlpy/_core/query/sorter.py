@@ -41,7 +41,14 @@ class Sorter(Generic[T]):
             OperationFailure: The sort takes too much memory (code 292).
             QueryError: Two keys come through different arrays of one document.
         """
-        rows = self._ordering.rows(documents)
+        yield from self.take(self._ordering.rows(documents), items)
+
+    def take(self, rows: Sequence[Any], items: Sequence[T]) -> Steps[None]:
+        """Add what the ordering made of some documents, and what stands for these in the result.
+
+        Raises:
+            OperationFailure: The sort takes too much memory (code 292).
+        """
         self._rows += rows
         self._items += items
         self._size += self._ordering.size(rows) + REFERENCES_SIZE * len(rows)

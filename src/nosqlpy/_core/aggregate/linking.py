@@ -1,0 +1,79 @@
+"""What links documents of two collections: the values that one has at a path, and those that another must have.
+
+As $lookup and $graphLookup see them (the server's document_path_support.cpp): an
+array stands for its elements, on the way and at the end of a path, and a number
+in a path is a position too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nosqlpy._core.aggregate.stage import Batch, Finder
+from nosqlpy._core.values.collation import Collation, keys_of
+from nosqlpy._core.values.paths import array_position, plain
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.aliases import Document
+
+
+def values_at(value: Any, parts: Sequence[str]) -> Iterator[Any]:
+    """Yield the values that `parts` lead to; those of an array, each."""
+    value, kind = plain(value)
+    if not parts:
+        if kind is list:
+            yield from value
+        elif value is not MISSING:
+            yield value
+    elif kind is dict:
+        yield from values_at(value.get(parts[0], MISSING), parts[1:])
+    elif kind is list:
+        position = array_position(parts[0])
+        if position is not None:
+            if position < len(value):
+                yield from values_at(value[position], parts[1:])
+            return
+        for item in value:
+            if plain(item)[1] is dict:
+                yield from values_at(item, parts)
+
+
+def linked_values(document: Mapping[str, Any], parts: Sequence[str]) -> list[Any]:
+    """Return the values of a document's local field: null alone, if it has none."""
+    return [*values_at(document, parts)] or [None]
+
+
+class Link:
+    """Finds the documents that are linked to others by a local field."""
+
+    __slots__ = ("_equality", "_parts", "finder")
+
+    def __init__(self, finder: Finder, parts: Sequence[str], collation: Collation | None) -> None:
+        self.finder = finder
+        self._parts = parts
+        self._equality = keys_of(collation).equality
+
+    def of(self, document: Document) -> Sequence[bytes]:
+        """Return the documents that are linked to this one, encoded."""
+        return self.finder.find(self.keys(linked_values(document, self._parts)))
+
+    def keys(self, values: Iterable[Any]) -> dict[Hashable, None]:
+        """Return the keys of values, in their order."""
+        return dict.fromkeys(map(self._equality, values))
+
+
+def placed(document: Mapping[str, Any], parts: Sequence[str], value: Any) -> Document:
+    """Return a copy of the document with `value` at a path; what the path does not touch is shared."""
+    result = dict(document)
+    name, rest = parts[0], parts[1:]
+    if rest:
+        inner = result.get(name)
+        value = placed(inner if isinstance(inner, Mapping) else {}, rest, value)
+    result[name] = value
+    return result
+
+
+def nothing_found(steps: Iterator[None]) -> Iterator[Batch]:
+    """Yield an empty batch at each of `steps`."""
+    for _ in steps:
+        yield []
