@@ -32,6 +32,7 @@ def compact(world: World, engine: Engine) -> None:
     moment = world.run(compaction.begin(engine))
     base = world.run(compaction.write_base(moment))
     world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
     for _ in compaction.rebase(engine, moment):
         pass
 
@@ -178,10 +179,40 @@ def test_what_is_written_during_a_compaction_keeps_its_place() -> None:
     squeeze(engine)
     base = world.run(compaction.write_base(moment))
     world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
     for _ in compaction.rebase(engine, moment):
         assert ids(engine) == [0, 1, 2, 4]
 
     assert engine.collections["a"].slots.get(2) == encode_document({"_id": 2, "new": True})
+
+
+@pytest.mark.parametrize("change", [None, "same again"])
+def test_what_is_evicted_during_a_compaction_is_found_when_the_segments_are_gone(change: str | None) -> None:
+    world, engine = written(*range(5), budget=0)
+    write(world, engine, several({"_id": 2, "x": "later"}))
+    moment = world.run(compaction.begin(engine))
+    if change:  # what the document was before the moment lies in a segment that goes
+        write(world, engine, put(2))
+    expected = whole(engine)
+    squeeze(engine)
+    base = world.run(compaction.write_base(moment))
+    world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
+    for _ in compaction.rebase(engine, moment):
+        pass
+
+    assert whole(engine) == expected
+    assert engine.memory.resident == engine.collections["a"].slots.resident
+    squeeze(engine)
+    assert (whole(engine), engine.memory.resident) == (expected, 0)
+
+
+def test_segments_that_are_gone_are_closed() -> None:
+    world, engine = written(*range(5), budget=1 << 20)
+    engine.memory.files().hold([engine.tail.header.number])
+    compact(world, engine)
+
+    assert set(engine.memory.files().files) <= {segment.number for segment in engine.manifest.sealed}
 
 
 def test_documents_of_one_moment_are_read_on_after_their_segments_are_gone() -> None:

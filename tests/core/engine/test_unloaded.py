@@ -316,6 +316,7 @@ def compact(world: World, engine: Engine) -> None:
     moment = world.run(compaction.begin(engine))
     base = world.run(compaction.write_base(moment))
     world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
     for _ in compaction.rebase(engine, moment):
         pass
     world.run(hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections))

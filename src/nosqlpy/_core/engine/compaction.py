@@ -153,8 +153,14 @@ def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
                 part = slice(start, start + REBASE_STEP)
                 collection.slots.move(keys[part], blobs.slots[part], places[part])
                 yield
-    if engine.memory.mixed:
-        engine.memory.files().drop(segment.number for segment in moment.covered)
+    gone = {segment.number for segment in moment.covered}
+    for collection in list(engine.collections.values()):
+        keys = collection.slots.keys() if engine.memory.mixed else []
+        for start in range(0, len(keys), REBASE_STEP):
+            collection.slots.take_back(keys[start : start + REBASE_STEP], gone)
+            yield
+    if engine.memory.reader is not None:
+        engine.memory.reader.drop(gone)
 
 
 def hint(engine: Engine, moment: Moment) -> Procedure[None]:

@@ -117,6 +117,7 @@ def _move_on(engine: Engine, manifest: Manifest, upto: int | None) -> Procedure[
         active = engine.tail.header.number == manifest.active
         rest = _apply(engine, data, upto if active else None)
     engine.manifest = manifest
+    engine.let_go()
     return rest
 
 

@@ -7,11 +7,12 @@ While all are resident, its functions are those of a dict itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import cast
 
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
-from nosqlpy._core.log.place import Place
+from nosqlpy._core.log.place import Place, segment_of
 
 # what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
 RECORD_SIZE = 24
@@ -239,6 +240,19 @@ class Slots:
                 held[key] = place
                 freed += len(piece)
         self._memory.resident -= freed
+
+    def take_back(self, keys: Iterable[Hashable], gone: AbstractSet[int]) -> None:
+        """Make those documents resident that have places in segments that are `gone`, but can still be read.
+
+        They were evicted while a compaction copied them.
+        """
+        held = self._held
+        found = [key for key in keys if isinstance(slot := held.get(key), int) and segment_of(slot) in gone]
+        if found:
+            documents = self._memory.files().many([held[key] for key in found])
+            held.update(zip(found, documents, strict=True))
+            self._memory.resident += sum(map(len, documents))
+            self._memory.evicted = None  # they lie before the place where the last eviction ended
 
     def move(self, keys: Sequence[Hashable], before: Sequence[Slot], after: Sequence[Place]) -> None:
         """Give documents that a compaction has copied their new places, where they still have the old ones."""

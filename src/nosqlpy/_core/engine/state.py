@@ -302,6 +302,16 @@ class Engine:
             for definition in collection.indexes.definitions():
                 collection.load_index(definition)
 
+    def let_go(self) -> None:
+        """Close segments that the manifest does not name, unless documents are read from there: they take room on disk.
+
+        Those of a compaction by another process stay open where documents have places, until the database is closed.
+        """
+        reader = self.memory.reader
+        if reader is not None and not self.memory.mixed and all(held.is_loaded for held in self._numbers.values()):
+            named = {self.manifest.active, *(segment.number for segment in self.manifest.sealed)}
+            reader.drop(number for number in list(reader.files) if number not in named)
+
     def collection(self, number: int) -> CollectionState | None:
         """Return the collection with this number in the log, if it was not dropped."""
         return self._numbers.get(number)
