@@ -17,6 +17,7 @@ from nosqlpy._core.engine.shared import private_words
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.verification import verify
 from nosqlpy._core.index.deferred import Unloaded, loading
+from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
@@ -272,7 +273,8 @@ class Database(Syncing):
         if self.storage.leave():
             if self.engine.manifest.clean_size is None:
                 if hints.worth(self.engine):
-                    self._run("the database cannot be closed cleanly", rotate(self.engine))
+                    if self.engine.tail.end.size > HEADER_SIZE:
+                        self._run("the database cannot be closed cleanly", rotate(self.engine))
                     self.derive(hints.write(self.engine))
                 self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
                 self._group.done(self.engine.tail.end.lsn)

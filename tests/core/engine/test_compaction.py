@@ -6,10 +6,11 @@ import pytest
 
 from core.engine.logged import Logged, state
 from core.engine.world import World, ids, put, write, written
-from nosqlpy._core.engine import compaction, effects
+from nosqlpy._core.engine import compaction, effects, following
 from nosqlpy._core.engine.content import FRAME_DOCUMENTS
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
 from nosqlpy._core.log.operation import Define, Delete
@@ -270,3 +271,12 @@ def test_after_a_compaction_none_is_due(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert not compaction.due(engine)
     assert not compaction.due(reopened(world))
+
+
+def test_who_follows_through_an_empty_segment_behind_a_base_comes_to_its_end() -> None:
+    world, engine = busy()
+    compact(world, engine)
+    world.run(rotate(engine))
+    tail = Tail.start(decode_header(world.files[segment_name(engine.manifest.sealed[-1].number)], file="empty"))
+
+    assert following._next(tail, engine.manifest) == engine.manifest.active
