@@ -174,10 +174,11 @@ def test_a_definition_of_what_a_repeated_change_has_dropped_does_nothing(verb: s
     assert state(engine) == []
 
 
-def test_a_verb_that_is_unknown_changes_nothing() -> None:
+def test_a_verb_that_is_unknown_is_refused_and_changes_nothing() -> None:
     db = written()
     before = state(db.engine)
-    db.engine.replay(Define(1, "hide", {}))
+    with pytest.raises(ValueError, match="'hide' is nothing that is done to a collection"):
+        db.engine.replay(Define(1, "hide", {}))
 
     assert state(db.engine) == before
 

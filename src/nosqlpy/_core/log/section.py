@@ -14,7 +14,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from sys import byteorder, hash_info
 from typing import Any, Final
@@ -26,6 +26,8 @@ from nosqlpy._core.values.codec import encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_keys
 
 BLOCK: Final = 512
+# what is packed or sorted in one call of the interpreter, during which no other thread can run: a millisecond or two
+STEP = 10_000
 _HASH_SIZE, _TABLE_SIZE = 8, 12
 # numbers hash as Python's do on 64 bits, so that equal ones of different types have one hash
 NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
@@ -80,8 +82,9 @@ def encode_section(
     number: int, offset: int, keys: Sequence[Hashable], ids: list[Any], places: Sequence[Place]
 ) -> tuple[Section, bytes]:
     """Return the section of a collection that is to stand at `offset`, and its bytes."""
-    hashed = _words("Q", sorted(map(_hash_and_row, map(key_hash, keys), range(len(keys)))))
-    placed = pack_places(places)
+    ordered = _sorted(map(_hash_and_row, map(key_hash, keys), range(len(keys))))
+    hashed = b"".join([_words("Q", ordered[i : i + STEP]) for i in range(0, len(ordered), STEP)])
+    placed = b"".join([pack_places(places[i : i + STEP]) for i in range(0, len(places), STEP)])
     named = encode_value(ids)
     table: list[int] = []
     for start in range(0, len(keys), BLOCK):
@@ -92,6 +95,18 @@ def encode_section(
     live = sum(map(length_of, places))
     crcs = zlib.crc32(named), zlib.crc32(placed), zlib.crc32(tabled)
     return Section(number, len(keys), live, offset, len(named), *crcs), b"".join((hashed, placed, named, tabled))
+
+
+def _sorted(numbers: Iterable[int]) -> list[int]:
+    """Return 64-bit numbers in order."""
+    buckets: list[list[int]] = [[] for _ in range(256)]
+    for number in numbers:
+        buckets[number >> 56].append(number)
+    ordered = []
+    for bucket in buckets:
+        bucket.sort()
+        ordered += bucket
+    return ordered
 
 
 def _hash_and_row(hashed: int, row: int) -> int:
