@@ -25,6 +25,7 @@ from nosqlpy._core.log.segment import (
     HEADER_SIZE,
     KIND_BASE,
     KIND_LOG,
+    MAGIC,
     SegmentHeader,
     decode_header,
     guess_header,
@@ -119,7 +120,8 @@ def _probable(header: SegmentHeader, data: bytes) -> tuple[SegmentHeader, int | 
         return header, header.salt
     salt = find_salt(data)
     first = None if salt is None else _first(data, salt)
-    if first is not None and (first.lsn > 1 or header.kind != KIND_BASE):  # nothing in it is where it must be
+    shifted = data[:8] != MAGIC  # nothing of it is where it must be
+    if first is not None and (first.lsn > 1 or shifted or header.kind != KIND_BASE):
         header = msgspec.structs.replace(header, kind=KIND_LOG, base_lsn=first.lsn - 1)
     return header, None if first is None else salt
 
@@ -156,14 +158,18 @@ def _without_manifest(segments: dict[int, _Segment], notes: list[str]) -> Repair
 def _attempt(base: _Segment | None, bases: Iterable[_Segment], logs: Iterable[_Segment], notes: list[str]) -> Repaired:
     saving = _Saving(list(notes))
     for other in bases:
-        if other is not base:
-            saving.leave_out(other)
+        if other is not base and other.intact:
+            saving.notes.append(f"{other.name} is a base and was left out")
+        elif other is not base:
+            saving.leave_out(other, "has a damaged header, and seems to be a base")
     if base is not None:
         saving.add(base, database=base.header.database)
         saving.notes.append(f"{base.name} is taken to be complete: only {MANIFEST} would tell")
     for log in logs:
         if base is None or log.header.base_lsn >= base.header.base_lsn:
             saving.add(log, database=log.header.database)
+        elif not base.intact:
+            saving.leave_out(log, "is older than a base, whose header is damaged")
     return saving.result()
 
 
@@ -175,6 +181,8 @@ class _Saving:
         self._losses: list[Loss] = []
         self._frames = 0
         self._parts: list[Saved] = []
+        # whether a segment with a damaged header came before
+        self._doubtful = False
         # the last LSN that was applied; in a base, of its own frames
         self._lsn = 0
         self._engine = Engine(Manifest(bytes(16), 1, (), 1), Tail.start(SegmentHeader(bytes(16), 1, 0, 0, 0)))
@@ -195,12 +203,9 @@ class _Saving:
         segment.header = msgspec.structs.replace(segment.header, kind=expected.kind)
         self.add(segment, database=database)
 
-    def leave_out(self, base: _Segment) -> None:
-        """Note that a base is not used. With a damaged header it may be something else, and is lost."""
-        if base.intact:
-            self.notes.append(f"{base.name} is a base and was left out")
-        else:
-            self._lose(base.name, 0, len(base.data), 0, "has a damaged header, and seems to be a base")
+    def leave_out(self, segment: _Segment, why: str) -> None:
+        """Give up a whole segment."""
+        self._lose(segment.name, 0, len(segment.data), 0, why)
 
     def add(self, segment: _Segment, *, database: bytes) -> None:
         """Save what is in a segment."""
@@ -233,15 +238,21 @@ class _Saving:
     def _apply_all(self, segment: _Segment, salt: int) -> int:
         """Apply the frames of a segment; return where they end."""
         end = begin = HEADER_SIZE if segment.intact else frames_begin(segment.data)
+        repeated = 0
         for part in salvage(segment.data, salt, begin):
             if isinstance(part, Lost):
                 self._lose(segment.name, part.offset, part.end - part.offset, 0, "holds no intact frame")
-            elif part.lsn > self._lsn:  # else it stands in an earlier segment too
+            elif part.lsn <= self._lsn:  # it stands in an earlier segment too
+                repeated += 1
+            else:
                 self._gap(segment.name, part.offset, part.lsn)
                 self._lsn = part.lsn
                 self._take(segment.name, part)
             end = part.end
         self._drop_parts(segment.name)
+        if repeated and self._doubtful:
+            self._lose(segment.name, begin, 0, repeated, "holds commits that seem to stand in a damaged segment")
+        self._doubtful = self._doubtful or not segment.intact
         return end
 
     def _take(self, file: str, saved: Saved) -> None:
