@@ -109,6 +109,13 @@ def test_a_small_database_gets_no_hint() -> None:
     assert not hints.worth(engine)
 
 
+def test_where_nothing_is_new_no_hint_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+
+    assert not hints.worth(World().open(budget=1 << 20).engine)
+    assert not hints.worth(reopened(closed())[1])
+
+
 @pytest.mark.parametrize(("new_min", "share", "worth"), [(1, 1000, True), (10**6, 1000, False), (1, 0, False)], ids=str)
 def test_a_hint_pays_when_much_is_new_compared_with_what_the_last_one_covers(
     monkeypatch: pytest.MonkeyPatch, new_min: int, share: int, worth: bool

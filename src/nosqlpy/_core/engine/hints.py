@@ -94,8 +94,9 @@ def worth(engine: Engine) -> bool:
         return False
     held = _held(engine)
     covered = 0 if held is None else sum(segment.size for segment in held.directory.segments)
-    new = sum(segment.size for segment in engine.manifest.sealed) + engine.tail.end.size - covered
-    return new >= NEW_MIN and (new >= NEW_MAX or new * SHARE >= covered)
+    written = engine.tail.end.size - HEADER_SIZE
+    new = sum(segment.size for segment in engine.manifest.sealed) + written - covered
+    return new >= max(NEW_MIN, 1) and (new >= NEW_MAX or new * SHARE >= covered)
 
 
 def _held(engine: Engine) -> Hint | None:
