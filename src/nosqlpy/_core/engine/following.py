@@ -19,6 +19,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.frame import scan_segment, scan_tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
+from nosqlpy._core.log.operation import MALFORMED
 from nosqlpy._core.log.segment import damaged, decode_header, segment_name, segment_number
 from nosqlpy.errors import CorruptionError, StorageError
 
@@ -100,7 +101,7 @@ def _apply(engine: Engine, data: bytes, upto: int | None) -> int:
             return 0
         try:
             engine.replay_frame(frame)
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise damaged(tail.name, frame.end, "holds an operation that makes no sense") from error
         tail.synced_upto = max(tail.synced_upto, frame.synced_upto)
     return end.size + len(data) - tail.end.size

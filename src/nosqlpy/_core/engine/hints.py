@@ -17,7 +17,7 @@ from nosqlpy._core.engine.unloaded import UnloadedCollection
 from nosqlpy._core.engine.walk import Ledger, walk
 from nosqlpy._core.log.hint import HEAD, Directory, Hint, encode_end, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
-from nosqlpy._core.log.operation import Define, Operation
+from nosqlpy._core.log.operation import MALFORMED, Define, Operation
 from nosqlpy._core.log.place import unpack_places
 from nosqlpy._core.log.section import NUMBERS_FIT, DamagedHintError, Section, SectionReader, encode_section
 from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segment_name
@@ -51,6 +51,7 @@ def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
     """Take the catalogue from a hint, and let its collections be read from there.
 
     Raises:
+        DamagedHintError: The catalogue makes no sense; `engine` is of no use then.
         CorruptionError: A segment that it stands for is missing, or has another size or header than it must have.
     """
     reader, directory = engine.memory.files(), hint.directory
@@ -58,18 +59,25 @@ def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
         if segment_name(segment.number) not in names:
             raise damaged(segment_name(segment.number), 0, "is missing")
         _check_segment(engine.manifest, segment, reader)
-    sections = hint.sections()
-    for number, verb, payload in inspect_value(directory.definitions):
-        engine.replay(Define(number, verb, payload))
-        held = engine.collection(number)
-        if verb == "create" and held is not None and number in sections:
-            load = partial(engine.load, number)
-            rebuild = partial(_rebuild, reader, directory.segments, number)
-            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild))
+    try:
+        _define(engine, hint)
+    except MALFORMED as error:
+        raise DamagedHintError from error
     engine.next_number = max(engine.next_number, directory.next_number)
     engine.memory.dead += directory.dead
     engine.memory.evicted = (directory.segments[-1].number, directory.segments[-1].size)
     engine.hint = hint
+
+
+def _define(engine: Engine, hint: Hint) -> None:
+    reader, segments, sections = engine.memory.files(), hint.directory.segments, hint.sections()
+    for number, verb, payload in inspect_value(hint.directory.definitions):
+        engine.replay(Define(number, verb, payload))
+        held = engine.collection(number)
+        if verb == "create" and held is not None and number in sections:
+            load = partial(engine.load, number)
+            rebuild = partial(_rebuild, reader, segments, number)
+            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild))
 
 
 def _check_segment(manifest: Manifest, segment: SealedSegment, reader: Reader) -> None:

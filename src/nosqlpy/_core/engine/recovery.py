@@ -25,6 +25,8 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.frame import Frame, Scan, encode_again, scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
+from nosqlpy._core.log.operation import MALFORMED
+from nosqlpy._core.log.section import DamagedHintError
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
     SegmentHeader,
@@ -163,7 +165,10 @@ def _load(
     frames = 0
     hint = hints.find(manifest, names, engine.memory.reader) if use_hint else None
     if hint is not None:
-        hints.attach(engine, hint, names)
+        try:
+            hints.attach(engine, hint, names)
+        except DamagedHintError:
+            engine, hint = Engine(manifest, Tail.start(header), read_only=read_only, memory=memory), None
     for segment in manifest.sealed[0 if hint is None else len(hint.directory.segments) :]:
         frames += yield from _replay_sealed(engine, segment, names)
         _evict(engine, 0)
@@ -283,7 +288,7 @@ def _replay(engine: Engine, scan: Scan, header: SegmentHeader) -> None:
         try:
             for operation in frame.operations:
                 engine.replay(operation)
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise damaged(segment_name(header.number), frame.end, "holds an operation that makes no sense") from error
 
 

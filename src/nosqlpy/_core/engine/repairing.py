@@ -19,7 +19,7 @@ from nosqlpy._core.engine.effects import ListFiles, Procedure, ReadFile
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
-from nosqlpy._core.log.operation import KIND_COMMIT, KIND_PART, Define, Delete, Operation
+from nosqlpy._core.log.operation import KIND_COMMIT, KIND_PART, MALFORMED, Define, Delete, Operation
 from nosqlpy._core.log.salvage import Lost, Saved, find_salt, frames_begin, salvage
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
@@ -290,7 +290,7 @@ class _Saving:
             try:
                 if self._adopt(operation):
                     self._engine.replay(operation)
-            except (KeyError, TypeError, ValueError):
+            except MALFORMED:
                 size = saved.end - saved.offset
                 self._lose(file, saved.offset, size, 1, "holds an operation that makes no sense")
         if saved.lost:

@@ -47,7 +47,7 @@ def operations(number: int, begin: int, kind: int, body: bytes) -> list[Located 
     """
     try:
         return locate(kind, body)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise damaged(segment_name(number), begin, "holds a damaged frame") from error
 
 

@@ -167,7 +167,7 @@ def _chain(
     """
     frames: list[Frame] = []
     first = offset
-    while offset < len(data) and (frame := read_frame(data, offset, header.salt)) is not None:
+    while offset < len(data) and (frame := _read(data, offset, header, start)) is not None:
         found, prev_crc = frame
         if found.lsn != lsn + 1 or prev_crc != crc:
             raise damaged(
@@ -178,6 +178,18 @@ def _chain(
         frames.append(found if not start else msgspec.structs.replace(found, end=start + found.end))
         offset, lsn, crc = found.end, found.lsn, found.crc
     return frames, _drop_unfinished(frames, start + first) - start
+
+
+def _read(data: bytes, offset: int, header: SegmentHeader, start: int) -> tuple[Frame, int] | None:
+    """Do as `read_frame`, in the segment of this header, which `data` is from byte `start` on.
+
+    Raises:
+        CorruptionError: The frame is intact, and makes no sense.
+    """
+    try:
+        return read_frame(data, offset, header.salt)
+    except ValueError as error:
+        raise damaged(segment_name(header.number), start + offset, "holds a frame that makes no sense") from error
 
 
 def _drop_unfinished(frames: list[Frame], begin: int) -> int:
@@ -235,7 +247,11 @@ def head_at(data: bytes) -> tuple[bytes, int]:
 
 
 def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
-    """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact."""
+    """Return the frame at `offset` and the checksum it names as its predecessor's, or None where it is not intact.
+
+    Raises:
+        ValueError: It is intact, and makes no sense.
+    """
     start = offset + FRAME_SIZE
     if start > len(data):
         return None
@@ -264,19 +280,19 @@ def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> st
     A later intact frame is no proof by itself, because unsynced writes may reach
     the disk in any order; one that was written knowing `offset` durable is.
     """
-    if offset < synced or any(upto > offset for upto in _later_claims(data, offset + 1, header.salt)):
+    if offset < synced or any(upto > offset for upto in _later_claims(data, offset + 1, header)):
         raise damaged(segment_name(header.number), offset, "is damaged")
     return f"the last {len(data) - offset} bytes are no intact frame"
 
 
-def _later_claims(data: bytes, start: int, salt: int) -> Iterator[int]:
+def _later_claims(data: bytes, start: int, header: SegmentHeader) -> Iterator[int]:
     """Yield the ``synced_upto`` of every intact frame that begins at or after `start`.
 
     Where looking for them would take for ever, this is no trace of a crash: all is claimed.
     """
     budget = WORK_MAX * len(data)
     while (start := data.find(MARK_BYTES, start)) >= 0:
-        frame = read_frame(data, start, salt)
+        frame = _read(data, start, header, 0)
         if frame is not None:
             yield frame[0].synced_upto
         budget -= min(body_size(data[start : start + FRAME_SIZE]), len(data)) + FRAME_SIZE

@@ -102,6 +102,7 @@ def read_directory(read: Callable[[int, int], bytes], size: int) -> Directory | 
     if zlib.crc32(foot[: _FOOT.size], zlib.crc32(body, zlib.crc32(head))) != _CRC.unpack_from(foot, _FOOT.size)[0]:
         return None
     try:
-        return _decoder.decode(body)
-    except msgspec.MsgspecError:
+        directory = _decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
         return None
+    return directory if all(section.lies_within(len(HEAD), offset) for section in directory.sections) else None

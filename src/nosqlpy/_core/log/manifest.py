@@ -74,5 +74,5 @@ def decode_manifest(data: bytes) -> Manifest:
         raise damaged(MANIFEST, 0, "fails its checksum")
     try:
         return _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise CorruptionError("MANIFEST cannot be decoded", details={"file": MANIFEST, "offset": 0}) from error

@@ -30,6 +30,9 @@ PART_IDS = 50_000
 _OP = struct.Struct("<BI")
 _META = struct.Struct("<I")
 
+# what comes of decoding, and applying, a body that no encoder has made
+MALFORMED = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError, struct.error)
+
 
 class Put(msgspec.Struct, gc=False):
     """Documents stored under their ids, each replacing the one that was there."""
@@ -152,7 +155,18 @@ def covered_size(kind: int, body: bytes) -> int:
 
 
 def decode_body(kind: int, body: bytes) -> list[Operation] | None:
-    """Return the operations of a frame whose checksum held, or None where a document's own checksum does not hold."""
+    """Return the operations of a frame whose checksum held, or None where a document's own checksum does not hold.
+
+    Raises:
+        ValueError: They make no sense: nobody wrote them who keeps to the format.
+    """
+    try:
+        return _decode_body(kind, body)
+    except MALFORMED as error:
+        raise ValueError("no operations of a log") from error
+
+
+def _decode_body(kind: int, body: bytes) -> list[Operation] | None:
     if kind == KIND_OP:
         return [_decode_single(body)]
     if kind == KIND_COMMIT:
@@ -166,7 +180,10 @@ def decode_body(kind: int, body: bytes) -> list[Operation] | None:
 
 
 def decode_bulk(body: bytes) -> Iterator[tuple[Operation, list[int]]]:
-    """Yield the operations of a ``BULK`` body whose columns are intact, with the checksums that documents must have."""
+    """Yield the operations of a ``BULK`` body whose columns are intact, with the checksums that documents must have.
+
+    Where they make no sense, one of `MALFORMED` is raised.
+    """
     offset = covered_size(KIND_BULK, body)
     for code, collection, ids, lengths, crcs in inspect_value(body[_META.size : offset]):
         if code == PUT:
@@ -192,7 +209,17 @@ def locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
     """Return the operations of a body with the places of documents instead of these.
 
     The documents' checksums are as the body says.
+
+    Raises:
+        ValueError: They make no sense.
     """
+    try:
+        return _locate(kind, body)
+    except MALFORMED as error:
+        raise ValueError("no operations of a log") from error
+
+
+def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
     if kind == KIND_OP:
         operation = _decode_single(body)
         if not isinstance(operation, Put):

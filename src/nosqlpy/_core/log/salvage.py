@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.log.frame import CRC, FRAME_SIZE, HEAD, MARK, MARK_BYTES, body_size, read_frame
-from nosqlpy._core.log.operation import COLUMNS, Operation, Put, covered_size, decode_bulk
+from nosqlpy._core.log.operation import COLUMNS, MALFORMED, Operation, Put, covered_size, decode_bulk
 from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._core.values.keys import equality_keys
 
@@ -68,10 +68,13 @@ def salvage(data: bytes, salt: int, begin: int = HEADER_SIZE) -> Iterator[Saved 
 
 
 def _save(data: bytes, offset: int, salt: int) -> Saved | None:
-    frame = read_frame(data, offset, salt)
-    if frame is not None:
-        return Saved(frame[0].lsn, frame[0].operations, offset, frame[0].end, [], frame[0].kind)
-    return _save_part(data, offset, salt)
+    try:
+        frame = read_frame(data, offset, salt)
+        if frame is not None:
+            return Saved(frame[0].lsn, frame[0].operations, offset, frame[0].end, [], frame[0].kind)
+        return _save_part(data, offset, salt)
+    except MALFORMED:  # the checksum holds, and the frame makes no sense
+        return None
 
 
 def _save_part(data: bytes, offset: int, salt: int) -> Saved | None:

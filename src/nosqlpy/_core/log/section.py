@@ -59,6 +59,10 @@ class Section(msgspec.Struct, frozen=True, array_like=True):
         """How many blocks of rows it has."""
         return -(-self.count // BLOCK)
 
+    def lies_within(self, start: int, end: int) -> bool:
+        """Whether the section is where its hint has room for it."""
+        return start <= self.offset <= end - self.size and min(self.count, self.ids_size, self.live) >= 0
+
 
 def key_hash(key: Hashable) -> int:
     """Return the hash of an id's key, 32 bits: equal keys have equal hashes, in every process."""

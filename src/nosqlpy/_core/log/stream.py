@@ -68,7 +68,10 @@ class SegmentCheck:
         return size if len(self._rest) >= size else None
 
     def _take(self, data: bytes, header: SegmentHeader) -> None:
-        found = read_frame(data, 0, header.salt)
+        try:
+            found = read_frame(data, 0, header.salt)
+        except ValueError as error:
+            raise self._damage() from error
         if found is None or found[0].lsn != self._lsn + 1 or found[1] != self._crc:
             raise self._damage()
         self._lsn, self._crc = found[0].lsn, found[0].crc

@@ -223,6 +223,8 @@ class OpenFile:
 
     def __call__(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on, or what there is of them."""
+        if size > _READ_SIZE:  # it may come from a file that lies: no room is made for what is not there
+            size = max(0, min(size, self.size() - offset))
         data = self._read_at(self._descriptor, size, offset)
         while len(data) < size and (more := self._read_at(self._descriptor, size - len(data), offset + len(data))):
             data += more  # the system reads 2 GiB at most at once
