@@ -55,7 +55,7 @@ def hold(path: str, *options: str) -> None:
 
 def end_without_close(path: str, how: str, durability: Any) -> None:
     """Write a hundred documents and end in one of the ways in which programs end."""
-    client = Client(path, durability=durability)
+    client = Client(path, durability=durability, slow_ms=None)
     for number in range(100):
         client["a"].insert_one({"_id": number})
     if how == "interrupt":
@@ -80,7 +80,7 @@ def end_without_aclose(path: str, how: str, durability: Any) -> None:
     import asyncio  # noqa: PLC0415
 
     async def main() -> None:
-        client = AsyncClient(path, durability=durability)
+        client = AsyncClient(path, durability=durability, slow_ms=None)
         for number in range(100):
             await client["a"].insert_one({"_id": number})
         if how == "unawaited":
@@ -98,7 +98,7 @@ def end_without_aclose(path: str, how: str, durability: Any) -> None:
 
 def fork_after_open(path: str, durability: Any) -> None:
     """Fork while the database is open; parent and child say what they find."""
-    client = Client(path, durability=durability)
+    client = Client(path, durability=durability, slow_ms=None)
     client["a"].insert_one({"_id": "before"})
     child = os.fork()
     if not child:
@@ -131,6 +131,120 @@ def fork_while_syncer_waits(path: str) -> None:
         os.kill(child, signal.SIGKILL)
         say("child hangs")
     client.close()
+
+
+def move_money(path: str, seed: str, durability: Any = "safe") -> None:
+    """Move money between accounts for ever, in one write on two documents each time; say each acknowledged entry."""
+    random = Random(seed)
+    options: Any = {"segment_size": random.choice((400, 4000, 50_000)), "durability": durability, "slow_ms": None}
+    client = Client(path, sync_interval=0.02, **options)
+    number = int(seed) * 1_000_000
+    while True:
+        number += 1
+        source, target = random.sample(range(ACCOUNTS), 2)
+        amount = random.randint(1, 50)
+        client["bank"].update_many(
+            {"_id": {"$in": [source, target]}},
+            [{"$set": {"n": {"$add": ["$n", {"$cond": [{"$eq": ["$_id", source]}, -amount, amount]}]}}}],
+        )
+        client["entries"].insert_one({"_id": number, "pad": "x" * random.choice((0, 100, 3000))})
+        say(number)
+        if random.random() < 0.01:
+            client.compact()
+        if random.random() < 0.01:
+            client.close()
+            client = Client(path, sync_interval=0.02, **options)
+
+
+def count_up(path: str, times: str, face: str, durability: Any) -> None:
+    """Add one to a counter so many times, through one of the faces."""
+    options: Any = {"segment_size": 400, "durability": durability, "slow_ms": None, "lock_timeout": 30}
+    if face == "blocking":
+        with Client(path, **options) as db:
+            for number in range(int(times)):
+                db["counters"].update_one({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)
+                if number % 50 == 25:
+                    db.compact()
+        return
+    import anyio  # noqa: PLC0415 - only for this
+
+    async def main() -> None:
+        async with AsyncClient(path, **options) as db, anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(count, db)
+
+    async def count(db: AsyncClient) -> None:
+        for _ in range(int(times) // 4):
+            await db["counters"].update_one({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)
+
+    anyio.run(main, backend=face)
+
+
+def die_before_the_bell(path: str) -> None:
+    """Be killed after a frame is in the file, and before anybody is told."""
+    client = Client(path).open()
+    database = client._backend.database()
+    database._announce = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    say("open")
+    sys.stdin.readline()
+    client["a"].insert_one({"_id": "orphan"})
+
+
+def die_within_a_write(path: str) -> None:
+    """Be killed when a part of a frame is in the file."""
+    client = Client(path).open()
+    storage = client._backend.database().storage
+    append = storage.append
+
+    def half(name: str, data: bytes) -> None:
+        append(name, data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    storage.append = half
+    say("open")
+    sys.stdin.readline()
+    client["a"].insert_one({"_id": "torn", "pad": "x" * 1000})
+
+
+def stop_within_a_write(path: str) -> None:
+    """Be stopped while holding the lock of writers; go on when told to."""
+    client = Client(path).open()
+    database = client._backend.database()
+    say("open")
+    sys.stdin.readline()
+
+    def stop() -> None:
+        say("stopping")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    database.exclusively(stop)
+    client["a"].insert_one({"_id": "late"})
+    say("done")
+
+
+def record(path: str, seed: str, times: str) -> None:
+    """Read and change a register and a counter; say each call with the times between which it happened."""
+    random = Random(seed)
+    with Client(path, segment_size=1000) as db:
+        say("open")
+        sys.stdin.readline()
+        for n in range(int(times)):
+            kind = random.choice(("read", "read", "write", "swap", "add"))
+            value = int(seed) * 1000 + n
+            began = time.monotonic_ns()
+            if kind == "read":
+                found = db["r"].get(1)
+                result = None if found is None else found["v"]
+            elif kind == "write":
+                db["r"].save({"_id": 1, "v": value})
+                result = None
+            elif kind == "swap":
+                found = db["r"].find_one_and_update({"_id": 1}, {"$set": {"v": value}}, upsert=True)
+                result = None if found is None else found["v"]
+            else:
+                found = db["r"].find_one_and_update({"_id": 1}, {"$inc": {"v": 1}})
+                result = None if found is None else found["v"]
+            say((began, time.monotonic_ns(), kind, value, result))
 
 
 def collect_while_opening(path: str) -> None:

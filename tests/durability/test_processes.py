@@ -27,7 +27,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{Path(nosqlpy.__file__).parents[1]}
 def child(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of the functions of `children` in a process of its own."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "durability.children", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT) as process:
         try:
             yield process
         finally:

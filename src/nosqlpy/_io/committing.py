@@ -49,7 +49,6 @@ class Committing(Following):
         self._segment_size = options.segment_size
         self._appender = Appender(storage)
         self._pending: Change[Any] | None = None
-        self._holds = False
         self.warned: deque[str] = deque()
 
     # ── the locks ────────────────────────────────────────────────────────────────

@@ -55,6 +55,8 @@ class Following:
         # whether others may write; whether they do not ring a bell that can be heard here
         self._shares = options.path is not None and not options.exclusive and not options.read_only
         self._polls = False
+        # whether the lock of writers is kept, for what no other process may see yet
+        self._holds = False
         self._stamp: object = None
         self.engine: Engine
         self.report: RecoveryReport
@@ -244,15 +246,17 @@ class Following:
         bell = self.words[BELL]
         if bell == self.seen and self.engine.begun == self.engine.applied:
             return True
-        self._take_in(following.follow(self.engine, upto=bell))
-        if self.engine.applied < bell and self._shares:
+        backwards = bell < self.engine.applied and not self._holds
+        self._take_in(following.follow(self.engine, upto=None if backwards and not self._shares else bell))
+        if (backwards or self.engine.applied < bell) and self._shares:
             # the bell lies, or somebody was faster than we could follow: with the lock, everything stands still
             self.storage.lock(shared=False, timeout_s=self.options.lock_timeout)
             try:
                 self._catch_up()
             finally:
                 self.storage.unlock()
-        self.seen = bell
+        else:
+            self.seen = bell
         return True
 
     def _poll(self) -> bool:
@@ -275,7 +279,7 @@ class Following:
             return
         end = words[END]
         if end == self.engine.tail.place + self.engine.tail.end.size and words[GENERATION] == manifest.generation:
-            self.seen = words[BELL]
+            self._ring()
             return
         self._take_in(
             following.catch_up(
