@@ -16,7 +16,7 @@ from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
-from nosqlpy.errors import StorageError
+from nosqlpy.errors import ClosedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -186,6 +186,8 @@ class Syncing(Committing):
             if not self.closed:
                 self.sync()
                 self.after_sync()
+        except ClosedError:
+            return  # in this moment: closing has synced, or will
         except Exception:
             log.exception("the background sync failed")
 
