@@ -134,14 +134,6 @@ class Backend:
         return durability
 
 
-def found_at_once(engine: Engine, name: str, id: Any) -> bytes | None:
-    """Return the document with this ``_id``, or None: there is none, or something must be loaded to know."""
-    try:
-        return reads.get(engine, name, id)
-    except Unloaded:
-        return None
-
-
 class LocalBackend(Backend):
     """Runs reads, writes and procedures; each returns when it is done."""
 
@@ -167,7 +159,10 @@ class LocalBackend(Backend):
     def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         database = self.database()
-        data = found_at_once(database.engine, name, id)
+        try:
+            data = reads.get(database.engine, name, id)
+        except Unloaded:  # the view loads it
+            data = None
         if data is None:
             data = database.view(reads.get, name, id)
         return None if data is None else decode(data)

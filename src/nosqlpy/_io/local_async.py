@@ -28,7 +28,7 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.committing import WouldWait
 from nosqlpy._io.database import Database
-from nosqlpy._io.local import Backend, Outcome, Pauses, Steps, found_at_once
+from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
 from nosqlpy._io.options import Options
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import InvalidOperation
@@ -135,7 +135,10 @@ class AsyncLocalBackend(Backend):
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
-        data = found_at_once((await self.database()).engine, name, id)
+        try:
+            data = reads.get((await self.database()).engine, name, id)
+        except Unloaded:  # loaded in a worker thread
+            data = None
         if data is None:
             data = await self.read(reads.get, name, id)
         return None if data is None else decode(data)

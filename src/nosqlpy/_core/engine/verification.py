@@ -27,7 +27,8 @@ def verify(engine: Engine, *, files: bool) -> Procedure[dict[str, Any]]:
     report = {"ok": True, "segments": 0, "frames": 0, "bytes": 0}
     if files:
         report |= yield from _check_files(engine)
-    engine.load_all()
+    for collection in list(engine.collections.values()):
+        engine.load(collection.number)
     report["documents"] = sum(
         _check_documents(collection.slots.all(), collection.name) for collection in list(engine.collections.values())
     )
