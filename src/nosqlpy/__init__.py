@@ -8,6 +8,8 @@
 `Client` blocks, `AsyncClient` is for asyncio and trio; both run the same engine.
 """
 
+import logging
+
 from nosqlpy._core.query.filter import literal
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
@@ -66,6 +68,9 @@ from nosqlpy.results import (
 )
 
 __version__ = "0.2.0"
+
+# a program that asks for no log gets none; its own handlers get all
+logging.getLogger("nosqlpy").addHandler(logging.NullHandler())
 
 __all__ = [
     "ASCENDING",
