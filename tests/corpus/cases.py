@@ -37,7 +37,12 @@ class Case:
     @property
     def reads_only(self) -> bool:
         """Whether the case is a query by a filter, which an index must not change."""
-        return not {"update", "replacement", "delete", "find_one_and"} & self.body.keys()
+        return not {"update", "replacement", "delete", "find_one_and", "aggregate"} & self.body.keys()
+
+    @property
+    def others(self) -> dict[str, list[dict[str, Any]]]:
+        """The documents of other collections, by name."""
+        return {name: with_ids(documents) for name, documents in self.body.get("others", {}).items()}
 
     @property
     def filter(self) -> dict[str, Any]:
@@ -67,7 +72,7 @@ def load(path: Path) -> Iterator[Case]:
     for group in content["groups"]:
         name = f"{stem}::{group['name']}"
         shared = with_ids(group.get("documents", []))
-        common = {"collation": group["collation"]} if "collation" in group else {}
+        common = {option: group[option] for option in ("collation", "others") if option in group}
         for number, body in enumerate(group["cases"], 1):
             documents = with_ids(body["documents"]) if "documents" in body else shared
             page = body.get("page", group.get("page", content["page"]))
@@ -169,7 +174,37 @@ async def _find_one_and(collection: Any, body: dict[str, Any]) -> dict[str, Any]
     return {"result": result, "after": await _documents(collection)}
 
 
+async def _aggregate(collection: Any, body: dict[str, Any]) -> dict[str, Any]:
+    options = {name: body[name] for name in ("let", "collation") if name in body}
+    for name, documents in body.get("others", {}).items():
+        other = collection.client[f"{collection.name}.{name}"]
+        await _done(other.clear())
+        if documents:
+            await _done(other.insert_many(with_ids(documents)))
+    pipeline = _with_names(body["aggregate"], collection.name, body.get("others", {}))
+    return {"returned": await _done(collection.aggregate(pipeline, **options).to_list())}
+
+
+def _with_names(value: Any, own: str, others: dict[str, Any]) -> Any:
+    """Return a pipeline in which the names of other collections are those that they have in this database."""
+    if isinstance(value, list):
+        return [_with_names(item, own, others) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: f"{own}.{item}"
+        if name in _TABLES and isinstance(item, str) and item in others
+        else own
+        if name in _TABLES and item == "self"
+        else _with_names(item, own, others)
+        for name, item in value.items()
+    }
+
+
+_TABLES = ("from", "coll", "$unionWith")
+
 _OPERATIONS: dict[str, Callable[[Any, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "aggregate": _aggregate,
     "find_one_and": _find_one_and,
     "update": _update,
     "replacement": _replace,
@@ -218,6 +253,8 @@ def _found(case: Case, answer: dict[str, Any]) -> list[str]:
         wrong += _unlike("ids in order", body["order"], [found["_id"] for found in answer["returned"]])
     if "returns" in body:
         wrong += _unlike("documents", body["returns"], answer["returned"])
+    if "contains" in body:
+        wrong += _unlike("documents in any order", _as_set(body["contains"]), _as_set(answer["returned"]))
     return wrong
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupported
 from corpus.typed import KINDS, Hidden, names_of
 from nosqlpy import AsyncClient, Client
+from nosqlpy._core.aggregate.pipeline import STARTS
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation_spec import compile_collation
@@ -20,7 +22,29 @@ SUPPORTED = [case for case in CASES if case.id not in LACKING]
 REFUSED = [case for case in CASES if case.id in LACKING]
 QUERIES = [case for case in SUPPORTED if case.reads_only and "error" not in case.body]
 PLAIN_QUERIES = [case for case in QUERIES if case.is_plain_query]
+AGGREGATIONS = [case for case in SUPPORTED if "aggregate" in case.body]
 FILES = {name: list(cases) for name, cases in groupby(SUPPORTED, key=lambda case: case.id.partition("::")[0])}
+
+
+def makes_its_documents(case: Case) -> bool:
+    """Return whether the first stage makes documents itself, so that no other can come before it."""
+    pipeline = case.body["aggregate"]
+    return bool(pipeline) and isinstance(pipeline[0], dict) and not STARTS.isdisjoint(pipeline[0])
+
+
+def paths_to_index(case: Case) -> set[str]:
+    """Return the paths by which stages find documents, and all that documents have at the top."""
+
+    def named(value: Any) -> Iterator[str]:
+        for name, item in value.items() if isinstance(value, dict) else ():
+            if name in ("foreignField", "connectToField") and isinstance(item, str):
+                yield item
+            yield from named(item)
+        for item in value if isinstance(value, list) else ():
+            yield from named(item)
+
+    top = {name for document in case.documents for name in document}
+    return {path for path in (*top, *named(case.body["aggregate"])) if path not in ("", "_id")}
 
 
 def is_indexable(path: str) -> bool:
@@ -85,6 +109,28 @@ def test_decoding_all_of_a_document_or_a_part_of_it_makes_no_difference(case: Ca
 
     assert differences(case, {"returned": fully}) == [], case.page
     assert differences(case, {"returned": partly}) == [], case.page
+
+
+@pytest.mark.parametrize("case", AGGREGATIONS, ids=str)
+def test_indexes_change_no_answer_of_an_aggregation(case: Case) -> None:
+    with Client(":memory:") as client:
+        own = client["own"]
+        own.insert_many(case.documents)
+        for path in filter(is_indexable, paths_to_index(case)):
+            for collection in (own, *(client[f"own.{name}"] for name in case.body.get("others", {}))):
+                collection.create_index(path)
+
+        assert differences(case, run_blocking(perform(own, case))) == [], case.page
+
+
+@pytest.mark.parametrize("case", [case for case in AGGREGATIONS if not makes_its_documents(case)], ids=str)
+def test_decoding_whole_documents_for_an_aggregation_changes_no_answer(case: Case) -> None:
+    pipeline = [{"$replaceWith": "$$ROOT"}, *case.body["aggregate"]]
+    with Client(":memory:") as client:
+        client["own"].insert_many(case.documents)
+
+        answer = run_blocking(perform(client["own"], replace(case, body={**case.body, "aggregate": pipeline})))
+        assert differences(case, answer) == [], case.page
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -99,6 +99,8 @@ class Hidden:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._collection, name)
+        if not callable(method):
+            return method
         if name.startswith("find_one_and"):
             return lambda *arguments, **options: self._shown(method(*self._given(name, arguments), **options), options)
         return lambda *arguments, **options: method(*self._given(name, arguments), **options)

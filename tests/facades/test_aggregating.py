@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from nosqlpy import InvalidOperation, NotSupportedError, QueryError
@@ -157,10 +158,95 @@ async def test_a_malformed_stage_is_refused(sales: Any, stage: Any, code: int, w
 
 
 async def test_a_stage_that_only_mongodb_has_is_refused_by_name(sales: Any) -> None:
-    with pytest.raises(NotSupportedError, match=r"\$graphLookup"):
-        sales.aggregate([{"$graphLookup": {}}])
+    with pytest.raises(NotSupportedError, match=r"\$geoNear"):
+        sales.aggregate([{"$geoNear": {}}])
 
 
 async def test_the_cursor_of_an_aggregation_is_changed_by_its_pipeline_only(sales: Any) -> None:
     with pytest.raises(InvalidOperation, match=r"put a \$sort into its pipeline"):
         sales.aggregate([]).sort("price")
+
+
+async def test_a_collation_holds_in_every_stage(sales: Any) -> None:
+    ignoring_case = {"locale": "en", "strength": 2}
+    pipeline = [{"$match": {"item": "PEN"}}, {"$set": {"item": "Pen"}}, {"$match": {"item": "pEN"}}, {"$count": "n"}]
+
+    assert await sales.aggregate(pipeline, collation=ignoring_case) == [{"n": 2}]
+    assert await sales.aggregate(pipeline).collation(ignoring_case) == [{"n": 2}]
+    assert await sales.aggregate(pipeline) == []
+
+
+async def test_a_pipeline_of_documents_needs_no_collection(db: Any, sales: Any) -> None:
+    pipeline = [{"$documents": [{"n": 1}, {"n": "$$two"}]}, {"$unionWith": "sales"}, {"$match": {"n": {"$gt": 0}}}]
+
+    assert await db.aggregate(pipeline, let={"two": 2}) == [{"n": 1}, {"n": 2}]
+
+
+async def test_a_pipeline_of_a_database_begins_with_documents(db: Any, sales: Any) -> None:
+    with pytest.raises(QueryError) as of_a_database:
+        db.aggregate([{"$match": {}}])
+    with pytest.raises(QueryError) as of_a_collection:
+        sales.aggregate([{"$documents": []}])
+
+    assert [of_a_database.value.code, of_a_collection.value.code] == [73, 73]
+
+
+async def test_an_aggregation_can_give_objects_of_a_type(sales: Any) -> None:
+    class Total(msgspec.Struct):
+        item: str
+        total: float
+
+    pipeline = [{"$group": {"_id": "$item", "total": {"$sum": "$price"}}}, {"$set": {"item": "$_id"}}]
+
+    assert await sales.aggregate(pipeline, type=Total).to_list() == [
+        Total("pen", 6),
+        Total("ink", 9.5),
+        Total("pad", 1),
+    ]
+
+
+async def test_a_batch_size_bounds_what_is_made_at_a_time(sales: Any) -> None:
+    pipeline = [{"$unwind": "$tags"}, {"$project": {"tags": 1, "_id": 0}}]
+
+    assert await sales.aggregate(pipeline, batch_size=1) == [{"tags": "blue"}, {"tags": "office"}, {"tags": "office"}]
+
+
+async def test_the_statistics_of_a_collection_are_a_stage(sales: Any) -> None:
+    await sales.create_index("item")
+    (found,) = await sales.aggregate([{"$collStats": {"count": {}}}])
+    indexes = await sales.aggregate([{"$indexStats": {}}, {"$project": {"key": 1}}])
+
+    assert found == {"ns": "sales", "count": 4}
+    assert indexes == [{"key": {"_id": 1}}, {"key": {"item": 1}}]
+
+
+async def test_pipelines_in_stages_have_a_limit_of_depth(sales: Any) -> None:
+    pipeline: list[Any] = []
+    for _ in range(21):
+        pipeline = [{"$lookup": {"from": "sales", "pipeline": pipeline, "as": "x"}}]
+
+    with pytest.raises(QueryError) as refused:
+        sales.aggregate(pipeline)
+
+    assert refused.value.code == 232
+    assert len(await sales.aggregate(pipeline[0]["$lookup"]["pipeline"][:0])) == 4
+
+
+async def test_a_write_between_does_not_change_what_a_lookup_finds(db: Any, sales: Any) -> None:
+    await db.items.insert_many([{"_id": name, "name": name} for name in ("pen", "ink", "pad")])
+    await db.items.create_index("name")
+    await sales.insert_many([{"_id": number, "item": "pen"} for number in range(1000, 3000)])
+    lookup = {"from": "items", "localField": "item", "foreignField": "name", "as": "found"}
+    cursor = sales.aggregate([{"$lookup": lookup}, {"$project": {"found": "$found.name"}}])
+    await anext(aiter(cursor))
+    await db.items.update_many({}, {"$set": {"name": "other"}})
+
+    assert {tuple(each["found"]) for each in await cursor.to_list()} == {("pen",), ("ink",), ("pad",)}
+
+
+async def test_a_lookup_shares_nothing_between_its_answers(db: Any, sales: Any) -> None:
+    await db.items.insert({"_id": 1, "parts": [1]})
+    found = await sales.aggregate([{"$lookup": {"from": "items", "pipeline": [], "as": "items"}}]).to_list()
+    found[0]["items"][0]["parts"].append(2)
+
+    assert found[1]["items"] == [{"_id": 1, "parts": [1]}]

@@ -29,12 +29,13 @@ class AggregateOptions(msgspec.Struct, frozen=True):
     batch_size: int = 0
     max_time_ms: int | None = None
     comment: Any = None
+    database: bool = False
 
     def request(self, _codec: TypeCodec[Any], kind: Any) -> AggregateRequest[Any]:
         """Return the compiled pipeline, and what makes of its documents objects of the type `kind`."""
         variables = bind(self.let, self.collation)
         collation = None if self.collation is None else compile_collation(self.collation)
-        pipeline = compile_pipeline(self.pipeline, variables, collation)
+        pipeline = compile_pipeline(self.pipeline, variables, collation, database=self.database)
         query = compile_query(
             pipeline.filter,
             sort=pipeline.sort,

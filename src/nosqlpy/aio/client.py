@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
+from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.validation import collection_options
 from nosqlpy._core.values.typed import PLAIN, codec_for
+from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.backup import back_up
 from nosqlpy._io.client import attribute_name, refuse_iteration, refuse_pickling
 from nosqlpy._io.compacting import compact
@@ -22,7 +24,7 @@ from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
-from nosqlpy.aliases import CollationSpec, Document, Durability, Filter
+from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel
 
@@ -229,6 +231,52 @@ class AsyncClient:
     async def list_collection_names(self, filter: Filter | None = None) -> list[str]:
         """Return the names of all collections, or of those whose description matches, sorted."""
         return await self._backend.read(reads.collection_names, FindOptions(filter).compile())
+
+    @overload
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: None = None,
+        let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
+    ) -> AsyncCursor[Document]: ...
+    @overload
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: type[V],
+        let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
+    ) -> AsyncCursor[V]: ...
+    def aggregate(
+        self,
+        pipeline: Pipeline,
+        *,
+        type: Any = None,
+        let: Mapping[str, Any] | None = None,
+        collation: CollationSpec | None = None,
+        batch_size: int = 0,
+        max_time_ms: int | None = None,
+        comment: Any = None,
+    ) -> AsyncCursor[Any]:
+        """Return a cursor over what comes out of a `pipeline` that begins with ``$documents``.
+
+        The options are those of `AsyncCollection.aggregate`.
+
+        Raises:
+            QueryError: It begins with another stage, or a stage cannot be understood.
+            NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
+        """
+        options = AggregateOptions(pipeline, None, let, collation, batch_size, max_time_ms, comment, database=True)
+        return AsyncCursor(self._backend, "", options, PLAIN, type, aggregate)
 
     def list_collections(self, filter: Filter | None = None) -> AsyncCursor[Document]:
         """Return a cursor over a description of each collection, by name; `filter` is on descriptions."""

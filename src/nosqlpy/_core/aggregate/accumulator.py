@@ -31,6 +31,8 @@ class Accumulator(msgspec.Struct, frozen=True):
     start: Callable[[Any], State]
     add: Callable[[State, list[Any]], State]
     finish: Callable[[State], Any]
+    by_id: bool = False
+    """Whether the state that it begins with depends on the ``_id``."""
 
 
 CompileAccumulator: TypeAlias = Callable[[str, Any, Scope], Accumulator]
@@ -67,8 +69,8 @@ def of_values(
         return Accumulator(scope.expression(operand, flat=True), lambda _id: start(), add, finish)
 
 
-def compile_accumulator(field: Any, operand: Any, scope: Scope) -> Accumulator:
-    """Return the compiled accumulator that makes the field of a group.
+def compile_accumulator(field: Any, operand: Any, scope: Scope, *, flat: bool = True) -> Accumulator:
+    """Return the compiled accumulator that makes the field of a group; its expression reads documents that are `flat`.
 
     Raises:
         QueryError: There is none of that name, its operand means nothing, or no field may be called so.
@@ -88,7 +90,7 @@ def compile_accumulator(field: Any, operand: Any, scope: Scope) -> Accumulator:
     ((name, argument),) = given.items()
     if isinstance(argument, list | tuple):
         raise malformed(f"the {name} accumulator is a unary operator", 40237)
-    return _find(name)(name, argument, scope)
+    return _find(name)(name, argument, scope if flat else msgspec.structs.replace(scope, flat=False))
 
 
 def _find(name: str) -> CompileAccumulator:

@@ -40,7 +40,7 @@ class _Chosen(msgspec.Struct):
 Choose: TypeAlias = Callable[[list[Any], int], list[Any]]
 
 
-def _some(value: Expression, count_of: Callable[[Any], int], choose: Choose) -> Accumulator:
+def _some(value: Expression, count_of: Callable[[Any], int] | int, choose: Choose) -> Accumulator:
     """Return the accumulator of the values that `choose` chooses; it may choose among those that it chose before."""
 
     def add(state: _Chosen, values: list[Any]) -> _Chosen:
@@ -52,15 +52,16 @@ def _some(value: Expression, count_of: Callable[[Any], int], choose: Choose) -> 
     def finish(state: _Chosen) -> list[Any]:
         return choose(state.values, state.count)
 
-    return Accumulator(value, lambda id: _Chosen(count_of(id), []), add, finish)
+    if isinstance(count_of, int):
+        return Accumulator(value, lambda _id: _Chosen(count_of, []), add, finish)
+    return Accumulator(value, lambda id: _Chosen(count_of(id), []), add, finish, by_id=True)
 
 
-def _counting(name: str, operand: Any, scope: Scope) -> Callable[[Any], int]:
-    """Return what tells of a group's ``_id`` how many values are asked for."""
+def _counting(name: str, operand: Any, scope: Scope) -> Callable[[Any], int] | int:
+    """Return how many values are asked for, or what tells it of a group's ``_id``."""
     expression = scope.expression(operand)
     if expression.constant:
-        count = _checked_count(name, expression.value, malformed)
-        return lambda _id: count
+        return _checked_count(name, expression.value, malformed)
 
     def count_of(id: Any) -> int:
         document, kind = plain(id)
@@ -114,12 +115,14 @@ def _of_sorted(name: str, fields: Fields, *, last: bool) -> None:
         if TYPES[type(given["sortBy"])] != OBJECT:
             raise malformed(f"'sortBy' of {name} must be an object, not {type_name(given['sortBy'])}", 10065)
         keys = as_mapping(given["sortBy"])
+        if not keys:
+            raise malformed(f"'sortBy' of {name} needs at least one sort key", 9657900)
         compile_sort(keys)
         names = [f"key{place}" for place in range(len(keys))]
         ordering = compile_sort(dict(zip(names, keys.values(), strict=True)), collation=scope.collation)
         paths = {name: f"${path}" for name, path in zip(names, keys, strict=True)}
         value = scope.expression({"output": given["output"], **paths}, flat=True)
-        count_of = _counting(name, given["n"], scope) if "n" in given else lambda _id: 1
+        count_of = _counting(name, given["n"], scope) if "n" in given else 1
         found = _some(value, count_of, _lowest(ordering) if not last else _highest(ordering))
         return msgspec.structs.replace(found, finish=_outputs(found.finish, one="n" not in given))
 

@@ -6,7 +6,7 @@ Manual: reference/operator/aggregation/facet.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from nosqlpy._core.aggregate.registry import stage
 from nosqlpy._core.aggregate.stage import (
@@ -26,8 +26,6 @@ from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Document
 
-_REFUSED: Final = frozenset(("$facet", "$documents", "$collStats", "$indexStats", "$geoNear", "$out", "$merge"))
-
 
 @stage("$facet")
 def compile_facet(name: str, operand: Any, scope: Scope) -> Stage:
@@ -41,8 +39,6 @@ def compile_facet(name: str, operand: Any, scope: Scope) -> Stage:
             raise malformed(f"the name {facet!r} of a pipeline in $facet has a '.'", 16412)
         if not isinstance(stages, list | tuple):
             raise malformed(f"arguments to $facet must be arrays, {facet} is {type(stages).__name__}", 40170)
-        for found in (each for inner in stages if isinstance(inner, dict) for each in inner if each in _REFUSED):
-            raise malformed(f"{found} is not allowed to be used within a $facet stage", 40600)
         facets[facet] = scope.pipeline(stages, name)
 
     def run(batches: Iterator[Batch], moment: Moment) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nosqlpy._core.aggregate.linking import Link, linked_values, nothing_found, placed
+from nosqlpy._core.aggregate.linking import Link, linked_values, placed
 from nosqlpy._core.aggregate.registry import stage
 from nosqlpy._core.aggregate.stage import STEP, Batch, Moment, Scope, Stage, collected, flow, malformed, tables_of
 from nosqlpy._core.expression.fieldpaths import parse_field_path
@@ -96,8 +96,7 @@ class _Search:
     def _through(self, document: Document) -> Iterator[Batch]:
         blobs = self._everything
         if self._link is not None:
-            yield from nothing_found(self._link.finder.prepare())
-            blobs = self._link.of(document)
+            blobs = yield from self._link.of(document)
         found = ([*map(decode_document, blobs[start : start + STEP])] for start in range(0, len(blobs), STEP))
         if self._stages is None:
             yield from found
@@ -114,7 +113,10 @@ class _Search:
         """Yield those of the documents, which are no collection's, that are linked to one."""
         assert self._lookup.fields is not None, "only called where fields are compared"
         local, foreign = self._lookup.fields
-        equalities = [{foreign: {"$eq": value}} for value in linked_values(document, local)]
+        values = linked_values(document, local)
+        equalities: list[Any] = [{foreign: {"$eq": value}} for value in values]
+        if None in values:
+            equalities.append({foreign: {"$exists": False}})
         predicate = compile_filter({"$or": equalities}, collation=self._collation)
         for batch in batches:
             yield list(compress(batch, predicate.flags(batch)))

@@ -7,7 +7,7 @@ in a path is a position too.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from nosqlpy._core.aggregate.stage import Batch, Finder
@@ -46,20 +46,18 @@ def linked_values(document: Mapping[str, Any], parts: Sequence[str]) -> list[Any
 class Link:
     """Finds the documents that are linked to others by a local field."""
 
-    __slots__ = ("_equality", "_parts", "finder")
+    __slots__ = ("_equality", "_finder", "_parts")
 
     def __init__(self, finder: Finder, parts: Sequence[str], collation: Collation | None) -> None:
-        self.finder = finder
+        self._finder = finder
         self._parts = parts
         self._equality = keys_of(collation).equality
 
-    def of(self, document: Document) -> Sequence[bytes]:
-        """Return the documents that are linked to this one, encoded."""
-        return self.finder.find(self.keys(linked_values(document, self._parts)))
-
-    def keys(self, values: Iterable[Any]) -> dict[Hashable, None]:
-        """Return the keys of values, in their order."""
-        return dict.fromkeys(map(self._equality, values))
+    def of(self, document: Document) -> Generator[Batch, None, Sequence[bytes]]:
+        """Return, in steps, the documents that are linked to this one, encoded."""
+        keys = dict.fromkeys(map(self._equality, linked_values(document, self._parts)))
+        yield from nothing_found(self._finder.prepare(keys))
+        return self._finder.find(keys)
 
 
 def placed(document: Mapping[str, Any], parts: Sequence[str], value: Any) -> Document:

@@ -14,13 +14,17 @@ import msgspec
 
 # Importing these registers their stages.
 from nosqlpy._core.aggregate import (
+    autobucketing,
     bucketing,
     choosing,
+    describing,
     faceting,
     gathering,
+    graphing,
     grouping,
     joining,
     ordering,
+    redacting,
     reshaping,
     selecting,
     summing,
@@ -35,9 +39,15 @@ from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 
 __all__ = ["STAGE_MODULES", "Pipeline", "compile_pipeline"]
 
-STAGE_MODULES: Final = (bucketing, faceting, grouping, joining, ordering, reshaping, selecting, unwinding)
+STAGE_MODULES: Final = (
+    *(autobucketing, bucketing, describing, faceting, graphing, grouping, joining, ordering, redacting, reshaping),
+    *(selecting, unwinding),
+)
 ACCUMULATOR_MODULES: Final = (choosing, gathering, summing)
 STAGES_MAX: Final = 1000
+STARTS: Final = frozenset(("$collStats", "$documents", "$indexStats"))
+"""Stages that make their documents themselves, and can only be the first."""
+_NOT_IN_FACET: Final = STARTS | {"$facet", "$geoNear", "$merge", "$out"}
 _ONE_OF_EACH: Final = frozenset(("$addFields", "$lookup", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"))
 """Stages that make one document of each."""
 
@@ -58,8 +68,12 @@ class Pipeline(msgspec.Struct, frozen=True):
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
 
 
-def compile_pipeline(stages: Any, variables: Mapping[str, Any], collation: Collation | None = None) -> Pipeline:
+def compile_pipeline(
+    stages: Any, variables: Mapping[str, Any], collation: Collation | None = None, *, database: bool = False
+) -> Pipeline:
     """Return the compiled pipeline; `variables` are what expressions may use, by name, `collation` how strings compare.
+
+    One of a `database` begins with $documents, and no other does.
 
     Raises:
         QueryError: It is no list of stages, or a stage means nothing.
@@ -67,9 +81,12 @@ def compile_pipeline(stages: Any, variables: Mapping[str, Any], collation: Colla
     """
     named = _named(stages)
     compiled = [*_compiled(named, Scope(variables, compile_stages, collation))]
+    if database is not (named[:1] != [] and named[0][0] == "$documents"):
+        message = "a pipeline of a database, and no other, begins with $documents"
+        raise malformed(message, 73, "InvalidNamespace")
     front = _front(named)
     rest = tuple(compiled[front.pop("taken") :])
-    return Pipeline(**front, stages=rest, paths=_paths(rest), starts=bool(rest) and rest[0].name == "$documents")
+    return Pipeline(**front, stages=rest, paths=_paths(rest), starts=bool(rest) and rest[0].name in STARTS)
 
 
 def compile_stages(stages: Any, scope: Scope) -> Sequence[Stage]:
@@ -98,8 +115,11 @@ def _compiled(named: Sequence[tuple[str, Any]], scope: Scope) -> list[Stage]:
     compiled: list[Stage] = []
     for place, (name, operand) in enumerate(named):
         check_depth(operand)
-        if name == "$documents" and (place or scope.inside[-1:] == ("$facet",)):
-            raise malformed("$documents is only valid as the first stage in a pipeline", 40602)
+        if name in _NOT_IN_FACET and "$facet" in scope.inside:
+            within = "" if scope.inside[-1] == "$facet" else f" inside of {scope.inside[-1]}"
+            raise malformed(f"{name}{within} is not allowed to be used within a $facet stage", 40600)
+        if name in STARTS and place:
+            raise malformed(f"{name} is only valid as the first stage in a pipeline", 40602)
         first = _asked_for(named[place + 1 :]) if name == "$sort" else 0
         compiled.append(find_stage(name)(name, operand, msgspec.structs.replace(scope, first=first)))
     return compiled

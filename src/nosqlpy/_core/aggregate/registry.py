@@ -15,10 +15,10 @@ _STAGES: Final[dict[str, CompileStage]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
     (
-        *("$bucketAuto", "$changeStream", "$changeStreamSplitLargeEvent", "$collStats", "$currentOp", "$densify"),
-        *("$fill", "$geoNear", "$graphLookup", "$indexStats", "$listClusterCatalog", "$listLocalSessions"),
+        *("$changeStream", "$changeStreamSplitLargeEvent", "$currentOp", "$densify"),
+        *("$fill", "$geoNear", "$listClusterCatalog", "$listLocalSessions"),
         *("$listSampledQueries", "$listSearchIndexes", "$listSessions", "$merge", "$out", "$planCacheStats"),
-        *("$querySettings", "$queryStats", "$rankFusion", "$redact", "$rerank", "$score", "$scoreFusion", "$search"),
+        *("$querySettings", "$queryStats", "$rankFusion", "$rerank", "$score", "$scoreFusion", "$search"),
         *("$searchMeta", "$setWindowFields", "$shardedDataDistribution", "$vectorSearch"),
     )
 )

@@ -6,7 +6,7 @@ makes one, so that a compiled pipeline can be shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -34,10 +34,10 @@ OWN: Final = ""
 class Finder(Protocol):
     """What finds the documents of a table that have a certain value at one path."""
 
-    def prepare(self) -> Iterator[None]:
+    def prepare(self, keys: Collection[Hashable]) -> Iterator[None]:
         """Do what `find` would have to do first, in steps; nothing if it is done."""
 
-    def find(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+    def find(self, keys: Collection[Hashable]) -> Sequence[bytes]:
         """Return the documents that have a value with one of these equality keys, encoded, none twice."""
 
 
@@ -97,7 +97,8 @@ class PipelineCompiler(Protocol):
 class Scope(msgspec.Struct, frozen=True):
     """Where a stage is compiled: the values of variables, how strings compare, the stages around it.
 
-    `compile` compiles pipelines inside it; `first` is how many of the documents that it makes are asked for, 0: all.
+    `compile` compiles pipelines inside it; `first` is how many of the documents that it makes are asked for, 0: all;
+    `flat`, whether it can give expressions flat documents.
     """
 
     variables: Mapping[str, Any]
@@ -105,6 +106,7 @@ class Scope(msgspec.Struct, frozen=True):
     collation: Collation | None = None
     inside: tuple[str, ...] = ()
     first: int = 0
+    flat: bool = True
 
     @property
     def names(self) -> frozenset[str]:
@@ -117,8 +119,8 @@ class Scope(msgspec.Struct, frozen=True):
         return keys_of(self.collation)
 
     def expression(self, operand: Any, *, flat: bool = False) -> Expression:
-        """Return the compiled expression."""
-        return compile_expression(operand, variables=self.names, flat=flat, collation=self.collation)
+        """Return the compiled expression; a `flat` one reads values by path, where a stage can give them so."""
+        return compile_expression(operand, variables=self.names, flat=flat and self.flat, collation=self.collation)
 
     def pipeline(self, stages: Any, inside: str, variables: Mapping[str, Any] | None = None) -> Sequence[Stage]:
         """Return the compiled stages of a pipeline that stands inside the stage `inside`.

@@ -78,8 +78,10 @@ def compile_unwind(name: str, operand: Any, _scope: Scope) -> Stage:
 
 
 def _parse(operand: Any) -> _Unwinding:
-    if isinstance(operand, str):
+    if isinstance(operand, str) and operand:
         return _Unwinding(_path(operand), None, preserve=False)
+    if operand == "":
+        raise malformed("no path specified to $unwind stage", 28812)
     if TYPES[type(operand)] != OBJECT:
         raise malformed(f"$unwind takes a path or a document, not {type(operand).__name__}", 15981)
     given = as_mapping(operand)

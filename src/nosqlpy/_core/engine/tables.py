@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -74,9 +74,9 @@ class PathFinder:
         self._live = _live(table.collection, path) if collation is None else None
         self._entries: dict[Hashable, list[int]] | None = None
 
-    def prepare(self) -> Iterator[None]:
-        """Make an index, in steps, if there is none or it is of a later moment."""
-        if self._entries is not None or (self._live is not None and self._table.engine.begun == self._table.moment):
+    def prepare(self, keys: Collection[Hashable]) -> Iterator[None]:
+        """Make an index, in steps, if there is none that leads to these keys, or it is of a later moment."""
+        if self._entries is not None or (self._answers(keys) and self._table.engine.begun == self._table.moment):
             return
         entries: dict[Hashable, list[int]] = {}
         documents = self._table.documents()
@@ -91,15 +91,22 @@ class PathFinder:
             yield
         self._entries = entries
 
-    def find(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+    def _answers(self, keys: Collection[Hashable]) -> bool:
+        """Return whether an index of the collection leads to all that have a value with one of these keys.
+
+        To a document that a path ends in, before it reaches a value, because an element of an array is no document,
+        it does not lead under null.
+        """
+        return self._live is not None and not ("." in self._path and None in keys)
+
+    def find(self, keys: Collection[Hashable]) -> Sequence[bytes]:
         """Return the documents that have a value with one of these equality keys, encoded, none twice."""
         if self._entries is None:
-            if self._live is not None:
-                keys = list(keys)
+            if self._live is not None and self._answers(keys):
                 found = self._live(keys)
                 if self._table.engine.begun == self._table.moment:
                     return found
-            for _ in self.prepare():
+            for _ in self.prepare(keys):
                 pass
         assert self._entries is not None, "just prepared"
         entries, documents = self._entries, self._table.documents()
@@ -121,7 +128,7 @@ def _live(collection: CollectionState | None, path: str) -> Find | None:
 
 
 def _values(entry: Any) -> Iterable[Any]:
-    """Return the values that an equality is tested on, of what a path reached in one document."""
+    """Return the values that link a document, of what a path reached in it; null if it reached none."""
     if type(entry) is Several:
-        return entry
+        return entry or (None,)
     return (*entry, entry) if type(entry) is list else (entry,)
