@@ -7,8 +7,9 @@ from collections import Counter
 from random import Random
 
 from durability.model import History, State, describe, model_of_state, state_of_engine, wrong_indexes
-from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk, SimulatedStorage
-from durability.workload import Mismatch, Session, open_database, random_step
+from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk, SimulatedStorage
+from durability.simulation import Outcome
+from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
 from nosqlpy._core.engine import hints
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, StorageError
@@ -28,6 +29,8 @@ class Crowd:
         self.counts: Counter[str] = Counter()
         self.sessions: list[Session] = []
         self.followers: list[Database] = []
+        self.disk.watch = self._look_meanwhile
+        self.looking = False
         # somebody has died, and nobody has found out yet what came of his last write
         self.in_doubt = False
         self.segment_size = self.random.choice((400, 1000, 4096, 1 << 20))
@@ -69,7 +72,8 @@ class Crowd:
             self._enter()
             return
         session = self.random.choice(self.sessions)
-        self._hand_over(session)
+        if not self._hand_over(session):
+            return
         what = self.random.random()
         if what < 0.04:
             self._leave(session)
@@ -89,6 +93,9 @@ class Crowd:
         if session.database.engine.failed:
             self._reenter(session)
             return
+        if not self.with_faults and self.random.random() < 0.2:
+            self._write_at_once(session)
+            return
         self._compare(session.database)
         if session.database.engine.failed:  # it has just learnt that
             self._reenter(session)
@@ -96,13 +103,41 @@ class Crowd:
         session.model = model_of_state(self.history.states[self.history.shown])
         random_step(session, self.random, self.durabilities)
 
-    def _hand_over(self, session: Session) -> None:
-        """Do what time would: what another process holds back is handed to the system after some milliseconds."""
+    def _write_at_once(self, session: Session) -> None:
+        """Write without a look at what the others did: the lock is where that is taken in."""
+        session.model = model_of_state(self.history.states[self.history.shown])
+        session.insert(self.random.choice(COLLECTIONS), random_document(self.random), self.durabilities[0])
+
+    def _look_meanwhile(self, disk: SimulatedDisk, verb: str, name: str) -> None:
+        """Let a reader follow while somebody is in the middle of something."""
+        if self.looking or verb in READS or not self.followers or self.random.random() < 0.7:
+            return
+        stop_at, faults = disk.stop_at, disk.faults
+        self.looking, disk.stop_at, disk.faults = True, None, []
+        try:
+            self.random.choice(self.followers).follow()
+            self.counts["looked meanwhile"] += 1
+        except CorruptionError as error:
+            raise Mismatch(f"a reader takes writing for damage, at {verb} {name}: {error}") from error
+        except StorageError:
+            self.counts["following refused"] += 1
+        finally:
+            self.looking, disk.stop_at, disk.faults = False, stop_at, faults
+
+    def _hand_over(self, session: Session) -> bool:
+        """Do what time would: what another process holds back is handed to the system after some milliseconds.
+
+        Return whether it is: where the disk refuses, the lock is kept, and `session` would wait for it.
+        """
         for other in self.sessions:
             if other is not session and other.database._holds:
                 other.background_flush()
                 if not other.database._appender.buffered:
                     self.history.all_handed()
+                elif not other.database.engine.failed:
+                    self.counts["kept waiting"] += 1
+                    return False
+        return True
 
     def _compare(self, database: Database) -> None:
         try:
@@ -245,10 +280,11 @@ class Crowd:
         self.counts["ends"] += 1
 
 
-def run_crowd(seed: int) -> Counter[str]:
+def run_crowd(seed: int) -> Outcome:
     """Return what happened under this seed; everything about it follows from the number."""
+    crowd = Crowd(seed)
     try:
-        return Crowd(seed).run()
+        return Outcome(crowd.run(), crowd.disk.trace)
     except AssertionError as error:
         error.add_note(f"seed {seed}; replay it with run_crowd({seed})")
         raise

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
+from durability.simulated_disk import SimulatedStorage
 from durability.workload import Mismatch
-from nosqlpy._core.engine import compaction, effects, publish, recovery
+from nosqlpy._core.engine import compaction, effects, publish, reader, recovery, shared
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
+from nosqlpy._core.engine.shared import BELL, END
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log import frame, hint, operation, section
 from nosqlpy._io import driver
 from nosqlpy._io.appender import Appender
+from nosqlpy._io.committing import Committing
 from nosqlpy._io.database import Database
+from nosqlpy._io.following import Following
 from nosqlpy.errors import CorruptionError
 
 
@@ -195,7 +199,111 @@ def evicted_without_comparison(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Slots, "give_places", trusting)
 
 
+def places_read_unchecked(patch: pytest.MonkeyPatch) -> None:
+    """Whatever lies at the place of a document is that document."""
+    patch.setattr(reader, "zlib", AnyChecksum)
+
+
+# ── mistakes beside other processes ─────────────────────────────────────────────
+
+
+def bell_before_append(patch: pytest.MonkeyPatch) -> None:
+    """Others are told of a write before it is in the file."""
+    log = Committing.log
+
+    def hasty(self: Committing, durability: Any, change: Any) -> Any:
+        if change.data and durability != "fast" and not self._appender.buffered:
+            self.words[BELL] = change.end.lsn
+        return log(self, durability, change)
+
+    patch.setattr(Committing, "log", hasty)
+
+
+def no_catching_up(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has the lock writes where he knows the end to be, not where it is."""
+    patch.setattr(Following, "_catch_up", lambda self: None)
+
+
+def end_believed(patch: pytest.MonkeyPatch) -> None:
+    """A writer does not say that he is writing: when he is killed, nobody looks at what he has left."""
+    _patch_words(patch, lambda at, value: at != END or value != 0)
+
+
+def no_bell(patch: pytest.MonkeyPatch) -> None:
+    """What was written is not made known."""
+    _patch_words(patch, lambda at, _: at != BELL)
+
+
+def failed_sync_kept_secret(patch: pytest.MonkeyPatch) -> None:
+    """The other processes are not told that a sync has failed."""
+    patch.setattr(shared, "is_poisoned", lambda words, manifest: False)
+
+
+def marked_clean_beside_others(patch: pytest.MonkeyPatch) -> None:
+    """Whoever closes the database says that the log is complete, though others go on."""
+    leave = SimulatedStorage.leave
+
+    def hasty(self: SimulatedStorage) -> bool:
+        leave(self)
+        return True
+
+    patch.setattr(SimulatedStorage, "leave", hasty)
+
+
+def recovered_beside_others(patch: pytest.MonkeyPatch) -> None:
+    """Whoever comes believes that he is alone, and recovers the database."""
+    attend = SimulatedStorage.attend
+
+    def hasty(self: SimulatedStorage, *, exclusive: bool) -> bool:
+        attend(self, exclusive=exclusive)
+        return True
+
+    patch.setattr(SimulatedStorage, "attend", hasty)
+
+
+class PickyWords:
+    """The shared words, of which some are not written."""
+
+    readonly = False
+
+    def __init__(self, words: memoryview, written: Any) -> None:
+        self._words = words
+        self._written = written
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._words[at]
+
+    def __setitem__(self, at: int, value: int) -> None:
+        if self._written(at, value):
+            self._words[at] = value
+
+
+def _patch_words(patch: pytest.MonkeyPatch, written: Any) -> None:
+    attend = SimulatedStorage.attend
+
+    def attend_and_replace(self: SimulatedStorage, *, exclusive: bool) -> bool:
+        alone = attend(self, exclusive=exclusive)
+        self.words = PickyWords(self.words, written)
+        return alone
+
+    patch.setattr(SimulatedStorage, "attend", attend_and_replace)
+
+
+CROWD_MUTANTS = (
+    bell_before_append,
+    no_catching_up,
+    end_believed,
+    no_bell,
+    failed_sync_kept_secret,
+    marked_clean_beside_others,
+    recovered_beside_others,
+)
+
 MUTANTS = (
+    places_read_unchecked,
     hints_of_any_state,
     hints_not_checked,
     evicted_without_comparison,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -29,7 +30,14 @@ def test_processes_see_each_others_writes_and_lose_none_when_one_is_killed(chunk
 
 
 def test_a_seed_meets_all_that_it_is_there_for() -> None:
-    counts = sum((run_crowd(seed) for seed in range(30)), start=run_crowd(30))
+    counts: Counter[str] = Counter()
+    for seed in range(31):
+        counts += run_crowd(seed).counts
 
-    for event in ("beside others", "killed in the middle", "left", "words spoilt", "ends"):
+    for event in ("beside others", "killed in the middle", "left", "words spoilt", "looked meanwhile", "ends"):
         assert counts[event] > 10, event
+
+
+def test_a_seed_of_several_processes_replays_exactly() -> None:
+    for seed in range(20):
+        assert run_crowd(seed).trace == run_crowd(seed).trace
