@@ -203,6 +203,17 @@ def test_a_failed_sync_stops_every_process_until_it_has_reopened() -> None:
     assert ids(again) == ids(reopened) == [1, 2, 3, 5, 7]
 
 
+def test_a_durable_write_is_synced_also_where_the_writes_of_others_cannot_be_read() -> None:
+    disk, one, two = pair()
+    insert(one, 1)
+    insert(two, 2)
+    insert(one, 3)
+    disk.faults = [Fault(1, errno.EIO, verb="read_on", forever=True)]
+    two.wait_durable(two.engine.applied)
+
+    assert disk.counts["sync"] == 1
+
+
 def test_what_a_failed_sync_dropped_is_durable_after_the_first_reopening() -> None:
     disk, one, _ = pair()
     insert(one, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -103,7 +104,9 @@ class Syncing(Committing):
             self._settle()
             self._hand_over()
             if self._shares:
-                self._take_in_all()  # one sync covers what all processes have appended
+                # one sync covers what all processes have appended; own writes are synced also where that cannot be read
+                with contextlib.suppress(StorageError):
+                    self._take_in_all()
             tail, end = self.engine.tail, self.engine.tail.end
         with self._disk_sync:
             # sealed or closed meanwhile, it was synced for that

@@ -23,7 +23,7 @@ from nosqlpy._core.log.operation import MALFORMED
 from nosqlpy._core.log.segment import damaged, decode_header, segment_name, segment_number
 from nosqlpy.errors import CorruptionError, StorageError
 
-# segments that compaction removes while they are looked for; it happens once in a great while
+# how often the next segment is looked for beside a compaction that removes it, before everything is read anew
 TRIES = 5
 
 
@@ -62,9 +62,9 @@ def follow(engine: Engine, *, upto: int | None, moved: bool = False) -> Procedur
         except FileNotFoundError:
             continue  # removed by a compaction, which has published another manifest
         except _LostError:
-            yield from _reload(engine)
-            rest = 0
-    raise StorageError(f"{MANIFEST} names segments that are not there, and has done so {TRIES} times")
+            break
+    yield from _reload(engine)
+    return (yield from _read_on(engine, upto))
 
 
 def _read_manifest(engine: Engine) -> Procedure[Manifest]:
