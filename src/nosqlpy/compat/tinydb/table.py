@@ -1,0 +1,326 @@
+"""Tables: what a program reads and writes documents with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, TypeAlias, overload
+
+from nosqlpy import Collection
+from nosqlpy.aliases import Document as Stored
+from nosqlpy.compat.tinydb.collected import CollectionRows
+from nosqlpy.compat.tinydb.document import Document
+from nosqlpy.compat.tinydb.queries import QueryLike
+from nosqlpy.compat.tinydb.rows import Choice, Every, IdTaken, Listed, Matching, MayMatch, Row, Rows
+from nosqlpy.compat.tinydb.state import StateRows
+from nosqlpy.compat.tinydb.storages import Storage, client_of
+from nosqlpy.compat.tinydb.utils import LRUCache
+from nosqlpy.errors import InvalidOperation
+
+Update: TypeAlias = Mapping[str, Any] | Callable[[Any], None]
+
+
+class Table:
+    """Documents under ids, in the order of their insertion.
+
+    Answers of `search` are kept, up to `cache_size` of them, until the table writes; an answer that is kept may
+    therefore be old where somebody else writes (`clear_cache`).
+
+    A subclass may have another `document_class`, `document_id_class`, `query_cache_class` or
+    `default_query_cache_capacity`.
+
+    Args:
+        storage: The storage of the database.
+        name: The name of the table.
+        cache_size: How many answers are kept; None: all.
+        persist_empty: Make the table if it is not there, though it has no documents.
+    """
+
+    document_class: ClassVar[type[Any]] = Document
+    document_id_class: ClassVar[type[Any]] = int
+    query_cache_class: ClassVar[type[Any]] = LRUCache
+    default_query_cache_capacity: ClassVar[int] = 10
+
+    def __init__(
+        self,
+        storage: Storage,
+        name: str,
+        cache_size: int | None = default_query_cache_capacity,
+        persist_empty: bool = False,
+    ) -> None:
+        self._storage = storage
+        self._name = name
+        self._query_cache: LRUCache[Any, list[Any]] = self.query_cache_class(capacity=cache_size)
+        self._next_id: Any = None
+        self._lock = threading.RLock()
+        client = client_of(storage)
+        self._rows: Rows = StateRows(storage, name) if client is None else CollectionRows(client, name)
+        if persist_empty:
+            self._rows.create()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name!r}, total={len(self)}, storage={self._storage}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the table."""
+        return self._name
+
+    @property
+    def storage(self) -> Storage:
+        """The storage of the database."""
+        return self._storage
+
+    @property
+    def collection(self) -> Collection[Stored]:
+        """The collection that holds the documents: for filters, updates and indexes of MongoDB's language.
+
+        Raises:
+            InvalidOperation: The storage is no nosqlpy database.
+        """
+        if isinstance(self._rows, CollectionRows):
+            return self._rows.collection
+        raise InvalidOperation(f"a table in a {type(self._storage).__name__} is no collection")
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def all(self) -> list[Document]:
+        """Return all documents."""
+        return self._documents(self._rows.read(Every()))
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return self._rows.count()
+
+    def search(self, cond: QueryLike) -> list[Document]:
+        """Return the documents that match.
+
+        Raises:
+            TypeError: The query orders a value that cannot be ordered with its operand, as ``where("a") < 1`` does
+                where ``a`` is a string.
+        """
+        kept = self._query_cache.get(cond)
+        if kept is not None:
+            return kept[:]
+        documents = self._documents(self._rows.read(Matching(cond)))
+        if getattr(cond, "is_cacheable", _always)():
+            self._query_cache[cond] = documents[:]
+        return documents
+
+    @overload
+    def get(self) -> NoReturn: ...
+    @overload
+    def get(self, cond: QueryLike, doc_id: None = None, doc_ids: None = None) -> Document | None: ...
+    @overload
+    def get(self, cond: QueryLike | None = None, *, doc_id: int, doc_ids: Any = None) -> Document | None: ...
+    @overload
+    def get(self, cond: QueryLike | None = None, doc_id: None = None, *, doc_ids: Iterable[int]) -> list[Document]: ...
+    def get(self, cond: QueryLike | None = None, doc_id: Any = None, doc_ids: Iterable[Any] | None = None) -> Any:
+        """Return the document with this id, or those with these, or the first that matches; None if there is none.
+
+        Raises:
+            RuntimeError: Neither a query nor an id was given.
+        """
+        if doc_id is not None:
+            found = self._rows.read(Listed((doc_id,)))
+            return self.document_class(found[0][1], doc_id) if found else None
+        if doc_ids is not None:
+            return self._documents(self._rows.read(Listed(list(doc_ids))))
+        if cond is None:
+            raise RuntimeError("get needs a query, a doc_id or doc_ids")
+        row = self._rows.first(cond)
+        return None if row is None else self._documents([row])[0]
+
+    def contains(self, cond: QueryLike | None = None, doc_id: int | None = None) -> bool:
+        """Return whether there is a document with this id, or one that matches.
+
+        Raises:
+            RuntimeError: Neither a query nor an id was given.
+        """
+        if doc_id is not None:
+            return self.get(doc_id=doc_id) is not None
+        if cond is None:
+            raise RuntimeError("contains needs a query or a doc_id")
+        return self.get(cond) is not None
+
+    def count(self, cond: QueryLike) -> int:
+        """Return how many documents match."""
+        return len(self.search(cond))
+
+    def clear_cache(self) -> None:
+        """Forget the answers of `search` that are kept."""
+        self._query_cache.clear()
+
+    def _documents(self, rows: Iterable[Row]) -> list[Document]:
+        make, make_id = self.document_class, self.document_id_class
+        return [make(document, make_id(key)) for key, document in rows]
+
+    # ── writing ──────────────────────────────────────────────────────────────────
+
+    def insert(self, document: Mapping[str, Any]) -> int:
+        """Insert a document and return its id: that of a `Document`, else one more than the highest so far.
+
+        Raises:
+            ValueError: It is no mapping, or a document has its id already.
+            TypeError: It holds a value that cannot be stored.
+        """
+        with self._lock:
+            doc_id: int = self._insert(_mapping(document))
+            self.clear_cache()
+        return doc_id
+
+    def _insert(self, document: Any) -> Any:
+        if isinstance(document, self.document_class):
+            self._next_id = None
+            self._rows.insert([(document.doc_id, document)], self.document_id_class)
+            return document.doc_id
+        doc_id = self._get_next_id()
+        try:
+            self._rows.insert([(doc_id, document)], self.document_id_class)
+        except IdTaken:  # by somebody else, since this table looked for the highest
+            self._next_id = None
+            doc_id = self._get_next_id()
+            self._rows.insert([(doc_id, document)], self.document_id_class)
+        return doc_id
+
+    def insert_multiple(self, documents: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Insert documents and return their ids; if one is refused, none is inserted.
+
+        Raises:
+            ValueError: One is no mapping, or a document has its id already.
+            TypeError: One holds a value that cannot be stored.
+        """
+        with self._lock:
+            rows: dict[Any, Mapping[str, Any]] = {}
+            for document in map(_mapping, documents):
+                rows[self._new_id(document, rows)] = document
+            self._rows.insert(list(rows.items()), self.document_id_class)
+            self.clear_cache()
+        return list(rows)
+
+    def _new_id(self, document: Any, taken: Mapping[Any, object]) -> Any:
+        """Return the id of a document that is inserted beside others, which have those of `taken`."""
+        if not isinstance(document, self.document_class):
+            doc_id = self._get_next_id()
+            while doc_id in taken:
+                doc_id = self._get_next_id()
+            return doc_id
+        if document.doc_id in taken:
+            raise IdTaken(document.doc_id)
+        return document.doc_id
+
+    def update(self, fields: Update, cond: QueryLike | None = None, doc_ids: Iterable[int] | None = None) -> list[int]:
+        """Set `fields` in the documents with these ids, or those that match, or all; return the ids of those there are.
+
+        `fields` may be a function that changes a document, such as those of `nosqlpy.compat.tinydb.operations`.
+        If one cannot be changed, none is.
+        """
+        change = _change(fields)
+        requested = None if doc_ids is None else list(doc_ids)
+
+        def change_all(documents: dict[Any, Stored]) -> list[Any]:
+            ids = list(documents) if requested is None else [doc_id for doc_id in requested if doc_id in documents]
+            for doc_id in ids:
+                change(documents[doc_id])
+            return ids
+
+        with self._lock:
+            return self._written(self._rows.update(_choice(cond, requested), change_all, self.document_id_class))
+
+    def update_multiple(self, updates: Iterable[tuple[Update, QueryLike]]) -> list[int]:
+        """Make several updates, each of the documents that match its query after those before it, as one write.
+
+        Returns:
+            The ids, by document and each as often as the document was updated.
+        """
+        changes = [(_change(fields), cond) for fields, cond in updates]
+
+        def change_all(documents: dict[Any, Stored]) -> list[Any]:
+            ids = []
+            for doc_id, document in documents.items():
+                for change, cond in changes:
+                    if cond(document):
+                        ids.append(doc_id)
+                        change(document)
+            return ids
+
+        with self._lock:
+            choice = MayMatch([cond for _, cond in changes])
+            return self._written(self._rows.update(choice, change_all, self.document_id_class))
+
+    def upsert(self, document: Mapping[str, Any], cond: QueryLike | None = None) -> list[int]:
+        """Update the document with the id of a `Document`, or all that match; if there is none, insert it.
+
+        Raises:
+            ValueError: There is neither an id nor a query.
+        """
+        doc_ids = [document.doc_id] if isinstance(document, self.document_class) else None
+        if doc_ids is None and cond is None:
+            raise ValueError("upsert needs a search query, or a Document, which has a doc_id")
+        with self._lock:
+            return self.update(document, cond, doc_ids) or [self.insert(document)]
+
+    def remove(self, cond: QueryLike | None = None, doc_ids: Iterable[int] | None = None) -> list[int]:
+        """Remove the documents with these ids, or those that match; return the ids of those there were.
+
+        Raises:
+            RuntimeError: Neither a query nor ids were given.
+        """
+        if cond is None and doc_ids is None:
+            raise RuntimeError("remove needs a query or doc_ids; truncate() removes all documents")
+        requested = None if doc_ids is None else list(doc_ids)
+
+        def pick(documents: dict[Any, Stored]) -> list[Any]:
+            return list(documents) if requested is None else [doc_id for doc_id in requested if doc_id in documents]
+
+        with self._lock:
+            return self._written(self._rows.remove(_choice(cond, requested), pick, self.document_id_class))
+
+    def truncate(self) -> None:
+        """Remove all documents; ids begin at 1 again."""
+        with self._lock:
+            self._rows.clear()
+            self._next_id = None
+            self.clear_cache()
+
+    def _written(self, ids: list[Any]) -> list[Any]:
+        self.clear_cache()
+        return ids
+
+    def _get_next_id(self) -> Any:
+        """Return the id of the next new document; for the subclasses of users as well."""
+        if self._next_id is None:
+            highest = self._rows.highest_id(self.document_id_class)
+            self._next_id = 1 if highest is None else highest + 1
+        doc_id = self._next_id
+        self._next_id = doc_id + 1
+        return doc_id
+
+
+def _always() -> bool:
+    return True
+
+
+def _mapping(document: Any) -> Any:
+    if type(document) is dict or isinstance(document, Mapping):
+        return document
+    raise ValueError("Document is not a Mapping")
+
+
+def _change(fields: Update) -> Callable[[Stored], None]:
+    if callable(fields):
+        return fields
+    return lambda document: document.update(fields)
+
+
+def _choice(cond: QueryLike | None, doc_ids: Sequence[Any] | None) -> Choice:
+    if doc_ids is not None:
+        return Listed([_as_int(doc_id) for doc_id in doc_ids])
+    return Every() if cond is None else Matching(cond)
+
+
+def _as_int(doc_id: Any) -> Any:
+    """Return the int that an id equals, as 1.0 and True do, or the id."""
+    return int(doc_id) if isinstance(doc_id, bool | float) and doc_id == doc_id // 1 else doc_id

@@ -1,0 +1,378 @@
+"""Tables of the TinyDB interface: what is written, what comes back, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from nosqlpy.compat.tinydb import Query, TinyDB, where
+from nosqlpy.compat.tinydb.narrowing import candidates
+from nosqlpy.compat.tinydb.operations import add, decrement, delete, increment, subtract
+from nosqlpy.compat.tinydb.operations import set as set_field
+from nosqlpy.compat.tinydb.queries import shape_of
+from nosqlpy.compat.tinydb.storages import MemoryStorage
+from nosqlpy.compat.tinydb.table import Document, Table
+
+
+def letters(db: TinyDB) -> None:
+    db.insert_multiple({"n": number, "letter": letter} for number, letter in enumerate("abc", 1))
+
+
+# ── inserting ────────────────────────────────────────────────────────────────────
+
+
+def test_ids_begin_at_one_and_go_up(db):
+    assert db.insert({}) == 1
+    assert db.insert_multiple([{}, {}]) == [2, 3]
+    assert db.insert({}) == 4
+
+
+def test_a_document_comes_back_with_its_id(db):
+    db.insert({"a": [1, {"b": None}]})
+
+    (found,) = db.all()
+    assert type(found) is Document
+    assert (found, found.doc_id) == ({"a": [1, {"b": None}]}, 1)
+
+
+def test_a_document_object_says_its_own_id(db):
+    assert db.insert(Document({"a": 1}, doc_id=12)) == 12
+    assert db.insert({}) == 13
+    assert db.insert_multiple([Document({}, doc_id=77), Document({}, doc_id=50)]) == [77, 50]
+    assert [document.doc_id for document in db] == [12, 13, 77, 50]
+
+
+def test_an_id_that_is_taken_is_refused(db):
+    db.insert({})
+
+    with pytest.raises(ValueError, match="Document with ID 1 already exists"):
+        db.insert(Document({}, doc_id=1))
+
+
+def test_several_documents_go_in_together_or_not_at_all(db):
+    db.insert({})
+    for batch in ([Document({}, 5), Document({}, 1)], [Document({}, 5), Document({}, 5)], [{}, "no mapping"]):
+        with pytest.raises(ValueError, match=r"already exists|not a Mapping"):
+            db.insert_multiple(batch)
+
+    assert len(db) == 1
+
+
+def test_a_new_id_in_a_batch_is_never_one_of_its_documents(db):
+    db.insert({})
+
+    assert db.insert_multiple([Document({"chosen": True}, doc_id=2), {"chosen": False}]) == [2, 3]
+    assert len(db) == 3
+
+
+def test_an_id_that_somebody_else_took_is_passed_over():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({})
+    db.collection.insert({"_id": 2, "by": "somebody else"})
+
+    assert db.insert({}) == 3
+
+
+@pytest.mark.parametrize("value", [[1], {"a"}, "text", None, object()])
+def test_only_mappings_are_inserted(db, value):
+    with pytest.raises(ValueError, match="Document is not a Mapping"):
+        db.insert(value)
+
+
+def test_any_mapping_is_inserted(db):
+    class Settings(Mapping[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            return {"a": 1}[key]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["a"])
+
+        def __len__(self) -> int:
+            return 1
+
+    db.insert(Settings())
+    db.insert_multiple([Settings()])
+    db.update(Settings(), doc_ids=[1])
+
+    assert db.all() == [{"a": 1}, {"a": 1}]
+
+
+def test_a_value_that_cannot_be_stored_is_a_type_error_and_changes_nothing(tmp_path):
+    with TinyDB(tmp_path / "db") as db:
+        db.insert({"a": 1})
+        for write in (
+            lambda: db.insert({"a": object()}),
+            lambda: db.insert_multiple([{"a": 1}, {"a": {1}}]),
+            lambda: db.update({"a": object()}),
+        ):
+            with pytest.raises(TypeError, match="cannot be stored"):
+                write()
+
+        assert db.all() == [{"a": 1}]
+
+
+def test_a_document_may_have_an_id_field_of_its_own(db):
+    db.insert({"a": 1, "_id": "mine", "b": 2})
+    db.update({"_id": "changed"}, where("_id") == "mine")
+
+    assert list(db.all()[0].items()) == [("a", 1), ("_id", "changed"), ("b", 2)]
+    assert db.get(where("_id") == "changed").doc_id == 1
+
+
+def test_keys_that_json_writes_as_text_are_text():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({1: {None: True, 2.5: [{False: ()}]}})
+    db.update({3: 4})
+
+    assert db.all() == [{"1": {"null": True, "2.5": [{"false": []}]}, "3": 4}]
+    with pytest.raises(TypeError, match="a key is"):
+        db.insert({(1, 2): 3})
+
+
+def test_one_name_of_a_field_is_taken():
+    db = TinyDB(storage=MemoryStorage)
+
+    with pytest.raises(TypeError, match=r"_tinydb_id: this name is taken"):
+        db.insert({"_tinydb_id": 1})
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────
+
+
+def test_get_finds_by_query_by_id_and_by_ids(db):
+    letters(db)
+
+    assert db.get(where("letter") == "b") == {"n": 2, "letter": "b"}
+    assert db.get(doc_id=3)["letter"] == "c"
+    assert [document.doc_id for document in db.get(doc_ids=[3, 1, 99])] == [1, 3]
+    assert db.get(where("letter") == "x") is None
+    assert db.get(doc_id=99) is None
+    assert db.get(doc_id=float("nan")) is None
+
+
+def test_get_finds_an_id_given_as_text_and_gives_it_back_so(db):
+    db.insert({})
+
+    assert db.get(doc_id="1").doc_id == "1"
+
+
+def test_contains_and_count(db):
+    letters(db)
+
+    assert db.contains(where("n") == 1)
+    assert not db.contains(where("n") == 9)
+    assert (db.contains(doc_id=1), db.contains(doc_id=9)) == (True, False)
+    assert db.count(where("n") > 1) == 2
+
+
+@pytest.mark.parametrize("method", ["get", "contains", "remove"])
+def test_what_needs_a_query_or_an_id_refuses_neither(db, method):
+    with pytest.raises(RuntimeError, match="query"):
+        getattr(db, method)()
+
+
+@pytest.mark.parametrize("ids", [[5, 9, 2], [2, 5, 9]])
+def test_documents_come_in_the_order_of_insertion_also_through_an_index(ids):
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple([Document({"a": 2}, ids[0]), Document({"a": 2}, ids[1]), Document({"a": 1}, ids[2])])
+    db.collection.create_index("a")
+    db.search(where("a") == 1)
+    db.update({"a": 1}, doc_ids=[ids[1]])
+    db.update({"a": 1}, doc_ids=[ids[0]])
+
+    assert [document.doc_id for document in db.search(where("a") == 1)] == ids
+    assert db.get(where("a") == 1).doc_id == ids[0]
+    assert [document.doc_id for document in db.get(doc_ids=ids[::-1])] == ids
+    new = [db.insert(Document({"a": 1}, 3)), db.insert({"a": 1})]
+    assert [document.doc_id for document in db.search(where("a") == 1)] == [*ids, *new]
+
+
+def test_an_index_on_the_collection_is_used():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple({"a": number % 10, "b": number} for number in range(100))
+    db.collection.create_index("a")
+    query = (Query().a == 3) & (Query().b < 50)
+    plan = db.collection.find(candidates(shape_of(query))).explain()
+
+    assert [document.doc_id for document in db.search(query)] == [4, 14, 24, 34, 44]
+    assert (plan["queryPlanner"]["winningPlan"]["stage"], plan["candidates"]) == ("IXSCAN", 10)
+
+
+# ── updating and removing ────────────────────────────────────────────────────────
+
+
+def test_update_sets_fields_and_returns_the_ids(db):
+    letters(db)
+
+    assert db.update({"n": 0}, where("n") > 1) == [2, 3]
+    assert db.update({"new": True}) == [1, 2, 3]
+    assert db.update({"n": 7}, doc_ids=[99, 3, 1]) == [3, 1]
+    assert [(document["n"], document["new"]) for document in db] == [(7, True), (0, True), (7, True)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (delete("n"), {"s": "a"}),
+        (add("n", 4), {"n": 5, "s": "a"}),
+        (add("s", "b"), {"n": 1, "s": "ab"}),
+        (subtract("n", 4), {"n": -3, "s": "a"}),
+        (set_field("n", [1]), {"n": [1], "s": "a"}),
+        (increment("n"), {"n": 2, "s": "a"}),
+        (decrement("n"), {"n": 0, "s": "a"}),
+        (lambda document: document.update(n=9), {"n": 9, "s": "a"}),
+    ],
+)
+def test_a_function_changes_documents(db, change, expected):
+    db.insert({"n": 1, "s": "a"})
+
+    assert db.update(change, where("s") == "a") == [1]
+    assert db.all() == [expected]
+
+
+def test_a_change_that_fails_for_one_document_is_made_to_none(tmp_path):
+    with TinyDB(tmp_path / "db") as db:
+        db.insert_multiple([{"n": 1}, {"n": "text"}])
+        with pytest.raises(TypeError):
+            db.update(increment("n"))
+        with pytest.raises(KeyError):
+            db.update(delete("m"))
+
+        assert db.all() == [{"n": 1}, {"n": "text"}]
+
+
+def test_an_id_that_stands_twice_is_updated_twice(db):
+    db.insert({"n": 1})
+
+    assert db.update(increment("n"), doc_ids=[1, 1]) == [1, 1]
+    assert db.all() == [{"n": 3}]
+
+
+def test_update_multiple_makes_all_updates_of_one_document_after_each_other(db):
+    letters(db)
+
+    updates = [({"n": 10}, where("n") == 1), (increment("n"), where("n") >= 3), ({"x": 1}, where("letter") == "c")]
+    assert db.update_multiple(updates) == [1, 1, 3, 3]
+    assert [document["n"] for document in db] == [11, 2, 4]
+
+
+def test_upsert_updates_what_matches_and_inserts_else(db):
+    letters(db)
+
+    assert db.upsert({"n": 5}, where("letter") == "a") == [1]
+    assert db.upsert({"n": 6, "letter": "x"}, where("letter") == "x") == [4]
+    assert db.upsert(Document({"n": 7}, doc_id=2)) == [2]
+    assert db.upsert(Document({"n": 8}, doc_id=20)) == [20]
+    assert [(document.doc_id, document["n"]) for document in db] == [(1, 5), (2, 7), (3, 3), (4, 6), (20, 8)]
+    with pytest.raises(ValueError, match="doc_id"):
+        db.upsert({})
+
+
+def test_remove_returns_the_ids(db):
+    letters(db)
+
+    assert db.remove(where("letter") == "b") == [2]
+    assert db.remove(where("letter") == "b") == []
+    assert db.remove(doc_ids=[3, 99]) == [3]
+    assert [document.doc_id for document in db] == [1]
+
+
+def test_an_id_cannot_be_removed_twice(db):
+    letters(db)
+
+    with pytest.raises(KeyError):
+        db.remove(doc_ids=[1, 1])
+    assert len(db) == 3
+
+
+def test_truncate_begins_again_at_one(db):
+    letters(db)
+    db.truncate()
+
+    assert (len(db), db.tables(), db.insert({})) == (0, {"_default"}, 1)
+
+
+# ── the cache ────────────────────────────────────────────────────────────────────
+
+
+def test_an_answer_is_kept_until_the_table_writes():
+    db = TinyDB(storage=MemoryStorage)
+    letters(db)
+    query = where("n") < 3
+    first = db.search(query)
+    db.collection.delete(1)
+
+    assert db.search(where("n") < 3) == first
+    first.clear()
+    assert db.count(query) == 2
+    db.insert({"n": 0})
+    assert [document.doc_id for document in db.search(query)] == [2, 4]
+
+
+def test_clear_cache_forgets_answers():
+    db = TinyDB(storage=MemoryStorage)
+    letters(db)
+    db.search(where("n") < 3)
+    db.collection.delete(1)
+    db.clear_cache()
+
+    assert db.count(where("n") < 3) == 1
+
+
+@pytest.mark.parametrize(("size", "kept"), [(0, 0), (1, 1), (None, 12)])
+def test_the_cache_has_the_size_that_was_asked_for(db, size, kept):
+    table = db.table("t", cache_size=size)
+    for number in range(12):
+        table.search(where("n") == number)
+
+    assert len(table._query_cache) == kept
+
+
+def test_answers_of_functions_that_say_so_are_not_kept(db):
+    db.insert({"n": 1})
+
+    def query(document):
+        return document["n"] == 1
+
+    query.is_cacheable = lambda: False
+    assert db.search(query) == [{"n": 1}]
+    assert db.search(where("n").map(lambda n: n + 1) == 2) == [{"n": 1}]
+    assert not db._query_cache
+
+
+# ── subclasses ───────────────────────────────────────────────────────────────────
+
+
+def test_tables_and_ids_of_ones_own_classes(db):
+    class Person(Document):
+        pass
+
+    class People(Table):
+        document_class = Person
+        document_id_class = str
+        default_query_cache_capacity = 3
+
+        def _get_next_id(self):
+            return f"p{len(self) + 1}"
+
+    class Register(TinyDB):
+        table_class = People
+        default_table_name = "people"
+
+    register = Register(storage=lambda: db.storage)
+    assert register.insert({"name": "ada"}) == "p1"
+    assert register.insert({"name": "bob"}) == "p2"
+    found = register.get(where("name") == "bob")
+    assert (type(found), found.doc_id) == (Person, "p2")
+    assert register.update({"age": 36}, doc_ids=["p1"]) == ["p1"]
+    assert register.remove(doc_ids=["p2"]) == ["p2"]
+    assert db.tables() == {"people"}
+
+
+def test_a_table_describes_itself(db):
+    db.insert({})
+
+    assert repr(db.table("_default")).startswith("<Table name='_default', total=1, storage=")
+    assert db.table("_default").name == db.name == "_default"
