@@ -250,3 +250,9 @@ async def test_a_lookup_shares_nothing_between_its_answers(db: Any, sales: Any) 
     found[0]["items"][0]["parts"].append(2)
 
     assert found[1]["items"] == [{"_id": 1, "parts": [1]}]
+
+
+async def test_a_projection_in_front_keeps_the_order_of_the_fields(sales: Any) -> None:
+    (found, *_) = await sales.aggregate([{"$project": {"price": 1, "shop.town": 1, "item": 1}}]).to_list()
+
+    assert list(found.items()) == [("_id", 1), ("item", "pen"), ("shop", {"town": "Ulm"}), ("price", 2)]

@@ -9,9 +9,7 @@ import pytest
 from nosqlpy._io.appender import BUFFER_MAX, BUFFER_MIN, buffer_size
 
 
-@pytest.mark.parametrize(
-    ("free_pages", "size"), [(0, BUFFER_MIN), (250_000, 1_024_000), (10_000_000, BUFFER_MAX)]
-)
+@pytest.mark.parametrize(("free_pages", "size"), [(0, BUFFER_MIN), (250_000, 1_024_000), (10_000_000, BUFFER_MAX)])
 def test_the_buffer_is_a_thousandth_of_the_free_memory_within_bounds(
     monkeypatch: pytest.MonkeyPatch, free_pages: int, size: int
 ) -> None:

@@ -32,7 +32,7 @@ from nosqlpy._core.aggregate import (
 )
 from nosqlpy._core.aggregate.registry import find_stage
 from nosqlpy._core.aggregate.selecting import whole_number
-from nosqlpy._core.aggregate.stage import Scope, Stage, malformed
+from nosqlpy._core.aggregate.stage import NOTHING, Scope, Stage, malformed
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
@@ -64,6 +64,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     limit: int = 0
     stages: tuple[Stage, ...] = ()
     paths: frozenset[str] | None = None
+    unwinds: int | None = None
+    """How many stages unwind rows for the one behind them, which works on rows; None if no rows are made."""
     starts: bool = False
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
 
@@ -86,7 +88,9 @@ def compile_pipeline(
         raise malformed(message, 73, "InvalidNamespace")
     front = _front(named)
     rest = tuple(compiled[front.pop("taken") :])
-    return Pipeline(**front, stages=rest, paths=_paths(rest), starts=bool(rest) and rest[0].name in STARTS)
+    paths = _paths(rest)
+    unwinds = None if paths is None else _unwinds(rest)
+    return Pipeline(**front, stages=rest, paths=paths, unwinds=unwinds, starts=bool(rest) and rest[0].name in STARTS)
 
 
 def compile_stages(stages: Any, scope: Scope) -> Sequence[Stage]:
@@ -157,6 +161,17 @@ def _front(named: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if filters:
         front["filter"] = filters[0] if len(filters) == 1 else {"$and": filters}
     return {**front, "taken": taken}
+
+
+def _unwinds(stages: Sequence[Stage]) -> int | None:
+    """Return how many stages at the beginning unwind rows for one that works on rows, None if that cannot be."""
+    for place, stage in enumerate(stages):
+        if stage.run_rows is not None:
+            return place
+        read = NOTHING.union(*(each.reads or NOTHING for each in stages[place + 1 :]))
+        if stage.unwound is None or not stage.unwound.allows(read):
+            return None
+    return None
 
 
 def _paths(stages: Sequence[Stage]) -> frozenset[str] | None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from nosqlpy._core.aggregate.unwound import Unwound
 from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.buckets import Steps
@@ -76,8 +77,8 @@ class Stage(msgspec.Struct, frozen=True):
 
     `reads` are the paths that it reads, None for whole documents. Of a stage that
     `gathers`, nothing of the documents that go in comes out but what it read; if it
-    reads paths only, `run_rows` works on partially decoded rows. `tables` are the
-    collections that it reads.
+    reads paths only, `run_rows` works on partially decoded rows; one that only
+    unwinds them says so by `unwound`. `tables` are the collections that it reads.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Stage(msgspec.Struct, frozen=True):
     reads: frozenset[str] | None = None
     gathers: bool = False
     run_rows: RunRows | None = None
+    unwound: Unwound | None = None
     tables: frozenset[str] = NOTHING
 
 

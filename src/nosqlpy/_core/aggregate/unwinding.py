@@ -13,6 +13,7 @@ import msgspec
 from nosqlpy._core.aggregate.linking import placed
 from nosqlpy._core.aggregate.registry import stage
 from nosqlpy._core.aggregate.stage import Batch, Moment, Scope, Stage, in_batches, malformed
+from nosqlpy._core.aggregate.unwound import Unwound
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
@@ -31,6 +32,9 @@ class _Unwinding(msgspec.Struct, frozen=True):
     def documents(self, document: Document) -> list[Document]:
         """Return what becomes of one document."""
         value = _reach(document, self.parts)
+        if type(value) is list and value and self.index is None and len(self.parts) == 1:
+            (name,) = self.parts
+            return [{**document, name: item} for item in value]
         if type(value) is list and value:
             return [self._with(document, item, place) for place, item in enumerate(value)]
         if type(value) is list:
@@ -74,7 +78,10 @@ def compile_unwind(name: str, operand: Any, _scope: Scope) -> Stage:
         for batch in batches:
             yield from in_batches([made for document in batch for made in unwinding.documents(document)])
 
-    return Stage(name, run, frozenset((".".join(unwinding.parts),)) if unwinding.index is None else None)
+    if unwinding.index is not None:
+        return Stage(name, run)
+    unwound = Unwound(unwinding.parts, unwinding.preserve)
+    return Stage(name, run, frozenset((unwound.path,)), unwound=unwound)
 
 
 def _parse(operand: Any) -> _Unwinding:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from nosqlpy._core.aggregate.pipeline import Pipeline
 from nosqlpy._core.aggregate.stage import Batch, flow, tables_of
+from nosqlpy._core.aggregate.unwound import UnwoundLayout
 from nosqlpy._core.engine.reads import STEP, Execution, Query, Request, execute
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tables import World
 from nosqlpy._core.plan.planner import Plan
 from nosqlpy._core.query.partial import layout_of
-from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.codec import decode_document, fields_decoder
 from nosqlpy.aliases import Document
 
 T = TypeVar("T")
@@ -61,17 +62,26 @@ class Aggregation(Generic[T]):
         stages, paths = pipeline.stages, pipeline.paths
         if paths is None:
             return flow(stages, (list(map(decode_document, batch)) for batch in blobs), world)
-        if stages[0].run_rows is None:
+        if pipeline.unwinds is None:
             return flow(stages, map(_partial_documents(paths), blobs), world)
         layout = layout_of(paths)
-        rows = map(layout.rows, blobs) if paths else blobs  # who reads nothing only counts them
-        return flow(stages[1:], stages[0].run_rows(layout, rows), world)
+        rows: Iterator[list[Any]] = map(layout.rows, blobs) if paths else blobs  # who reads nothing only counts them
+        for stage in stages[: pipeline.unwinds]:
+            assert stage.unwound is not None, "that is what was counted"
+            unwound = UnwoundLayout(layout, stage.unwound)
+            layout, rows = unwound, unwound.unwind(rows)
+        worker = stages[pipeline.unwinds].run_rows
+        assert worker is not None, "that is where the count ended"
+        return flow(stages[pipeline.unwinds + 1 :], worker(layout, rows), world)
 
 
 def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:
     """Return what decodes the top-level fields that `paths` begin with, and no others."""
     names = frozenset(path.partition(".")[0] for path in paths)
-    return layout_of(names).documents if names else lambda blobs: [{} for _ in blobs]
+    if not names:
+        return lambda blobs: [{} for _ in blobs]
+    decode = fields_decoder(names)
+    return lambda blobs: list(map(decode, blobs))
 
 
 def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggregation[T]:

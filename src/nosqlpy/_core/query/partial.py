@@ -120,14 +120,6 @@ class Layout:
                 pass
         return [self._careful_row(blob) for blob in blobs]
 
-    def documents(self, blobs: Sequence[bytes]) -> list[dict[str, Any]]:
-        """Return documents that have of the encoded ones the fields of this layout, whose paths have no dots."""
-        names = list(self._root.children)
-        return [
-            {name: value for name, value in zip(names, values, strict=True) if value is not MISSING}
-            for values in map(msgspec.structs.astuple, self.rows(blobs))
-        ]
-
     def _careful_row(self, blob: bytes) -> Row:
         if self._decode is not None:
             try:
