@@ -112,9 +112,9 @@ class Predicate:
         return self._finder(document)
 
     @property
-    def computes(self) -> str | None:
+    def special(self) -> str | None:
         """The name of an operator on the document as a whole, such as ``$expr``, if the filter has one."""
-        return self._template.computes
+        return self._template.special
 
     @property
     def equalities(self) -> dict[str, list[Any]]:

@@ -37,8 +37,8 @@ def compile_find_projection(
     parts = plain.positional
     if parts is None:
         return plain
-    if predicate.computes:
-        message = f"the filter of a positional projection cannot have {predicate.computes}, which matches no element"
+    if predicate.special:
+        message = f"the filter of a positional projection cannot have {predicate.special}, which matches no element"
         raise QueryError(message, code=224, code_name="QueryFeatureNotAllowed")
 
     def apply(document: dict[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,8 @@ class SchemaNode:
 
     __slots__ = ()
 
+    name: Final = "$jsonSchema"
+
     def bind(self, operands: Iterator[Any], _depth: int) -> list[MaskMaker]:
         """Return the one mask-to-be of this node."""
         schema: Schema = next(operands)
@@ -142,7 +144,7 @@ _EXACT: Final[frozenset[type]] = frozenset((str, int, bool))
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain", "shape")
+    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain", "shape", "special")
 
     def __init__(self, shape: Shape, collation: Collation | None = None) -> None:
         paths: set[str | None] = set()  # None for the whole document
@@ -150,8 +152,11 @@ class Template:
         self.collation = collation
         self.nodes: list[Node] = _nodes(shape, paths, collation)
         self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)
-        # the name of what computes, if anything does
+        # the name of what computes, if anything does, and of what looks at the document as a whole
         self.computes: str | None = next((n.name for n in _leaves(self.nodes) if isinstance(n, ExpressionNode)), None)
+        self.special: str | None = next(
+            (n.name for n in _leaves(self.nodes) if not isinstance(n, FieldNode | LogicalNode)), None
+        )
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self.checks: Any = None  # of `soundness`
