@@ -98,6 +98,13 @@ def oracle(session: nox.Session) -> None:
 
 
 @nox.session
+def web(session: nox.Session) -> None:
+    """Run web applications on real servers with several workers, and count at once."""
+    install(session, "test", "web")
+    session.run("pytest", "tests/web", *session.posargs)
+
+
+@nox.session
 def durability(session: nox.Session) -> None:
     """Crash the simulated disk and kill real processes, far more often than the test suite does.
 

@@ -27,6 +27,12 @@ def test_the_dev_extra_installs_what_the_test_group_installs() -> None:
     assert PYPROJECT["project"]["optional-dependencies"]["dev"] == PYPROJECT["dependency-groups"]["test"]
 
 
+def test_the_test_group_has_all_of_the_web_group() -> None:
+    groups = PYPROJECT["dependency-groups"]
+
+    assert set(groups["web"]) <= set(groups["test"])
+
+
 def test_every_module_stands_on_a_floor() -> None:
     source = ROOT / "src"
     modules = [".".join(path.relative_to(source).with_suffix("").parts) for path in source.rglob("*.py")]
