@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from docs import tables
+from docs.tables import Row
 from nosqlpy import Client, NotSupportedError
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "operators.md"
-SETUP = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 # https://www.mongodb.com/docs/manual/reference/operator/ : MongoDB 8's
 # fmt: off
 FILTERS = [
@@ -29,20 +27,8 @@ UPDATES = [
 # fmt: on
 
 
-class Row(NamedTuple):
-    """One operator's row."""
-
-    operator: str
-    status: str
-    example: str
-    answer: str
-    differences: str
-
-
 def rows(section: str) -> list[Row]:
-    text = dict(SECTION.findall(PAGE.read_text(encoding="utf-8")))[section]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:3] == "| `"]
-    return [Row(operator.strip("`"), status, *(cell.strip("`") for cell in rest)) for operator, status, *rest in cells]
+    return tables.rows("operators.md", section)
 
 
 EXECUTED = [(section, row) for section in ("Filters", "Projections", "Updates") for row in rows(section) if row.example]
@@ -50,9 +36,7 @@ EXECUTED = [(section, row) for section in ("Filters", "Projections", "Updates") 
 
 @pytest.fixture(scope="module")
 def namespace() -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(SETUP.search(PAGE.read_text(encoding="utf-8"))[1], names)  # type: ignore[index]
-    return names
+    return tables.names_of("operators.md")
 
 
 @pytest.mark.parametrize(
