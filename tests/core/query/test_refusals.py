@@ -180,3 +180,11 @@ def test_no_message_shows_a_value():
         compile_filter({"a": {"$in": {"secret": 1}}})
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "filter", [{"a": {1: 2}}, {"a": {"$gt": {1: 2}}}, {"a": {"$in": [{1: 2}]}}, {"a": {"b": [{2: 3}]}}]
+)
+def test_a_name_within_an_operand_that_is_no_str_is_refused(filter):
+    with pytest.raises(QueryError, match="the name of a field is a str, not int"):
+        compile_filter(filter)
