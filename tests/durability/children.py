@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from nosqlpy import AsyncClient, Client
-from nosqlpy.errors import StorageError
+from nosqlpy.errors import InvalidOperation, StorageError
 
 ACCOUNTS = 5
 
@@ -111,6 +111,33 @@ def fork_after_open(path: str, durability: Any) -> None:
     client["a"].insert_one({"_id": "after"}, durability="durable")
     say(f"parent {client['a'].count()} {client.verify()['ok']}")
     client.close()
+
+
+def fork_with_everything(path: str) -> None:
+    """Fork, and fork again, with clients of both faces and a cursor under way; all write in the end."""
+    import asyncio  # noqa: PLC0415
+
+    client, other = Client(path), AsyncClient(path)
+    client["a"].insert_many([{"_id": n} for n in range(3000)])
+    cursor = iter(client["a"].find())
+    next(cursor)
+    asyncio.run(_insert(other, "async parent"))
+    for generation in range(2):
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            break
+        try:
+            list(cursor)
+        except InvalidOperation:
+            say("cursor refused")
+        client["a"].insert_one({"_id": f"child {generation}"})
+        asyncio.run(_insert(other, f"async child {generation}"))
+    client.close()
+
+
+async def _insert(client: AsyncClient, id: str) -> None:
+    await client["a"].insert_one({"_id": id})
 
 
 def fork_while_syncer_waits(path: str) -> None:

@@ -132,6 +132,17 @@ def test_a_forked_child_opens_the_database_for_itself_and_its_parent_is_unharmed
     assert ids == ["before", "child", "after"]
 
 
+def test_children_and_grandchildren_use_the_clients_that_they_inherit(tmp_path: Path) -> None:
+    _, out, _ = run("fork_with_everything", tmp_path / "data")
+    with Client(tmp_path / "data") as client:
+        ids = [document["_id"] for document in client["a"].find()][3000:]
+        clean = client.stats()["recovery"]["clean"]
+
+    assert out.split() == ["cursor", "refused"] * 2
+    assert ids == ["async parent", "child 0", "async child 0", "child 1", "async child 1"]
+    assert clean
+
+
 def test_a_fork_while_the_background_thread_runs_does_not_hang_the_child(tmp_path: Path) -> None:
     _, out, _ = run("fork_while_syncer_waits", tmp_path / "data")
 
