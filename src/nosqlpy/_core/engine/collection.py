@@ -139,6 +139,11 @@ class CollectionState:
             return tuple(index.lookup(plan.values[0]))
         return dict.fromkeys(key for value in plan.values for key in tuple(index.lookup(value)))
 
+    def index_on(self, path: str) -> HashIndex | None:
+        """Return an index over the values at `path` that is built and has all documents, if there is one."""
+        index = next((each for each in self.indexes.by_name.values() if each.plain == path), None)
+        return None if isinstance(index, DeferredIndex) else index
+
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
         return {

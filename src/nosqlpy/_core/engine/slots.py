@@ -93,7 +93,8 @@ class Slots:
         slot = self._held.get(key)
         return self._memory.files().one(slot, files) if type(slot) is int else slot  # type: ignore[return-value]
 
-    def _stored(self, slots: list[Slot]) -> Sequence[bytes]:
+    def stored(self, slots: list[Slot]) -> Sequence[bytes]:
+        """Return the documents that `slots`, some of these here, stand for."""
         if not self._mixed:
             return cast("list[bytes]", slots)
         reader = self._memory.files()
@@ -101,25 +102,25 @@ class Slots:
 
     def all(self) -> Sequence[bytes]:
         """Return all documents of this moment."""
-        return self._stored(list(self._held.values()))
+        return self.stored(list(self._held.values()))
 
     def first(self, count: int) -> Sequence[bytes]:
         """Return the first `count` documents without taking them all."""
         try:
-            return self._stored(list(islice(self._held.values(), min(count, len(self._held)))))
+            return self.stored(list(islice(self._held.values(), min(count, len(self._held)))))
         except RuntimeError:  # another thread changed the collection meanwhile
-            return self._stored(list(self._held.values())[:count])
+            return self.stored(list(self._held.values())[:count])
 
     def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
         """Return the documents of those of `keys` that are there."""
         # get, not [key]: another thread may delete a document after its key was found
-        return self._stored(list(filter(None, map(self._held.get, keys))))
+        return self.stored(list(filter(None, map(self._held.get, keys))))
 
     def pairs(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, bytes]]:
         """Return the documents of those of `keys` that are there, with their keys."""
         held = self._held
         found = [key for key in keys if key in held]
-        return list(zip(found, self._stored([held[key] for key in found])[:], strict=True))
+        return list(zip(found, self.stored([held[key] for key in found])[:], strict=True))
 
     def keys(self) -> list[Hashable]:
         """Return the keys of all documents."""

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.query.partial import layout_of, matched_values
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.values.collation import Collation, keys_of
@@ -121,8 +120,8 @@ def _live(collection: CollectionState | None, path: str) -> Find | None:
         return None
     if path == "_id":
         return collection.slots.some
-    index = next((each for each in collection.indexes.by_name.values() if each.plain == path), None)
-    if index is None or isinstance(index, DeferredIndex):
+    index = collection.index_on(path)
+    if index is None:
         return None
     return lambda keys: collection.slots.some(dict.fromkeys(chain(*map(tuple, map(index.lookup, keys)))))
 

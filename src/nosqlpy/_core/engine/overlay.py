@@ -1,0 +1,242 @@
+"""Overlays: a collection as a transaction sees it, which leaves the collection itself as it is.
+
+The documents that the transaction has written lie over those of the collection, in the
+natural order that they will have once it commits. An index leads to what the collection's
+own index leads to, without the documents that the transaction has touched, and to what an
+index over the written documents leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.reader import Slot
+from nosqlpy._core.engine.slots import Memory, Slots
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.log.operation import Delete, Operation, Put
+from nosqlpy._core.plan.planner import Plan
+
+
+class OverlaySlots(Slots):
+    """The documents of a collection with those of a transaction over them.
+
+    `base` gives the collection's slots as they are now: they may be loaded, or moved,
+    while the transaction is open, but nobody else writes.
+    """
+
+    __slots__ = ("_added", "_base", "_changed", "_gone", "_ids", "_known")
+
+    def __init__(self, memory: Memory, base: Callable[[], Slots]) -> None:
+        # every document that was touched, None for one that is deleted
+        self._changed: dict[Hashable, bytes | None] = {}
+        # keys of documents that come after those of the collection, in order
+        self._added: dict[Hashable, None] = {}
+        # keys of the collection whose documents do not stand in their old place any more
+        self._gone: set[Hashable] = set()
+        self._ids: dict[Hashable, Any] = {}
+        # whether the collection has a document of a key, for those that are going to be touched
+        self._known: dict[Hashable, bool] = {}
+        self._base = base
+        super().__init__(memory)
+
+    def _use(self, held: dict[Hashable, Slot]) -> None:
+        self._held = held
+        self.get = self._find
+        self.holds = self._is_there
+        self.count = self._count
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def _find(self, key: Hashable) -> bytes | None:
+        return self._changed[key] if key in self._changed else self._base().get(key)
+
+    def _is_there(self, key: object) -> bool:
+        assert isinstance(key, Hashable), "keys are"
+        return self._changed[key] is not None if key in self._changed else self._base().holds(key)
+
+    def _count(self) -> int:
+        return self._base().count() - len(self._gone) + len(self._added)
+
+    def is_touched(self, key: Hashable) -> bool:
+        """Whether the transaction has written or deleted the document of `key`."""
+        return key in self._changed
+
+    def written(self) -> tuple[list[Hashable], list[bytes]]:
+        """Return the keys and the documents that the transaction has written, those that are still there."""
+        held = {key: data for key, data in self._changed.items() if data is not None}
+        return list(held), list(held.values())
+
+    def items(self) -> list[tuple[Hashable, Slot]]:
+        """Return all keys with what stands for their documents."""
+        changed, gone = self._changed, self._gone
+        kept: list[tuple[Hashable, Slot]] = self._base().items()
+        if len(changed) > len(self._added) or gone:
+            kept = [(key, changed.get(key) or slot) for key, slot in kept if key not in gone]
+        return [*kept, *((key, changed[key] or b"") for key in self._added)]
+
+    def keys(self) -> list[Hashable]:
+        """Return the keys of all documents."""
+        return [key for key, _ in self.items()]
+
+    def all(self) -> Sequence[bytes]:
+        """Return all documents of this moment."""
+        return self._base().stored([slot for _, slot in self.items()])
+
+    def first(self, count: int) -> Sequence[bytes]:
+        """Return the first `count` documents."""
+        return self._base().stored([slot for _, slot in self.items()[:count]])
+
+    def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
+        """Return the documents of those of `keys` that are there."""
+        return list(filter(None, map(self._find, keys)))
+
+    def pairs(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, bytes]]:
+        """Return the documents of those of `keys` that are there, with their keys."""
+        return [(key, data) for key in keys if (data := self._find(key)) is not None]
+
+    def disjoint(self, keys: Iterable[Hashable]) -> bool:
+        """Whether there is no document of any of `keys`."""
+        return not any(map(self._is_there, keys))
+
+    @property
+    def places(self) -> int:
+        """How many documents of the collection are not resident."""
+        return self._base().places
+
+    @property
+    def resident(self) -> int:
+        """How many bytes of documents are resident, those of the transaction included."""
+        return self._base().resident + sum(map(len, self.written()[1]))
+
+    # ── changing ─────────────────────────────────────────────────────────────────
+
+    def know(self, keys: Iterable[Hashable]) -> None:
+        """Find out what a change must know of the collection: applying it cannot fail, and looking there can.
+
+        Raises:
+            Unloaded: The collection must be loaded for that.
+        """
+        known, holds = self._known, self._base().holds
+        for key in keys:
+            if key not in known:
+                known[key] = holds(key)
+
+    def put_under(self, keys: Sequence[Hashable], ids: Sequence[Any], documents: Sequence[bytes]) -> None:
+        """Store documents, each in the place of the one with its key."""
+        known, changed, size = self._known, self._changed, 0
+        for key, id, document in zip(keys, ids, documents, strict=True):
+            before = changed.get(key)
+            if before is not None:
+                size -= len(before)
+            elif key in changed or not known[key]:
+                self._added[key] = None
+            changed[key] = document
+            self._ids[key] = id
+            size += len(document)
+        self._memory.resident += size
+
+    def delete_under(self, keys: Sequence[Hashable], ids: Sequence[Any]) -> None:
+        """Remove the documents of `keys`, those that are there."""
+        changed, gone = self._changed, self._gone
+        for key, id in zip(keys, ids, strict=True):
+            if not (changed[key] is not None if key in changed else self._known[key]):
+                continue
+            self._memory.resident -= len(changed.get(key) or b"")
+            if key in self._added:
+                del self._added[key]
+            else:
+                gone.add(key)
+            if key in gone:
+                changed[key], self._ids[key] = None, id
+            else:
+                del changed[key], self._ids[key]
+
+    def operations(self, number: int) -> list[Operation]:
+        """Return what makes of the collection's documents those that are here."""
+        operations: list[Operation] = []
+        if self._gone:
+            gone = list(self._gone)
+            if not self._gone.isdisjoint(self._added):
+                # of those that come after them, too: applied a second time, all of them come to the end in this order
+                gone += [key for key in self._added if key not in self._gone]
+            operations.append(Delete(number, gone, [self._ids[key] for key in gone]))
+        replaced = [key for key, data in self._changed.items() if data is not None and key not in self._added]
+        for keys in (replaced, list(self._added)):
+            if keys:
+                documents = [self._changed[key] or b"" for key in keys]
+                operations.append(Put(number, keys, [self._ids[key] for key in keys], documents))
+        return operations
+
+
+class OverlaidCollection(CollectionState):
+    """A collection as a transaction sees it that has written to it; `base` gives it as it is without that."""
+
+    __slots__ = ("_base", "_overlay", "_written")
+
+    def __init__(self, base: Callable[[], CollectionState], memory: Memory) -> None:
+        held = base()
+        super().__init__(held.number, held.name, memory)
+        self.slots = self._overlay = OverlaySlots(memory, lambda: base().slots)
+        self.options, self.validator = held.options, held.validator
+        self._base = base
+        self.refresh()
+        # the written documents and indexes over them, once an index is asked for
+        self._written: CollectionState | None = None
+
+    def refresh(self) -> None:
+        """Have the collection's indexes as they are now, for the planner, which only counts in them."""
+        self.indexes = self._base().indexes
+
+    def know(self, operation: Put | Delete) -> None:
+        """Find out what applying `operation` must know of the collection.
+
+        Raises:
+            Unloaded: The collection must be loaded for that.
+        """
+        self._overlay.know(operation.keys)
+
+    def put(self, operation: Put) -> None:
+        """Store the documents of `operation`, each in the place of the one with its id."""
+        self._overlay.put_under(operation.keys, operation.ids, operation.documents)
+        if self._written is not None:
+            self._written.put(operation)
+
+    def delete(self, operation: Delete) -> None:
+        """Remove the documents of `operation`, those that are there."""
+        self._overlay.delete_under(operation.keys, operation.ids)
+        if self._written is not None:
+            self._written.delete(operation)
+
+    def keys(self, plan: Plan) -> Iterable[Hashable]:
+        """Return the keys that `plan` leads to, none twice."""
+        if plan.stage != "IXSCAN":
+            return super().keys(plan)
+        untouched = [key for key in self._base().keys(plan) if not self._overlay.is_touched(key)]
+        return [*untouched, *self._over().keys(plan)]
+
+    def _over(self) -> CollectionState:
+        if self._written is None:
+            written = CollectionState(self.number, self.name)
+            keys, documents = self._overlay.written()
+            written.slots.put(keys, documents, fresh=True)
+            for definition in self.indexes.definitions():
+                written.build(definition)
+            self._written = written
+        return self._written
+
+    def index_on(self, path: str) -> HashIndex | None:  # noqa: ARG002 - whatever it is
+        """Return None: no index has all documents."""
+        return None
+
+    def operations(self) -> list[Operation]:
+        """Return what makes of the collection what is here."""
+        return self._overlay.operations(self.number)
+
+    def stats(self) -> dict[str, Any]:
+        """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
+        base, written = self._base(), self._overlay.written()
+        touched = base.slots.some(filter(self._overlay.is_touched, base.slots.keys()))
+        size = base.stats()["size"] - sum(map(len, touched)) + sum(map(len, written[1]))
+        return super().stats() | {"size": size}

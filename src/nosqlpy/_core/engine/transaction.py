@@ -1,0 +1,172 @@
+"""The engine as a transaction sees it: what is committed, and over that what the transaction has written.
+
+Reads and plans work on it as on the engine itself. A change that is applied to it is
+framed with all others, once, when the transaction commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
+from functools import partial
+from typing import Any, TypeVar
+
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.overlay import OverlaidCollection
+from nosqlpy._core.engine.slots import Memory
+from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
+from nosqlpy._core.engine.tail import Position, Tail
+from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy.errors import TransactionError, WriteConflict, WriteError
+
+R = TypeVar("R")
+
+
+class _Collections(dict[str, CollectionState]):
+    """The collections that a transaction writes to, by name, and behind them all those of the engine."""
+
+    def __init__(self, base: Engine) -> None:
+        super().__init__()
+        self._base = base
+
+    def get(self, name: str, default: Any = None) -> Any:
+        found = dict.get(self, name)
+        if isinstance(found, OverlaidCollection):
+            found.refresh()
+            return found
+        return self._base.collections.get(name, default)
+
+    def __getitem__(self, name: str) -> CollectionState:
+        if name not in self:
+            raise KeyError(name)
+        return self.get(name)  # type: ignore[no-any-return]
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, name) or name in self._base.collections
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._merged())
+
+    def __len__(self) -> int:
+        return len(self._merged())
+
+    def items(self) -> ItemsView[str, CollectionState]:  # type: ignore[override]
+        """Return all collections with their names."""
+        return self._merged().items()
+
+    def values(self) -> ValuesView[CollectionState]:  # type: ignore[override]
+        """Return all collections."""
+        return self._merged().values()
+
+    def _merged(self) -> dict[str, CollectionState]:
+        return {**self._base.collections, **{name: self[name] for name in dict.keys(self)}}
+
+
+class TransactionView(Engine):
+    """A view of an engine to which nobody else writes while it is in use.
+
+    It reads what is committed where it lies, and collects the operations of its own
+    changes; `commit` plans them as one change of the engine.
+    """
+
+    __slots__ = ("_base", "_created", "_moment", "_warnings")
+
+    def __init__(self, base: Engine) -> None:
+        super().__init__(base.manifest, Tail(base.tail.header, base.tail.end, 0), memory=Memory())
+        self.document_size_max = base.document_size_max
+        self.sort_memory = base.sort_memory
+        self.next_number = base.next_number
+        self.collections = _Collections(base)
+        self._base = base
+        self._moment = base.applied
+        self._created: list[Operation] = []
+        self._warnings: tuple[str, ...] = ()
+
+    def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
+        """Return `operations` as a change that `apply` makes visible to the transaction.
+
+        Raises:
+            TransactionError: They do something to the catalogue that no transaction can do.
+            WriteError: The transaction becomes larger than 256 MiB.
+        """
+        end = self.tail.end
+        if not operations:
+            return Change(operations, b"", end, end, result)
+        size = self.memory.resident
+        for operation in operations:
+            if isinstance(operation, Define):
+                if operation.verb != "create":
+                    raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")
+                continue
+            if operation.collection < self._base.next_number:
+                self._overlaid(operation.collection).know(operation)
+            if isinstance(operation, Put):
+                size += sum(map(len, operation.documents))
+        if size > CHANGE_SIZE_MAX:
+            raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
+        return Change(operations, b"", end, Position(end.size, end.lsn + 1, 0), result, warnings)
+
+    def apply(self, change: Change[R]) -> R:
+        """Make a change visible to the transaction; return its result."""
+        if change.operations:
+            super().apply(change)
+            self._warnings += change.warnings
+        return change.result
+
+    def replay(self, operation: Operation) -> None:
+        """Apply one operation to the collection as the transaction sees it."""
+        if isinstance(operation, Define):
+            self._created.append(operation)
+            self.next_number += 1
+            empty = CollectionState(operation.collection, operation.payload["name"])
+            self._lay_over(lambda: empty)
+            return
+        collection = self._overlaid(operation.collection)
+        if operation.collection >= self._base.next_number:
+            collection.know(operation)
+        super().replay(operation)
+
+    def _overlaid(self, number: int) -> OverlaidCollection:
+        """Return a collection that the transaction writes to."""
+        held = self._numbers.get(number)
+        return held if isinstance(held, OverlaidCollection) else self._lay_over(partial(_existing, self._base, number))
+
+    def _lay_over(self, base: Callable[[], CollectionState]) -> OverlaidCollection:
+        made = OverlaidCollection(base, self.memory)
+        self._numbers[made.number] = self.collections[made.name] = made
+        return made
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an exception has interrupted `apply`: nobody knows how much of the change is there."""
+        return self.begun != self.applied
+
+    def commit(self, engine: Engine) -> Change[None]:
+        """Plan all that the transaction has written as one change of the engine.
+
+        Raises:
+            TransactionError: An operation of it was interrupted half-way.
+            WriteConflict: Somebody else has written since it began.
+        """
+        if self.interrupted:
+            raise TransactionError("an operation of the transaction was interrupted half-way; run it again")
+        if engine is not self._base or engine.applied != self._moment:
+            raise WriteConflict("the database was written to while the transaction was open; run it again")
+        return engine.change(self.operations(), None, self._warnings)
+
+    def operations(self) -> list[Operation]:
+        """Return what the transaction has done, as few operations as say it."""
+        operations = [*self._created]
+        for collection in self._numbers.values():
+            assert isinstance(collection, OverlaidCollection), "others are not written to"
+            operations += collection.operations()
+        return operations
+
+    def end(self) -> None:
+        """Note that the transaction is over: what its cursors have not looked at yet may be another state."""
+        self.begun += 1
+
+
+def _existing(engine: Engine, number: int) -> CollectionState:
+    collection = engine.collection(number)
+    assert collection is not None, "nobody drops it while the transaction is open"
+    return collection
