@@ -17,10 +17,12 @@ from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
 from nosqlpy.aio.seed import Database, SeedCollection
+from nosqlpy.aio.transaction import AsyncTransaction
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.blocking.client import Client
 from nosqlpy.blocking.collection import Collection
 from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.blocking.transaction import Transaction
 from nosqlpy.errors import (
     BulkWriteError,
     ClosedError,
@@ -78,6 +80,7 @@ __all__ = [
     "AsyncClient",
     "AsyncCollection",
     "AsyncCursor",
+    "AsyncTransaction",
     "BulkWriteError",
     "BulkWriteResult",
     "Client",
@@ -121,6 +124,7 @@ __all__ = [
     "SeedCollection",
     "SortSpec",
     "StorageError",
+    "Transaction",
     "TransactionError",
     "Update",
     "UpdateMany",

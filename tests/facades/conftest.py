@@ -10,15 +10,38 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import AsyncClient, AsyncCollection, AsyncCursor, Client, Collection, Cursor
+from nosqlpy import (
+    AsyncClient,
+    AsyncCollection,
+    AsyncCursor,
+    AsyncTransaction,
+    Client,
+    Collection,
+    Cursor,
+    Transaction,
+)
 
-TWINS: dict[type, type] = {Client: AsyncClient, Collection: AsyncCollection, Cursor: AsyncCursor}
+TWINS: dict[type, type] = {
+    Client: AsyncClient,
+    Collection: AsyncCollection,
+    Cursor: AsyncCursor,
+    Transaction: AsyncTransaction,
+}
 END = object()
 
 
 def awaited(value: Any) -> Any:
     """Return `value`, made awaitable if it is an object of the blocking face."""
     return Awaited(value, TWINS[type(value)]) if type(value) in TWINS else value
+
+
+def bare(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return arguments as the blocking face takes them."""
+    return tuple(value.target if type(value) is Awaited else value for value in values)
+
+
+def bare_values(options: dict[str, Any]) -> dict[str, Any]:
+    return dict(zip(options, bare(tuple(options.values())), strict=True))
 
 
 class Awaited:
@@ -29,18 +52,25 @@ class Awaited:
         self.twin = twin
 
     def __getattr__(self, name: str) -> Any:
+        if name == "run_transaction":
+            return self._run_transaction
         value = getattr(self.target, name.replace("aclose", "close"))
         if not inspect.ismethod(value):
             return awaited(value)
         if inspect.iscoroutinefunction(getattr(self.twin, name)):
-            return lambda *arguments, **options: _later(value, arguments, options)
-        return lambda *arguments, **options: awaited(value(*arguments, **options))
+            return lambda *arguments, **options: _later(value, bare(arguments), bare_values(options))
+        return lambda *arguments, **options: awaited(value(*bare(arguments), **bare_values(options)))
 
     def __getitem__(self, name: str) -> Any:
         return awaited(self.target[name])
 
     def __await__(self) -> Any:
         return (self.to_list if self.twin is AsyncCursor else self.open)().__await__()
+
+    async def _run_transaction(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a coroutine function, as the async face does: nothing that it awaits waits here."""
+        async with self.transaction() as transaction:
+            return await function(transaction, *arguments)
 
     async def __aenter__(self) -> Any:
         return awaited(self.target.__enter__())

@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 
 import nosqlpy
-from nosqlpy import AsyncClient, AsyncCollection, AsyncCursor, Client, Collection, Cursor, Database, SeedCollection
+from nosqlpy import (
+    AsyncClient,
+    AsyncCollection,
+    AsyncCursor,
+    AsyncTransaction,
+    Client,
+    Collection,
+    Cursor,
+    Database,
+    SeedCollection,
+    Transaction,
+)
 
-PAIRS = [(Client, AsyncClient), (Collection, AsyncCollection), (Cursor, AsyncCursor)]
+PAIRS = [(Client, AsyncClient), (Collection, AsyncCollection), (Cursor, AsyncCursor), (Transaction, AsyncTransaction)]
 # names of the async face that say what they do there, and what they are called on the blocking one
 RENAMED = {
     "aclose": "close",
@@ -27,11 +38,12 @@ TYPES = {
     "AsyncCursor": "Cursor",
     "AsyncIterator": "Iterator",
     "AsyncLocalBackend": "LocalBackend",
+    "AsyncTransaction": "Transaction",
 }
 # builders return at once, on both faces; everything else that is a method waits on the async one
 AT_ONCE = {
     "aggregate",
-    *("collection", "with_type", "find", "list_collections", "list_indexes", "from_env"),
+    *("collection", "with_session", "transaction", "with_type", "find", "list_collections", "list_indexes", "from_env"),
     *("sort", "skip", "limit", "project", "hint", "collation", "batch_size", "max_time_ms", "comment", "clone"),
 }
 
@@ -52,7 +64,7 @@ def methods(face: type) -> dict[str, Any]:
 
 
 def as_blocking(annotation: object) -> str:
-    text = str(annotation)
+    text = str(annotation).replace("Awaitable[R]", "R")  # what a coroutine function returns
     for name, other in TYPES.items():
         text = re.sub(rf"\b{name}\b", other, text)
     return text
@@ -112,7 +124,7 @@ def test_overloads_are_the_same_on_both_faces(blocking: type, aio: type) -> None
     assert shapes(aio) == shapes(blocking)
 
 
-@pytest.mark.parametrize("aio", [AsyncClient, AsyncCollection, AsyncCursor])
+@pytest.mark.parametrize("aio", [AsyncClient, AsyncCollection, AsyncCursor, AsyncTransaction])
 def test_what_can_take_time_is_a_coroutine_on_the_async_face(aio: type) -> None:
     at_once = {name for name, method in methods(aio).items() if not inspect.iscoroutinefunction(method)}
 

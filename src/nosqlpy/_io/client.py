@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, NoReturn, TypeVar
 
+from nosqlpy.errors import TransactionError
 from nosqlpy.naming import nearest
 
 C = TypeVar("C")
@@ -27,6 +28,19 @@ def is_same_collection(collection: Any, other: Any) -> bool:
     """Return whether two collections have the same client and name; their types may differ, as in pymongo."""
     same_kind = type(other) is type(collection)
     return same_kind and collection.client is other.client and bool(collection.name == other.name)
+
+
+def collection_of(client: Any, collection: Any, kind: Any) -> Any:
+    """Return a collection of a client, given its name or itself, with documents of the type `kind`, if that is given.
+
+    Raises:
+        TransactionError: `collection` is another client's.
+    """
+    if isinstance(collection, str):
+        return client.collection(collection, type=kind)
+    if getattr(collection, "client", None) is not client:
+        raise TransactionError("collection() takes a name, or a collection of the client that began the transaction")
+    return collection if kind is None else collection.with_type(kind)
 
 
 def shown_as(name: str) -> Callable[[type[C]], type[C]]:

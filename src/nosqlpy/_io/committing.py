@@ -17,6 +17,7 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.following import Following
+from nosqlpy._io.gate import Gate, Occupied, Turn
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
@@ -38,8 +39,8 @@ class Committing(Following):
     """Orders plans, appends and applies. It holds no rule about documents.
 
     The lock of writers, which all processes share, is held around a commit, and longer only
-    while ``fast`` has frames in the buffer that no other process can see, or while an
-    interrupted write is neither done nor undone.
+    while ``fast`` has frames in the buffer that no other process can see, while an
+    interrupted write is neither done nor undone, or during the turn of a transaction.
     """
 
     _syncer: Syncer
@@ -49,6 +50,10 @@ class Committing(Following):
         self._segment_size = options.segment_size
         self._appender = Appender(storage)
         self._pending: Change[Any] | None = None
+        self.gate = Gate()
+        # whose turn the write that is being made belongs to, and who keeps the lock of writers until his turn ends
+        self._admitted: Turn | None = None
+        self._reserved: Turn | None = None
         self.warned: deque[str] = deque()
 
     # ── the locks ────────────────────────────────────────────────────────────────
@@ -133,7 +138,8 @@ class Committing(Following):
                 self._settle()
         finally:
             interrupted = self._pending is not None and not self.engine.failed
-            self._holds = interrupted or self._appender.buffered > 0
+            reserved = self._reserved is not None and self._reserved is self.gate.owner
+            self._holds = interrupted or reserved or self._appender.buffered > 0
             if not self._holds:
                 self.storage.unlock()
 
@@ -149,14 +155,25 @@ class Committing(Following):
         """Plan, append and apply one write; return its result and, where it must still be synced, its LSN.
 
         To be called by `exclusively`, as all that follows.
+
+        Raises:
+            Occupied: It is somebody else's turn.
         """
+        if self.gate.owner is not self._admitted:
+            raise Occupied
         if self._pending is not None:
             self._settle()
         change = plan(self.engine, *args, **kwargs)
         return change.result, self.log(durability, change)
 
     def step(self, durability: Durability, steps: Iterator[Change[Any] | None]) -> int | None:
-        """Log and apply the next change of a write in several steps; return as `log`."""
+        """Log and apply the next change of a write in several steps; return as `log`.
+
+        Raises:
+            Occupied: It is somebody else's turn.
+        """
+        if self.gate.owner is not self._admitted:
+            raise Occupied
         self._settle()
         change = next(steps, None)
         return None if change is None else self.log(durability, change)

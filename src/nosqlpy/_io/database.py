@@ -19,6 +19,7 @@ from nosqlpy._core.engine.verification import verify
 from nosqlpy._core.index.deferred import Unloaded, loading
 from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
+from nosqlpy._io.gate import Gate
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncing import Syncing
@@ -285,6 +286,7 @@ class Database(Syncing):
     def abandon(self) -> None:
         """In a forked process: refuse every use, and leave the parent's files and locks alone."""
         self.closed = self.forked = True
+        self.gate = Gate()
         self.lock = threading.Lock()
         self._disk_sync = threading.Lock()
         self._syncer.forget()

@@ -22,6 +22,7 @@ from nosqlpy._io import registry
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options, check_durability
 from nosqlpy._io.timing import warn_of_call
+from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
 
@@ -102,6 +103,8 @@ class Backend:
         self._let_go()
 
     def _let_go(self) -> None:
+        if self._database is not None:
+            self._database.end_turn_of(self)  # its transaction, if one is open, is rolled back
         if self._finalizer is not None and self._finalizer.detach() and self._database is not None:
             registry.release(self._database)
 
@@ -138,6 +141,14 @@ class LocalBackend(Backend):
     """Runs reads, writes and procedures; each returns when it is done."""
 
     _release_collected = staticmethod(registry.release_forgotten)
+
+    def within(self, session: Session[LocalBackend] | None) -> LocalBackend:
+        """Return the backend of what is done within a transaction; without one, this.
+
+        Raises:
+            TransactionError: `session` is no transaction of this client.
+        """
+        return self if session is None else backend_of(session, self)
 
     def database(self) -> Database:
         """Return the open database, opening it if need be, with all that other processes have written."""
@@ -198,7 +209,7 @@ class LocalBackend(Backend):
         try:
             while True:
                 try:
-                    result, lsn = database.exclusively(partial(database.commit, wanted, plan, *args, **kwargs))
+                    result, lsn = database.in_turn(partial(database.commit, wanted, plan, *args, **kwargs))
                     break
                 except CallNeeded as needed:
                     needed.make()
@@ -229,7 +240,7 @@ class LocalBackend(Backend):
         began = perf_counter()
         try:
             while not steps.ended:
-                lsn = database.exclusively(database.step, wanted, steps) or lsn
+                lsn = database.in_turn(partial(database.step, wanted, steps)) or lsn
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)

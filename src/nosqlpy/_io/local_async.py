@@ -13,6 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -28,8 +29,10 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.committing import WouldWait
 from nosqlpy._io.database import Database
+from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
 from nosqlpy._io.options import Options
+from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import InvalidOperation
 
@@ -52,7 +55,7 @@ def event_loop() -> Any:
         return trio.lowlevel.current_trio_token()
 
 
-def _call_soon(loop: Any, function: Callable[[], None]) -> None:
+def call_soon(loop: Any, function: Callable[[], None]) -> None:
     """Have `function` called on its event loop, from any thread."""
     schedule = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
     try:
@@ -69,6 +72,14 @@ class AsyncLocalBackend(Backend):
         self._loop: Any = None
         self._event: anyio.Event | None = None
         self._paused_at = 0.0
+
+    def within(self, session: Session[AsyncLocalBackend] | None) -> AsyncLocalBackend:
+        """Return the backend of what is done within a transaction; without one, this.
+
+        Raises:
+            TransactionError: `session` is no transaction of this client.
+        """
+        return self if session is None else backend_of(session, self)
 
     async def database(self) -> Database:
         """Return the open database, opening it if need be.
@@ -193,10 +204,7 @@ class AsyncLocalBackend(Backend):
         try:
             while True:
                 try:
-                    if inline:
-                        result, lsn = await self._locked(database, commit)
-                    else:
-                        result, lsn = await anyio.to_thread.run_sync(database.exclusively, commit)
+                    result, lsn = await self._in_turn(database, commit, inline=inline)
                     break
                 except CallNeeded as needed:
                     needed.make()
@@ -229,10 +237,7 @@ class AsyncLocalBackend(Backend):
         try:
             while not steps.ended:
                 step = partial(database.step, wanted, steps)
-                if steps.long_next:
-                    lsn = await anyio.to_thread.run_sync(database.exclusively, step) or lsn
-                else:
-                    lsn = await self._locked(database, step) or lsn
+                lsn = await self._in_turn(database, step, inline=not steps.long_next) or lsn
                 await self.pause()
         finally:
             if lsn is not None:
@@ -241,12 +246,45 @@ class AsyncLocalBackend(Backend):
                 self.took(seconds, plan, args, wrote=True)
         return steps.result
 
-    async def _locked(self, database: Database, function: Callable[[], R]) -> R:
-        """Return the result of `function`, called while nobody else writes: inline, or on a thread that waits."""
+    async def _in_turn(self, database: Database, function: Callable[[], R], *, inline: bool) -> R:
+        """Do as `_locked`; while others have the right to write, wait for a turn."""
         try:
-            return database.try_exclusively(function)
-        except WouldWait:
-            return await anyio.to_thread.run_sync(database.exclusively, function)
+            return await self._locked(database, function, inline=inline)
+        except Occupied:
+            turn, woken = self._waiting_turn(self)
+        try:
+            await self._await_turn(database, turn, woken)
+            return await self._locked(database, partial(database.conclude, turn, function), inline=inline)
+        finally:
+            database.end_turn(turn)
+
+    def _waiting_turn(self, holder: AsyncLocalBackend) -> tuple[Turn, anyio.Event]:
+        """Return a turn for this task, which is not waiting yet, and what is set when it is woken."""
+        woken = anyio.Event()
+        return Turn(holder, anyio.get_current_task().id, partial(call_soon, event_loop(), woken.set)), woken
+
+    async def _await_turn(self, database: Database, turn: Turn, woken: anyio.Event) -> None:
+        """Return once it is this turn. Whatever happens, `Database.end_turn` ends it.
+
+        No worker thread waits: whose turn it is may need one.
+        """
+        timeout_s = self.options.lock_timeout
+        if not database.gate.enter(turn):
+            database.gate.check_patience(turn, timeout_s)
+            with anyio.move_on_after(timeout_s):
+                await woken.wait()
+        database.gate.check_turn(turn, timeout_s)
+
+    async def _locked(self, database: Database, function: Callable[[], R], *, inline: bool = True) -> R:
+        """Return the result of `function`, called while nobody else writes: inline, or on a thread that may wait."""
+        if inline:
+            with suppress(WouldWait):
+                return database.try_exclusively(function)
+        return await self._on_worker(partial(database.exclusively, function))
+
+    async def _on_worker(self, function: Callable[[], R]) -> R:
+        """Return the result of `function`, called on a worker thread."""
+        return await anyio.to_thread.run_sync(function)
 
     async def _wait_durable(self, database: Database, lsn: int) -> None:
         """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
@@ -254,7 +292,7 @@ class AsyncLocalBackend(Backend):
             event, wake, owner = self._event, None, object()
             if event is None:
                 event = anyio.Event()
-                wake = partial(_call_soon, self._loop, self._wake)
+                wake = partial(call_soon, self._loop, self._wake)
             verdict = database.join_sync(lsn, owner, wake)
             if verdict is Verdict.DONE:
                 return

@@ -12,17 +12,17 @@ from nosqlpy._core.engine import following, shared
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.shared import BELL, GENERATION
 from nosqlpy._core.engine.tail import Position, Tail
-from nosqlpy._io.committing import Committing
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
+from nosqlpy._io.turns import Turns
 from nosqlpy.errors import ClosedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
 
-class Syncing(Committing):
+class Syncing(Turns):
     """Makes what was committed durable: for whoever waits for it, and in the background."""
 
     def __init__(self, storage: Storage, options: Options) -> None:

@@ -112,7 +112,7 @@ def _commit(
 ) -> tuple[Imported, int | None]:
     while True:
         try:
-            return database.exclusively(partial(database.commit, durability, plan))
+            return database.in_turn(partial(database.commit, durability, plan))
         except Unloaded as needed:
             database.load(needed)
 

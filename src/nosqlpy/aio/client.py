@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
+from typing import Any, BinaryIO, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.engine.aggregation import aggregate
@@ -24,10 +24,13 @@ from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aio.transaction import AsyncTransaction
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel
 
+P = ParamSpec("P")
+R = TypeVar("R")
 V = TypeVar("V")
 
 
@@ -243,6 +246,7 @@ class AsyncClient:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: AsyncTransaction | None = None,
     ) -> AsyncCursor[Document]: ...
     @overload
     def aggregate(
@@ -255,6 +259,7 @@ class AsyncClient:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: AsyncTransaction | None = None,
     ) -> AsyncCursor[V]: ...
     def aggregate(
         self,
@@ -266,6 +271,7 @@ class AsyncClient:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: AsyncTransaction | None = None,
     ) -> AsyncCursor[Any]:
         """Return a cursor over what comes out of a `pipeline` that begins with ``$documents``.
 
@@ -276,11 +282,33 @@ class AsyncClient:
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, None, let, collation, batch_size, max_time_ms, comment, database=True)
-        return AsyncCursor(self._backend, "", options, PLAIN, type, aggregate)
+        return AsyncCursor(self._backend.within(session), "", options, PLAIN, type, aggregate)
 
     def list_collections(self, filter: Filter | None = None) -> AsyncCursor[Document]:
         """Return a cursor over a description of each collection, by name; `filter` is on descriptions."""
         return AsyncCursor(self._backend, "", FindOptions(filter), PLAIN, None, reads.execute_on_collections)
+
+    # ── transactions ─────────────────────────────────────────────────────────────
+
+    def transaction(self, *, durability: Durability | None = None) -> AsyncTransaction:
+        """Return a transaction: its ``with`` block begins and commits it, or rolls it back if it ends in an error.
+
+        It may read and write several collections. What it writes becomes visible, and as durable
+        as `durability` says, in one step. While it is open, nobody else writes: others wait up to
+        ``lock_timeout``.
+        """
+        return AsyncTransaction(self, self._backend, durability)
+
+    async def run_transaction(
+        self, function: Callable[Concatenate[AsyncTransaction, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return the result of `function`, called with a transaction that is committed when it returns.
+
+        Raises:
+            LockedError: Others kept the right to write for longer than ``lock_timeout``.
+        """
+        async with self.transaction() as transaction:
+            return await function(transaction, *args, **kwargs)
 
     # ── the whole database ───────────────────────────────────────────────────────
 

@@ -26,6 +26,7 @@ from nosqlpy.results import IndexModel
 
 if TYPE_CHECKING:
     from nosqlpy.aio.client import AsyncClient
+    from nosqlpy.aio.transaction import AsyncTransaction
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -35,7 +36,8 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
     """Documents of one kind, under their ids. It comes into being with its first document.
 
     Every method that writes takes ``durability=``, which holds for that call only; see
-    `AsyncClient`. A write that is refused changes nothing.
+    `AsyncClient`. A write that is refused changes nothing. Every method that reads or writes
+    documents takes ``session=``, the `AsyncTransaction` that it is to be part of.
     """
 
     def __init__(self, client: AsyncClient, backend: AsyncLocalBackend, name: str, codec: TypeCodec[T]) -> None:
@@ -63,6 +65,14 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
             ConfigurationError: Documents cannot have this type.
         """
         return AsyncCollection(self._client, self._backend, self._name, codec_for(type))
+
+    def with_session(self, session: AsyncTransaction, /) -> Self:
+        """Return the same collection, whose reads and writes are all part of the transaction `session`.
+
+        Raises:
+            TransactionError: It is no transaction of the client.
+        """
+        return type(self)(self._client, self._backend.within(session), self._name, self._codec)
 
     def __eq__(self, other: object) -> bool:
         return is_same_collection(self, other)

@@ -9,6 +9,7 @@ from nosqlpy._core.values.typed import codec_for
 from nosqlpy._io.client import attribute_name
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
+from nosqlpy.aio.transaction import AsyncTransaction
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, IndexKeys, SortSpec, Update
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel, UpdateResult
@@ -27,6 +28,7 @@ class SeedCollection(AsyncCollection[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> Any:
         """Insert `document` and return its ``_id``."""
         inserted = await super().insert_one(
@@ -34,6 +36,7 @@ class SeedCollection(AsyncCollection[T]):
             bypass_document_validation=bypass_document_validation,
             comment=comment,
             durability=durability,
+            session=session,
         )
         return inserted.inserted_id
 
@@ -45,6 +48,7 @@ class SeedCollection(AsyncCollection[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> list[Any]:
         """Insert all `documents` and return their ids."""
         inserted = await super().insert_many(
@@ -53,6 +57,7 @@ class SeedCollection(AsyncCollection[T]):
             bypass_document_validation=bypass_document_validation,
             comment=comment,
             durability=durability,
+            session=session,
         )
         return inserted.inserted_ids
 
@@ -70,6 +75,7 @@ class SeedCollection(AsyncCollection[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> int:
         """Update the first document that matches; return how many were updated or upserted: 0 or 1."""
         return updated(
@@ -85,6 +91,7 @@ class SeedCollection(AsyncCollection[T]):
                 bypass_document_validation=bypass_document_validation,
                 comment=comment,
                 durability=durability,
+                session=session,
             )
         )
 
@@ -101,6 +108,7 @@ class SeedCollection(AsyncCollection[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> int:
         """Update all documents that match; return how many were updated or upserted."""
         return updated(
@@ -115,6 +123,7 @@ class SeedCollection(AsyncCollection[T]):
                 bypass_document_validation=bypass_document_validation,
                 comment=comment,
                 durability=durability,
+                session=session,
             )
         )
 
@@ -131,6 +140,7 @@ class SeedCollection(AsyncCollection[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> bool:
         """Replace the first document that matches; return whether one was replaced or upserted."""
         return bool(
@@ -146,6 +156,7 @@ class SeedCollection(AsyncCollection[T]):
                     bypass_document_validation=bypass_document_validation,
                     comment=comment,
                     durability=durability,
+                    session=session,
                 )
             )
         )
@@ -159,6 +170,7 @@ class SeedCollection(AsyncCollection[T]):
         collation: CollationSpec | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> int:
         """Delete the first document that matches; return how many were deleted: 0 or 1."""
         return (
@@ -169,6 +181,7 @@ class SeedCollection(AsyncCollection[T]):
                 collation=collation,
                 comment=comment,
                 durability=durability,
+                session=session,
             )
         ).deleted_count
 
@@ -181,6 +194,7 @@ class SeedCollection(AsyncCollection[T]):
         collation: CollationSpec | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: AsyncTransaction | None = None,
     ) -> int:
         """Delete all documents that match; return how many were deleted."""
         return (
@@ -191,6 +205,7 @@ class SeedCollection(AsyncCollection[T]):
                 collation=collation,
                 comment=comment,
                 durability=durability,
+                session=session,
             )
         ).deleted_count
 

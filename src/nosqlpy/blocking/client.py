@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, NoReturn, Self, TypeVar, Unpack, overload
+from typing import Any, BinaryIO, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.engine.aggregation import aggregate
@@ -25,9 +25,12 @@ from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
 from nosqlpy.blocking.collection import Collection
 from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.blocking.transaction import Transaction
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel
 
+P = ParamSpec("P")
+R = TypeVar("R")
 V = TypeVar("V")
 
 
@@ -238,6 +241,7 @@ class Client:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def aggregate(
@@ -250,6 +254,7 @@ class Client:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[V]: ...
     def aggregate(
         self,
@@ -261,6 +266,7 @@ class Client:
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Any]:
         """Return a cursor over what comes out of a `pipeline` that begins with ``$documents``.
 
@@ -271,11 +277,33 @@ class Client:
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, None, let, collation, batch_size, max_time_ms, comment, database=True)
-        return Cursor(self._backend, "", options, PLAIN, type, aggregate)
+        return Cursor(self._backend.within(session), "", options, PLAIN, type, aggregate)
 
     def list_collections(self, filter: Filter | None = None) -> Cursor[Document]:
         """Return a cursor over a description of each collection, by name; `filter` is on descriptions."""
         return Cursor(self._backend, "", FindOptions(filter), PLAIN, None, reads.execute_on_collections)
+
+    # ── transactions ─────────────────────────────────────────────────────────────
+
+    def transaction(self, *, durability: Durability | None = None) -> Transaction:
+        """Return a transaction: its ``with`` block begins and commits it, or rolls it back if it ends in an error.
+
+        It may read and write several collections. What it writes becomes visible, and as durable
+        as `durability` says, in one step. While it is open, nobody else writes: others wait up to
+        ``lock_timeout``.
+        """
+        return Transaction(self, self._backend, durability)
+
+    def run_transaction(
+        self, function: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return the result of `function`, called with a transaction that is committed when it returns.
+
+        Raises:
+            LockedError: Others kept the right to write for longer than ``lock_timeout``.
+        """
+        with self.transaction() as transaction:
+            return function(transaction, *args, **kwargs)
 
     # ── the whole database ───────────────────────────────────────────────────────
 

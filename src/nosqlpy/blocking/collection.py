@@ -26,6 +26,7 @@ from nosqlpy.results import IndexModel
 
 if TYPE_CHECKING:
     from nosqlpy.blocking.client import Client
+    from nosqlpy.blocking.transaction import Transaction
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -35,7 +36,8 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
     """Documents of one kind, under their ids. It comes into being with its first document.
 
     Every method that writes takes ``durability=``, which holds for that call only; see
-    `Client`. A write that is refused changes nothing.
+    `Client`. A write that is refused changes nothing. Every method that reads or writes
+    documents takes ``session=``, the `Transaction` that it is to be part of.
     """
 
     def __init__(self, client: Client, backend: LocalBackend, name: str, codec: TypeCodec[T]) -> None:
@@ -63,6 +65,14 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
             ConfigurationError: Documents cannot have this type.
         """
         return Collection(self._client, self._backend, self._name, codec_for(type))
+
+    def with_session(self, session: Transaction, /) -> Self:
+        """Return the same collection, whose reads and writes are all part of the transaction `session`.
+
+        Raises:
+            TransactionError: It is no transaction of the client.
+        """
+        return type(self)(self._client, self._backend.within(session), self._name, self._codec)
 
     def __eq__(self, other: object) -> bool:
         return is_same_collection(self, other)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import writes
 from nosqlpy._core.engine.intake import Intake
@@ -14,6 +14,9 @@ from nosqlpy._io.finding import FindOptions, bind, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import updater
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
+
+if TYPE_CHECKING:
+    from nosqlpy.blocking.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> T | None: ...
     @overload
     def find_one_and_update(
@@ -65,6 +69,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Document | None: ...
     def find_one_and_update(
         self,
@@ -83,6 +88,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Any:
         """Update the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
 
@@ -99,7 +105,7 @@ class Exchanging(Generic[T]):
             max_time_ms=max_time_ms,
             comment=comment,
         )
-        document: Callable[[], Any] = self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.within(session).write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
@@ -129,6 +135,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> T | None: ...
     @overload
     def find_one_and_replace(
@@ -147,6 +154,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Document | None: ...
     def find_one_and_replace(
         self,
@@ -164,6 +172,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Any:
         """Replace the first document that matches and return it as it was, or with ``ReturnDocument.AFTER`` as it is.
 
@@ -183,7 +192,7 @@ class Exchanging(Generic[T]):
             max_time_ms=max_time_ms,
             comment=comment,
         )
-        document: Callable[[], Any] = self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.within(session).write_bulk(
             durability,
             writes.find_one_and_update,
             self._name,
@@ -209,6 +218,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> T | None: ...
     @overload
     def find_one_and_delete(
@@ -223,6 +233,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Document | None: ...
     def find_one_and_delete(
         self,
@@ -236,6 +247,7 @@ class Exchanging(Generic[T]):
         max_time_ms: int | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> Any:
         """Delete the first document that matches and return it."""
         variables = bind(let, collation)
@@ -248,7 +260,7 @@ class Exchanging(Generic[T]):
             max_time_ms=max_time_ms,
             comment=comment,
         )
-        document: Callable[[], Any] = self._backend.write_bulk(
+        document: Callable[[], Any] = self._backend.within(session).write_bulk(
             durability,
             writes.find_one_and_delete,
             self._name,

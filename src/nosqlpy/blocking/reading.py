@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.aggregation import aggregate
@@ -15,6 +15,9 @@ from nosqlpy._io.finding import FindOptions, by_id, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy.aliases import CollationSpec, Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
 from nosqlpy.blocking.cursor import Cursor
+
+if TYPE_CHECKING:
+    from nosqlpy.blocking.transaction import Transaction
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -30,17 +33,17 @@ class Reading(Generic[T]):
     _intake: Intake[T]
     _asked: Callable[..., FindOptions]
 
-    def get(self, id: Any, /) -> T | None:
+    def get(self, id: Any, /, *, session: Transaction | None = None) -> T | None:
         """Return the document with this ``_id``, or None."""
-        return self._backend.point(self._name, id, self._codec.decode)
+        return self._backend.within(session).point(self._name, id, self._codec.decode)
 
-    def exists(self, filter: Filter | None = None, /) -> bool:
+    def exists(self, filter: Filter | None = None, /, *, session: Transaction | None = None) -> bool:
         """Return whether a document matches `filter`; without one, whether there is a document at all."""
-        return self._backend.read_steps(reads.exists, self._name, self._asked(filter).compile())
+        return self._backend.within(session).read_steps(reads.exists, self._name, self._asked(filter).compile())
 
-    def count(self, filter: Filter | None = None, /) -> int:
+    def count(self, filter: Filter | None = None, /, *, session: Transaction | None = None) -> int:
         """Return how many documents match `filter`, or how many there are."""
-        return self._backend.read_steps(reads.count, self._name, self._asked(filter).compile())
+        return self._backend.within(session).read_steps(reads.count, self._name, self._asked(filter).compile())
 
     @overload
     def find(
@@ -58,6 +61,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[T]: ...
     @overload
     def find(
@@ -75,6 +79,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -92,6 +97,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def find(
@@ -109,6 +115,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[V]: ...
     def find(
         self,
@@ -125,6 +132,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Any]:
         """Return a cursor over the documents that match, all of them without a filter.
 
@@ -140,7 +148,7 @@ class Reading(Generic[T]):
         options = self._asked(
             filter, projection, sort, skip, limit, hint, let, collation, batch_size, max_time_ms, comment
         )
-        return Cursor(self._backend, self._name, options, self._codec, type)
+        return Cursor(self._backend.within(session), self._name, options, self._codec, type)
 
     @overload
     def find_one(
@@ -155,6 +163,7 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> T | None: ...
     @overload
     def find_one(
@@ -169,6 +178,7 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Document | None: ...
     @overload
     def find_one(
@@ -183,6 +193,7 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Document | None: ...
     def find_one(
         self,
@@ -196,13 +207,16 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Any:
         """Return the first document that matches, or None.
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
         options = self._asked(by_id(filter), projection, sort, skip, 1, hint, let, collation, 0, max_time_ms, comment)
-        return self._backend.read_steps(reads.find_first, self._name, options.request(self._codec, None))
+        return self._backend.within(session).read_steps(
+            reads.find_first, self._name, options.request(self._codec, None)
+        )
 
     def count_documents(
         self,
@@ -214,12 +228,13 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> int:
         """Return how many documents match, after the first `skip` and up to `limit` of them."""
         options = self._asked(
             require_filter(filter), None, None, skip, limit, hint, None, collation, 0, max_time_ms, comment
         )
-        return self._backend.read_steps(reads.count, self._name, options.compile())
+        return self._backend.within(session).read_steps(reads.count, self._name, options.compile())
 
     def estimated_document_count(self, *, comment: Any = None) -> int:
         """Return how many documents there are; here it is exact."""
@@ -234,10 +249,11 @@ class Reading(Generic[T]):
         collation: CollationSpec | None = None,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> list[Any]:
         """Return the distinct values at the path `key`, in order; the elements of an array count, not the array."""
         options = self._asked(filter, hint=hint, collation=collation, max_time_ms=max_time_ms, comment=comment)
-        return self._backend.read_steps(reads.distinct, self._name, key, options.compile())
+        return self._backend.within(session).read_steps(reads.distinct, self._name, key, options.compile())
 
     @overload
     def aggregate(
@@ -251,6 +267,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Document]: ...
     @overload
     def aggregate(
@@ -264,6 +281,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[V]: ...
     def aggregate(
         self,
@@ -276,6 +294,7 @@ class Reading(Generic[T]):
         batch_size: int = 0,
         max_time_ms: int | None = None,
         comment: Any = None,
+        session: Transaction | None = None,
     ) -> Cursor[Any]:
         """Return a cursor over what comes out of `pipeline`, a list of stages, as plain dicts or objects of `type`.
 
@@ -289,4 +308,4 @@ class Reading(Generic[T]):
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, hint, let, collation, batch_size, max_time_ms, comment)
-        return Cursor(self._backend, self._name, options, self._codec, type, aggregate)
+        return Cursor(self._backend.within(session), self._name, options, self._codec, type, aggregate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nosqlpy._core.engine import bulk, writes
 from nosqlpy._core.engine.intake import Intake
@@ -23,6 +23,9 @@ from nosqlpy.results import (
     WriteModel,
 )
 
+if TYPE_CHECKING:
+    from nosqlpy.blocking.transaction import Transaction
+
 T = TypeVar("T")
 
 
@@ -36,7 +39,9 @@ class Writing(Generic[T]):
     _intake: Intake[T]
     _asked: Callable[..., FindOptions]
 
-    def insert(self, document: T, /, *, durability: Durability | None = None) -> Any:
+    def insert(
+        self, document: T, /, *, durability: Durability | None = None, session: Transaction | None = None
+    ) -> Any:
         """Insert `document` and return its ``_id``, a new one if it has none.
 
         The document itself is not changed.
@@ -46,20 +51,22 @@ class Writing(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(durability, writes.insert_one, self._name, self._intake.one(document))
+        return self._backend.within(session).write(
+            durability, writes.insert_one, self._name, self._intake.one(document)
+        )
 
-    def save(self, document: T, /, *, durability: Durability | None = None) -> Any:
+    def save(self, document: T, /, *, durability: Durability | None = None, session: Transaction | None = None) -> Any:
         """Insert `document`, or put it in the place of the one with its ``_id``; return that.
 
         Raises:
             ValidationError: The collection's validator refuses it.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(durability, writes.save, self._name, self._intake.one(document))
+        return self._backend.within(session).write(durability, writes.save, self._name, self._intake.one(document))
 
-    def delete(self, id: Any, /, *, durability: Durability | None = None) -> bool:
+    def delete(self, id: Any, /, *, durability: Durability | None = None, session: Transaction | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
-        return self._backend.write(durability, writes.delete_by_id, self._name, id)
+        return self._backend.within(session).write(durability, writes.delete_by_id, self._name, id)
 
     def insert_one(
         self,
@@ -68,6 +75,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> InsertOneResult:
         """Insert `document` and return a result with its ``_id``.
 
@@ -78,7 +86,7 @@ class Writing(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.write(
+        return self._backend.within(session).write(
             durability,
             writes.insert_one_result,
             self._name,
@@ -94,6 +102,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> InsertManyResult:
         """Insert all `documents` and return a result with their ids.
 
@@ -106,7 +115,7 @@ class Writing(Generic[T]):
             BulkWriteError: An ``_id`` is taken, or the validator refuses a document. `ordered`: those before it are
                 in; otherwise all but those refused.
         """
-        return self._backend.write_steps(
+        return self._backend.within(session).write_steps(
             durability,
             writes.insert_many,
             self._name,
@@ -129,6 +138,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> UpdateResult:
         """Update the first document that matches; with `upsert` insert one if there is none.
 
@@ -144,7 +154,7 @@ class Writing(Generic[T]):
             WriteError: The update cannot be made on the document.
         """
         variables = bind(let, collation)
-        return self._backend.write_bulk(
+        return self._backend.within(session).write_bulk(
             durability,
             writes.update,
             self._name,
@@ -169,6 +179,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> UpdateResult:
         """Update all documents that match, as one atomic write; with `upsert` insert one if there is none.
 
@@ -184,7 +195,7 @@ class Writing(Generic[T]):
             WriteError: The update cannot be made on a document; none is changed.
         """
         variables = bind(let, collation)
-        return self._backend.write_bulk(
+        return self._backend.within(session).write_bulk(
             durability,
             writes.update,
             self._name,
@@ -209,6 +220,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> UpdateResult:
         """Put `replacement` in the place of the first document that matches; its ``_id`` stays.
 
@@ -222,7 +234,7 @@ class Writing(Generic[T]):
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
         variables = bind(let, collation)
-        return self._backend.write_bulk(
+        return self._backend.within(session).write_bulk(
             durability,
             writes.update,
             self._name,
@@ -243,10 +255,11 @@ class Writing(Generic[T]):
         collation: CollationSpec | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
         query = match(self._asked(filter, hint=hint, collation=collation, comment=comment), bind(let, collation))
-        return self._backend.write_bulk(durability, writes.delete, self._name, query, many=False)
+        return self._backend.within(session).write_bulk(durability, writes.delete, self._name, query, many=False)
 
     def delete_many(
         self,
@@ -257,10 +270,11 @@ class Writing(Generic[T]):
         collation: CollationSpec | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> DeleteResult:
         """Delete all documents that match, as one atomic write; ``{}`` matches all."""
         query = match(self._asked(filter, hint=hint, collation=collation, comment=comment), bind(let, collation))
-        return self._backend.write_bulk(durability, writes.delete, self._name, query, many=True)
+        return self._backend.within(session).write_bulk(durability, writes.delete, self._name, query, many=True)
 
     def bulk_write(
         self,
@@ -271,6 +285,7 @@ class Writing(Generic[T]):
         bypass_document_validation: bool | None = None,
         comment: Any = None,
         durability: Durability | None = None,
+        session: Transaction | None = None,
     ) -> BulkWriteResult:
         """Carry out all `requests`, each as one atomic write, and return a result with their counts.
 
@@ -284,7 +299,7 @@ class Writing(Generic[T]):
             BulkWriteError: Requests were refused. `ordered`: those before the first such one are done; otherwise
                 all others. `details` is pymongo's.
         """
-        return self._backend.write_steps(
+        return self._backend.within(session).write_steps(
             durability,
             bulk.bulk_write,
             self._name,

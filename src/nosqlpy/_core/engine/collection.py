@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.slots import Memory, Slots
@@ -11,6 +11,7 @@ from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
+from nosqlpy._core.index.unique import Claims
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.planner import Plan
 from nosqlpy.aliases import Document
@@ -94,7 +95,15 @@ class CollectionState:
             WriteError: Two fields of an index come through different arrays of a document (171).
         """
         if self.indexes.refusing:
-            self.indexes.claims(self.name, frozenset(keys)).check(keys, documents)
+            self.claims(frozenset(keys)).check(keys, documents)
+
+    def claims(self, leaving: Collection[Hashable] = ()) -> Claims:
+        """Return what says which documents of a write can go in, for those `leaving` by their keys.
+
+        Raises:
+            Unloaded: An index must be built first.
+        """
+        return self.indexes.claims(self.name, leaving)
 
     def load_index(self, definition: IndexDefinition) -> None:
         """Build an index that was deferred, unless that has been done, or it is gone."""

@@ -149,7 +149,7 @@ def _until_unfit(collection: CollectionState, batch: Prepared, *, clear: bool) -
     """Return the documents before the first one that an index refuses, beside those that the batch leaves there."""
     while True:
         leaving = collection.slots.keys() if clear else batch.keys
-        claims = collection.indexes.claims(collection.name, frozenset(leaving))
+        claims = collection.claims(frozenset(leaving))
         for position, (key, blob) in enumerate(zip(batch.keys, batch.blobs, strict=True)):
             error = claims.refusal(key, blob)
             if error is not None:

@@ -8,13 +8,15 @@ index over the written documents leads to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import Slot
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.unique import Claims, LayeredClaims
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.planner import Plan
 
@@ -22,13 +24,13 @@ from nosqlpy._core.plan.planner import Plan
 class OverlaySlots(Slots):
     """The documents of a collection with those of a transaction over them.
 
-    `base` gives the collection's slots as they are now: they may be loaded, or moved,
-    while the transaction is open, but nobody else writes.
+    `base` are the collection's slots, others once it is loaded; nobody else writes to it
+    while the transaction is open.
     """
 
-    __slots__ = ("_added", "_base", "_changed", "_gone", "_ids", "_known")
+    __slots__ = ("_added", "_changed", "_gone", "_ids", "_known", "base")
 
-    def __init__(self, memory: Memory, base: Callable[[], Slots]) -> None:
+    def __init__(self, memory: Memory, base: Slots) -> None:
         # every document that was touched, None for one that is deleted
         self._changed: dict[Hashable, bytes | None] = {}
         # keys of documents that come after those of the collection, in order
@@ -38,7 +40,7 @@ class OverlaySlots(Slots):
         self._ids: dict[Hashable, Any] = {}
         # whether the collection has a document of a key, for those that are going to be touched
         self._known: dict[Hashable, bool] = {}
-        self._base = base
+        self.base = base
         super().__init__(memory)
 
     def _use(self, held: dict[Hashable, Slot]) -> None:
@@ -50,18 +52,19 @@ class OverlaySlots(Slots):
     # ── reading ──────────────────────────────────────────────────────────────────
 
     def _find(self, key: Hashable) -> bytes | None:
-        return self._changed[key] if key in self._changed else self._base().get(key)
+        return self._changed[key] if key in self._changed else self.base.get(key)
 
     def _is_there(self, key: object) -> bool:
         assert isinstance(key, Hashable), "keys are"
-        return self._changed[key] is not None if key in self._changed else self._base().holds(key)
+        return self._changed[key] is not None if key in self._changed else self.base.holds(key)
 
     def _count(self) -> int:
-        return self._base().count() - len(self._gone) + len(self._added)
+        return self.base.count() - len(self._gone) + len(self._added)
 
-    def is_touched(self, key: Hashable) -> bool:
-        """Whether the transaction has written or deleted the document of `key`."""
-        return key in self._changed
+    @property
+    def touched(self) -> dict[Hashable, bytes | None]:
+        """The documents that the transaction has written, by key, None for one that it has deleted."""
+        return self._changed
 
     def written(self) -> tuple[list[Hashable], list[bytes]]:
         """Return the keys and the documents that the transaction has written, those that are still there."""
@@ -71,7 +74,7 @@ class OverlaySlots(Slots):
     def items(self) -> list[tuple[Hashable, Slot]]:
         """Return all keys with what stands for their documents."""
         changed, gone = self._changed, self._gone
-        kept: list[tuple[Hashable, Slot]] = self._base().items()
+        kept: list[tuple[Hashable, Slot]] = self.base.items()
         if len(changed) > len(self._added) or gone:
             kept = [(key, changed.get(key) or slot) for key, slot in kept if key not in gone]
         return [*kept, *((key, changed[key] or b"") for key in self._added)]
@@ -82,11 +85,11 @@ class OverlaySlots(Slots):
 
     def all(self) -> Sequence[bytes]:
         """Return all documents of this moment."""
-        return self._base().stored([slot for _, slot in self.items()])
+        return self.base.stored([slot for _, slot in self.items()])
 
     def first(self, count: int) -> Sequence[bytes]:
         """Return the first `count` documents."""
-        return self._base().stored([slot for _, slot in self.items()[:count]])
+        return self.base.stored([slot for _, slot in self.items()[:count]])
 
     def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
         """Return the documents of those of `keys` that are there."""
@@ -103,22 +106,18 @@ class OverlaySlots(Slots):
     @property
     def places(self) -> int:
         """How many documents of the collection are not resident."""
-        return self._base().places
+        return self.base.places
 
     @property
     def resident(self) -> int:
         """How many bytes of documents are resident, those of the transaction included."""
-        return self._base().resident + sum(map(len, self.written()[1]))
+        return self.base.resident + sum(map(len, self.written()[1]))
 
     # ── changing ─────────────────────────────────────────────────────────────────
 
     def know(self, keys: Iterable[Hashable]) -> None:
-        """Find out what a change must know of the collection: applying it cannot fail, and looking there can.
-
-        Raises:
-            Unloaded: The collection must be loaded for that.
-        """
-        known, holds = self._known, self._base().holds
+        """Find out which of `keys` the collection has."""
+        known, holds = self._known, self.base.holds
         for key in keys:
             if key not in known:
                 known[key] = holds(key)
@@ -130,7 +129,7 @@ class OverlaySlots(Slots):
             before = changed.get(key)
             if before is not None:
                 size -= len(before)
-            elif key in changed or not known[key]:
+            elif key in changed or not known.get(key):
                 self._added[key] = None
             changed[key] = document
             self._ids[key] = id
@@ -141,7 +140,7 @@ class OverlaySlots(Slots):
         """Remove the documents of `keys`, those that are there."""
         changed, gone = self._changed, self._gone
         for key, id in zip(keys, ids, strict=True):
-            if not (changed[key] is not None if key in changed else self._known[key]):
+            if not (changed[key] is not None if key in changed else self._known.get(key)):
                 continue
             self._memory.resident -= len(changed.get(key) or b"")
             if key in self._added:
@@ -171,31 +170,31 @@ class OverlaySlots(Slots):
 
 
 class OverlaidCollection(CollectionState):
-    """A collection as a transaction sees it that has written to it; `base` gives it as it is without that."""
+    """A collection as a transaction sees it that has written to it; `base` is the collection without that."""
 
     __slots__ = ("_base", "_overlay", "_written")
 
-    def __init__(self, base: Callable[[], CollectionState], memory: Memory) -> None:
-        held = base()
-        super().__init__(held.number, held.name, memory)
-        self.slots = self._overlay = OverlaySlots(memory, lambda: base().slots)
-        self.options, self.validator = held.options, held.validator
-        self._base = base
-        self.refresh()
+    def __init__(self, base: CollectionState, memory: Memory) -> None:
+        super().__init__(base.number, base.name, memory)
+        self.slots = self._overlay = OverlaySlots(memory, base.slots)
+        self.options, self.validator = base.options, base.validator
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
+        self.lie_over(base)
 
-    def refresh(self) -> None:
-        """Have the collection's indexes as they are now, for the planner, which only counts in them."""
-        self.indexes = self._base().indexes
+    def lie_over(self, base: CollectionState) -> None:
+        """Lie over `base`, which has the same documents as the one before, but was loaded."""
+        self._base, self._overlay.base = base, base.slots
+        # for the planner, which only counts in them
+        self.indexes = base.indexes
 
-    def know(self, operation: Put | Delete) -> None:
-        """Find out what applying `operation` must know of the collection.
+    def know(self, keys: Iterable[Hashable]) -> None:
+        """Find out what a change of the documents of `keys` must know: applying it cannot fail, and looking there can.
 
         Raises:
             Unloaded: The collection must be loaded for that.
         """
-        self._overlay.know(operation.keys)
+        self._overlay.know(keys)
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -213,7 +212,8 @@ class OverlaidCollection(CollectionState):
         """Return the keys that `plan` leads to, none twice."""
         if plan.stage != "IXSCAN":
             return super().keys(plan)
-        untouched = [key for key in self._base().keys(plan) if not self._overlay.is_touched(key)]
+        touched = self._overlay.touched
+        untouched = [key for key in self._base.keys(plan) if key not in touched]
         return [*untouched, *self._over().keys(plan)]
 
     def _over(self) -> CollectionState:
@@ -226,6 +226,15 @@ class OverlaidCollection(CollectionState):
             self._written = written
         return self._written
 
+    def claims(self, leaving: Collection[Hashable] = ()) -> Claims:
+        """Return what says which documents of a write can go in, for those `leaving` by their keys.
+
+        Raises:
+            Unloaded: An index must be built first.
+        """
+        under = self._base.claims(ChainMap(self._overlay.touched, dict.fromkeys(leaving)))
+        return LayeredClaims(under, self._over().claims(leaving))
+
     def index_on(self, path: str) -> HashIndex | None:  # noqa: ARG002 - whatever it is
         """Return None: no index has all documents."""
         return None
@@ -236,7 +245,7 @@ class OverlaidCollection(CollectionState):
 
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
-        base, written = self._base(), self._overlay.written()
-        touched = base.slots.some(filter(self._overlay.is_touched, base.slots.keys()))
+        base, written = self._base, self._overlay.written()
+        touched = base.slots.some(filter(self._overlay.touched.__contains__, base.slots.keys()))
         size = base.stats()["size"] - sum(map(len, touched)) + sum(map(len, written[1]))
         return super().stats() | {"size": size}

@@ -6,8 +6,7 @@ framed with all others, once, when the transaction commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
-from functools import partial
+from collections.abc import ItemsView, Iterator, Sequence, ValuesView
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.collection import CollectionState
@@ -15,7 +14,7 @@ from nosqlpy._core.engine.overlay import OverlaidCollection
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
 from nosqlpy._core.engine.tail import Position, Tail
-from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy.errors import TransactionError, WriteConflict, WriteError
 
 R = TypeVar("R")
@@ -27,18 +26,27 @@ class _Collections(dict[str, CollectionState]):
     def __init__(self, base: Engine) -> None:
         super().__init__()
         self._base = base
+        self._seen = base.collections
 
     def get(self, name: str, default: Any = None) -> Any:
+        """Return a collection as the transaction sees it."""
+        if self._base.collections is not self._seen:
+            self._refresh()
         found = dict.get(self, name)
-        if isinstance(found, OverlaidCollection):
-            found.refresh()
-            return found
-        return self._base.collections.get(name, default)
+        return self._seen.get(name, default) if found is None else found
+
+    def _refresh(self) -> None:
+        """Lay what was written over the collections as they are now: some have been loaded."""
+        self._seen = self._base.collections
+        for name, made in dict.items(self):
+            if name in self._seen and isinstance(made, OverlaidCollection):
+                made.lie_over(self._seen[name])
 
     def __getitem__(self, name: str) -> CollectionState:
-        if name not in self:
+        found = self.get(name)
+        if found is None:
             raise KeyError(name)
-        return self.get(name)  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return]
 
     def __contains__(self, name: object) -> bool:
         return dict.__contains__(self, name) or name in self._base.collections
@@ -93,14 +101,17 @@ class TransactionView(Engine):
             return Change(operations, b"", end, end, result)
         size = self.memory.resident
         for operation in operations:
-            if isinstance(operation, Define):
+            kind = type(operation)
+            if kind is Put:
+                for document in operation.documents:  # type: ignore[union-attr]
+                    size += len(document)
+            elif isinstance(operation, Define):
                 if operation.verb != "create":
                     raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")
                 continue
-            if operation.collection < self._base.next_number:
-                self._overlaid(operation.collection).know(operation)
-            if isinstance(operation, Put):
-                size += sum(map(len, operation.documents))
+            number = operation.collection
+            if number in self._numbers or number < self._base.next_number:
+                self._overlaid(number).know(operation.keys)  # type: ignore[union-attr]
         if size > CHANGE_SIZE_MAX:
             raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         return Change(operations, b"", end, Position(end.size, end.lsn + 1, 0), result, warnings)
@@ -114,26 +125,35 @@ class TransactionView(Engine):
 
     def replay(self, operation: Operation) -> None:
         """Apply one operation to the collection as the transaction sees it."""
+        number = operation.collection
         if isinstance(operation, Define):
             self._created.append(operation)
             self.next_number += 1
-            empty = CollectionState(operation.collection, operation.payload["name"])
-            self._lay_over(lambda: empty)
-            return
-        collection = self._overlaid(operation.collection)
-        if operation.collection >= self._base.next_number:
-            collection.know(operation)
-        super().replay(operation)
+            self._lay_over(CollectionState(number, operation.payload["name"]))
+        elif type(operation) is Put:
+            self._numbers[number].put(operation)
+        elif type(operation) is Delete:
+            self._numbers[number].delete(operation)
 
     def _overlaid(self, number: int) -> OverlaidCollection:
         """Return a collection that the transaction writes to."""
         held = self._numbers.get(number)
-        return held if isinstance(held, OverlaidCollection) else self._lay_over(partial(_existing, self._base, number))
+        if held is None:
+            base = self._base.collection(number)
+            assert base is not None, "nobody drops it while the transaction is open"
+            return self._lay_over(base)
+        assert isinstance(held, OverlaidCollection), "there are no others here"
+        return held
 
-    def _lay_over(self, base: Callable[[], CollectionState]) -> OverlaidCollection:
+    def _lay_over(self, base: CollectionState) -> OverlaidCollection:
         made = OverlaidCollection(base, self.memory)
         self._numbers[made.number] = self.collections[made.name] = made
         return made
+
+    @property
+    def size(self) -> int:
+        """How many bytes of documents were written."""
+        return self.memory.resident
 
     @property
     def interrupted(self) -> bool:
@@ -161,12 +181,6 @@ class TransactionView(Engine):
             operations += collection.operations()
         return operations
 
-    def end(self) -> None:
-        """Note that the transaction is over: what its cursors have not looked at yet may be another state."""
+    def spoil(self) -> None:
+        """Note that the view is no longer what it was: the transaction is over, or in doubt."""
         self.begun += 1
-
-
-def _existing(engine: Engine, number: int) -> CollectionState:
-    collection = engine.collection(number)
-    assert collection is not None, "nobody drops it while the transaction is open"
-    return collection

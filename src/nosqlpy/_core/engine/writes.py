@@ -216,7 +216,7 @@ def _acceptable(
     seen: set[Hashable] = set()
     kept: list[int] = []
     errors: list[Document] = []
-    claims = collection.indexes.claims(name) if collection is not None and collection.indexes.refusing else None
+    claims = collection.claims() if collection is not None and collection.indexes.refusing else None
     for place in places:
         error = _refusal(name, collection, new, place, seen, invalid)
         if error is None and claims is not None:

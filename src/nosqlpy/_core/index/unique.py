@@ -50,6 +50,10 @@ class Claims:
             DuplicateKeyError: The key of a unique index is taken.
             WriteError: Two fields of an index come through different arrays of a document.
         """
+        self.take(self.claimed(keys, documents))
+
+    def claimed(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> list[dict[Hashable, Hashable]]:
+        """Refuse as `check`; return what the documents, if all can go in, `take`."""
         rows = self._rows(documents)
         claimed: list[dict[Hashable, Hashable]] = []
         for (index, extract), taken in zip(self._indexes, self._taken, strict=True):
@@ -62,6 +66,10 @@ class Claims:
                             if taken.get(value, key) != key or claims.setdefault(value, key) != key:
                                 raise duplicate(self._collection, index, value, documents[place])
                             self._check_free(index, value, key, documents[place])
+        return claimed
+
+    def take(self, claimed: list[dict[Hashable, Hashable]]) -> None:
+        """Take keys that are `claimed`."""
         for taken, claims in zip(self._taken, claimed, strict=True):
             taken.update(claims)
 
@@ -70,6 +78,22 @@ class Claims:
         for holder in index.holders(value):
             if holder != key and holder not in self._leaving:
                 raise duplicate(self._collection, index, value, document)
+
+
+class LayeredClaims(Claims):
+    """Claims on what lies `under`, and on what lies over it: both must be free."""
+
+    __slots__ = ("_over", "_under")
+
+    def __init__(self, under: Claims, over: Claims) -> None:
+        self._under = under
+        self._over = over
+
+    def check(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
+        """Refuse encoded documents of which one cannot go in; if all can, their keys are taken from now on."""
+        under, over = self._under.claimed(keys, documents), self._over.claimed(keys, documents)
+        self._under.take(under)
+        self._over.take(over)
 
 
 def duplicate(collection: str, index: HashIndex, key: Hashable, document: bytes) -> DuplicateKeyError:

@@ -1,0 +1,79 @@
+"""Turns: how transactions, and the writes that wait for one, have the right to write one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+from typing import TypeVar
+
+from nosqlpy._io.committing import Committing
+from nosqlpy._io.gate import Occupied, Turn, waiting_turn
+
+R = TypeVar("R")
+
+
+class Turns(Committing):
+    """Lets one transaction after the other write. Reads, syncs and whatever changes no document go on meanwhile.
+
+    A transaction has its turn as long as it is open, and with it the lock of writers, so
+    that other processes wait as well; `lock`, which is held around a commit, it has not.
+    """
+
+    def in_turn(self, function: Callable[[], R]) -> R:
+        """Do as `exclusively`; while others have the right to write, wait for a turn.
+
+        Raises:
+            LockedError: It did not come within ``lock_timeout``.
+        """
+        try:
+            return self.exclusively(function)
+        except Occupied:
+            turn, asleep = waiting_turn(self)
+        try:
+            self.gate.await_turn(turn, asleep, self.options.lock_timeout)
+            return self.exclusively(self.conclude, turn, function)
+        finally:
+            self.end_turn(turn)
+
+    def reserve(self, turn: Turn) -> None:
+        """Keep the lock of writers until a turn ends. To be called by `exclusively`, once it is that turn.
+
+        Raises:
+            StorageError: An earlier write failed half-way; the database must be reopened.
+        """
+        self._settle()
+        self.engine.check_writable()
+        self._reserved = turn
+
+    def conclude(self, turn: Turn, function: Callable[[], R]) -> R:
+        """Return the result of `function`, with which a turn ends. To be called by `exclusively`."""
+        self._admitted = turn
+        try:
+            return function()
+        finally:
+            self._admitted = None
+            self.gate.leave(turn)
+
+    def end_turn(self, turn: Turn) -> None:
+        """Let others write again. It waits for nobody; ending a turn again does nothing."""
+        self.gate.leave(turn)
+        if self._reserved is turn:
+            self._reserved = None
+        if not self._shares or self.closed or not self._holds:
+            return
+        thread = get_ident()
+        if thread in self._inside or not self.lock.acquire(blocking=False):
+            self._syncer.appended(buffered=True)  # whoever has the lock gives back, or this does in a moment
+            return
+        try:
+            self._inside.add(thread)
+            self._give()
+        finally:
+            self._inside.discard(thread)
+            self.lock.release()
+
+    def end_turn_of(self, holder: object) -> None:
+        """End the turn of `holder`, if it is his."""
+        turn = self.gate.owner
+        if turn is not None and turn.holder is holder:
+            self.end_turn(turn)
