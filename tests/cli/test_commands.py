@@ -18,6 +18,10 @@ from nosqlpy.cli.main import main
 ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
 
 COPIES = ["backup", "dump", "restore", "repair"]
+ADDED = [
+    *["get", "distinct", "explain", "aggregate", "schema", "collections", "indexes", "upsert", "update", "delete"],
+    *["create-index", "drop-index", "drop", "rename", "doctor"],
+]
 
 
 @pytest.fixture
@@ -183,6 +187,15 @@ def test_compact_says_what_it_saved(shop):
         (2, ["insert", "SHOP", "orders", '{"a": {"$symbol": "x"}}'], "$symbol"),
         (1, ["import", "SHOP", "orders", "/nonexistent.jsonl"], "/nonexistent.jsonl: No such file or directory"),
         (1, ["import", "SHOP", "orders", "a.csv"], "csv"),
+        (1, ["drop", "SHOP", "order"], "did you mean 'orders'"),
+        (1, ["rename", "SHOP", "orders", "orders"], "itself"),
+        (1, ["drop-index", "SHOP", "orders", "city_1"], "city_1"),
+        (1, ["get", "SHOP", "orders", "nobody"], "no document"),
+        (2, ["aggregate", "SHOP", "orders", "[{]"], "a pipeline is a JSON array at column 3"),
+        (2, ["aggregate", "SHOP", "orders", "7"], "a pipeline is a JSON array"),
+        (2, ["update", "SHOP", "orders", "{}"], "UPDATE"),
+        (2, ["find", "SHOP", "orders", "--json", "--csv"], "--json"),
+        (3, ["delete", "NEW", "c", "{}"], "insert, upsert and import make one"),
         (1, ["export", "SHOP", "orders", "/nonexistent/a.jsonl"], "/nonexistent/a.jsonl"),
         (1, ["demo", "--data", "/nonexistent.jsonl"], "/nonexistent.jsonl"),
         (2, [], "COMMAND"),
@@ -309,6 +322,7 @@ def test_help_and_version_are_printed(capsys):
         "verify",
         "stats",
         *COPIES,
+        *ADDED,
     ]:
         assert main([command, "--help"]) == 0
         out = capsys.readouterr().out

@@ -39,8 +39,37 @@ def terminal(request, tmp_path):
     return show
 
 
-def test_documents_are_indented(shop, terminal):
-    code, shown = terminal("find", shop, "orders", "--limit", "1")
+def test_documents_are_a_table(shop, terminal):
+    with Client(shop) as db:
+        db["orders"].insert({"_id": "x", "at": {"city": "Brno"}, "text": "t" * 100})
+    code, shown = terminal("find", shop, "orders")
+
+    assert code == 0
+    assert [line.split() for line in shown.splitlines()] == [
+        ["_id", "total", "at", "text"],
+        ["0", "0"],
+        ["1", "1234567"],
+        ["x", '{"city":"Brno"}', "t" * 59 + "…"],
+    ]
+
+
+def test_no_colour_is_shown_where_the_environment_says_so(shop):
+    done = run_on_terminal("info", shop, environment={"NO_COLOR": "1"})
+
+    assert b"orders" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+def test_values_are_a_column(shop, terminal):
+    assert terminal("distinct", shop, "orders", "total") == (0, "  total\n      0\n1234567\n")
+
+
+def test_csv_can_be_had_there_too(shop, terminal):
+    assert terminal("find", shop, "orders", "--csv") == (0, "_id,total\n0,0\n1,1234567\n")
+
+
+def test_one_document_is_indented(shop, terminal):
+    code, shown = terminal("get", shop, "orders", "0")
 
     assert code == 0
     assert [line.rstrip() for line in shown.splitlines()] == ["{", '  "_id": 0,', '  "total": 0', "}"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nosqlpy.aliases import Document, Projection, SortSpec
+from nosqlpy.aliases import Document, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.errors import NosqlpyError
 from nosqlpy.extended_json import decode_json
+
+_WRAPPED = '{"":'  # what stands before an array, for only an object is a document
 
 
 class UsageError(Exception):
@@ -29,6 +31,54 @@ def parse_document(text: str, what: str) -> Document:
         raise UsageError(f'{what} is a JSON object such as {{"age": {{"$gte": 18}}}}{place}: {error}') from None
 
 
+def parse_array(text: str, what: str) -> list[Any]:
+    """Return the JSON array, with Extended JSON in it, that an argument is.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        found = decode_json(f"{_WRAPPED}{text}}}".encode())[""]
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not UTF-8") from None
+    except NosqlpyError as error:
+        column = error.details.get("column")
+        place = f" at column {column - len(_WRAPPED)}" if column else ""
+        raise UsageError(f"{what} is a JSON array{place}: {error}") from None
+    if type(found) is not list:
+        raise UsageError(f"{what} is a JSON array")
+    return found
+
+
+def parse_pipeline(text: str) -> list[Any]:
+    """Return a pipeline: a JSON array of stages, or one stage."""
+    if text.lstrip().startswith("{"):
+        return [parse_document(text, "a stage")]
+    return parse_array(text, "a pipeline")
+
+
+def parse_update(text: str) -> Update:
+    """Return an update: a JSON object of operators, or a JSON array, which is a pipeline."""
+    return parse_array(text, "an update") if text.lstrip().startswith("[") else parse_document(text, "an update")
+
+
+def parse_id(text: str) -> Any:
+    """Return an ``_id``: a JSON value such as ``5``, ``"5"`` or ``{"$oid": …}``; or else the text as it stands."""
+    try:
+        return decode_json(f'{{"_id":{text}}}'.encode())["_id"]
+    except UnicodeEncodeError:
+        raise UsageError("an _id is UTF-8") from None
+    except NosqlpyError:
+        return text
+
+
+def parse_keys(text: str) -> IndexKeys:
+    """Return the keys of an index: a JSON object, or names with commas between, ``-`` before those that descend."""
+    if text.lstrip().startswith("{"):
+        return parse_document(text, "an index's keys")
+    return _directed(text)
+
+
 def parse_projection(text: str) -> Projection:
     """Return a projection: a JSON object, or names with commas between them."""
     return parse_document(text, "a projection") if text.lstrip().startswith("{") else _names(text)
@@ -38,6 +88,10 @@ def parse_sort(text: str) -> SortSpec:
     """Return the keys of a sort: a JSON object, or names with commas between them, ``-`` before those that descend."""
     if text.lstrip().startswith("{"):
         return parse_document(text, "a sort")
+    return _directed(text)
+
+
+def _directed(text: str) -> list[str | tuple[str, int]]:
     return [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in _names(text)]
 
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from nosqlpy.cli.advice import in_words
 from nosqlpy.cli.arguments import UsageError
-from nosqlpy.cli.parser import parse
+from nosqlpy.cli.grammar import parse_arguments
 from nosqlpy.errors import ConfigurationError, InvalidName, NosqlpyError, StorageError
 
 OK, FAILED, USAGE, STORAGE = 0, 1, 2, 3
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     0: it is done. 1: it cannot be done: bad input, no such collection, an ``_id`` that is
-    taken, a file that cannot be read or written, a failed check of the demo. 2: the
+    taken, a file that cannot be read or written, a failed check of the demo or the doctor. 2: the
     command line makes no sense. 3: the database cannot be used: it is not there, locked
     by another process, damaged, or its disk refuses. 130: Ctrl-C. 141: nobody reads the
     output any more. Errors are one line on stderr.
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        arguments = parse(argv)
+        arguments = parse_arguments(argv)
         return int(arguments.run(arguments))
     except (UsageError, ConfigurationError, InvalidName) as error:
         return _end(str(error), USAGE)
@@ -56,7 +57,7 @@ def _run(argv: Sequence[str]) -> int:
 def _end(message: str, code: int) -> int:
     """Say on stderr, in one line, why the command ends."""
     with suppress(OSError):
-        text = " ".join(message.split())
+        text = " ".join(in_words(message).split())
         sys.stderr.write(f"nosqlpy: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)}\n")
     return code
 

@@ -1,30 +1,37 @@
-"""Output: for reading on a terminal, JSON Lines elsewhere."""
+"""Output: a table on a terminal, JSON Lines elsewhere, or what is asked for."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from nosqlpy.aliases import Document
+from nosqlpy.cli.sheet import Sheet
+from nosqlpy.cli.tables import console, plain_table, rich_table
 from nosqlpy.extended_json import encode_json
+from nosqlpy.tabular import cell
 
 BATCH = 256
+ROWS = 500  # a table's columns are those of so many documents; then its titles are printed again
 
 # C1 controls and DEL: JSON does not escape them, and a terminal may obey them
 _controls = re.compile("[\x7f-\x9f]")
 
 
 class Output:
-    """Prints to stdout; `as_json` asks for JSON Lines on a terminal too."""
+    """Prints to stdout: `form` is ``json``, ``csv`` or ``table``, or None for what fits the place."""
 
-    def __init__(self, as_json: bool = False) -> None:
-        self.for_reading: bool = sys.stdout.isatty() and not as_json
-        self._console = _console() if self.for_reading else None
+    def __init__(self, form: str | None = None) -> None:
+        terminal = sys.stdout.isatty()
+        self.for_reading: bool = form == "table" or (terminal and form is None)
+        self._form = form
+        self._console = console() if self.for_reading and terminal else None
 
     def line(self, document: Document) -> None:
         """Print one document as a JSON line, at once."""
@@ -32,23 +39,32 @@ class Output:
         sys.stdout.flush()
 
     def documents(self, documents: Iterable[Document]) -> None:
-        """Print documents: a JSON line for each, or indented."""
+        """Print documents: a JSON line or a row for each."""
         if self.for_reading:
-            for document in documents:
-                self._indented(encode_json(document))
-            return
-        lines: list[bytes] = []
-        for document in documents:
-            lines.append(encode_json(document))
-            if len(lines) == BATCH:
-                _write(b"\n".join(lines) + b"\n")
-                lines.clear()
-        _write(b"".join(line + b"\n" for line in lines))
+            self._table_of(documents)
+        elif self._form == "csv":
+            self._csv(documents)
+        else:
+            self._lines(map(encode_json, documents))
+
+    def values(self, values: Iterable[Any], title: str) -> None:
+        """Print values: each as JSON on a line of its own, or in a column."""
+        if self.for_reading or self._form == "csv":
+            self.documents({title: value} for value in values)
+        else:
+            self._lines(encode_json({"v": value})[len('{"v":') : -1] for value in values)
+
+    def document(self, document: Document) -> None:
+        """Print one document: a JSON line, a row of CSV, or indented."""
+        if self.for_reading:
+            self._indented(encode_json(document))
+        else:
+            self.documents([document])
 
     def fields(self, document: Document) -> None:
-        """Print one document: a JSON line, or a field on each line."""
+        """Print one document: a JSON line, a row of CSV, or a field on each line."""
         if not self.for_reading:
-            self.line(document)
+            self.documents([document])
             return
         width = max(map(len, document))
         for name, value in document.items():
@@ -57,17 +73,24 @@ class Output:
     def database(self, database: Document, collections: Sequence[Document]) -> None:
         """Print what a database holds."""
         if not self.for_reading:
-            self.line({**database, "collections": list(collections)})
+            self.documents([{**database, "collections": list(collections)}])
             return
         recovery = database.pop("recovery", {})
         self.fields({**database, "closed_cleanly": recovery.get("clean", True)})
         sys.stdout.write("\n")
-        self.table(("collection", "documents", "bytes", "indexes"), [_row(found) for found in collections])
+        self.collections(collections)
+
+    def collections(self, collections: Sequence[Document]) -> None:
+        """Print what the collections of a database hold."""
+        if self.for_reading:
+            self.table(("collection", "documents", "bytes", "indexes"), [_row(found) for found in collections])
+        else:
+            self.documents(collections)
 
     def repaired(self, report: Document) -> None:
         """Print what a repair saved, and what it could not."""
         if not self.for_reading:
-            self.line(report)
+            self.documents([report])
             return
         lost, notes = report.pop("lost"), report.pop("notes")
         self.fields(report)
@@ -78,38 +101,14 @@ class Output:
             self.text("lost:")
             self.table(("file", "offset", "bytes", "commits", "why"), rows)
 
-    def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Print a table; numbers stand to the right."""
-        if self._console is not None:
-            self._rich_table(titles, rows)
-            return
-        cells = [list(titles), *([shown(value) for value in row] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        for row, values in zip(cells, [(), *rows], strict=True):
-            numbers = [isinstance(value, int) for value in values] or [False] * len(row)
-            texts = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numbers, strict=True)]
-            sys.stdout.write("  ".join(texts).rstrip() + "\n")
-
-    def _rich_table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        from rich.table import Table  # noqa: PLC0415 - only where it is installed
-        from rich.text import Text  # noqa: PLC0415
-
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for i, title in enumerate(titles):
-            table.add_column(title, justify="right" if rows and isinstance(rows[0][i], int) else "left")
-        for row in rows:
-            table.add_row(*(Text(shown(value)) for value in row))
-        assert self._console is not None, "without rich there is a plain table"
-        self._console.print(table)
-
-    def _indented(self, line: bytes) -> None:
-        text = _controls.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.format(line, indent=2).decode())
+    def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True) -> None:
+        """Print a table; numbers stand to the right, and big ones in groups if they are `grouped`."""
+        texts = [[shown(value, grouped=grouped) for value in row] for row in rows]
+        right = [bool(rows) and all(type(row[i]) in _NUMBERS for row in rows) for i in range(len(titles))]
         if self._console is None:
-            sys.stdout.write(text + "\n")
+            plain_table(titles, texts, right)
         else:
-            from rich.syntax import Syntax  # noqa: PLC0415 - only where it is installed
-
-            self._console.print(Syntax(text, "json", background_color="default", word_wrap=True))
+            rich_table(self._console, titles, texts, right)
 
     def text(self, text: str, style: str = "") -> None:
         """Print a line for reading, in a style of rich's where that is installed."""
@@ -119,28 +118,63 @@ class Output:
             self._console.print(text, style=style, markup=False)
         sys.stdout.flush()
 
+    def _lines(self, lines: Iterator[bytes]) -> None:
+        while batch := list(islice(lines, BATCH)):
+            _write(b"".join(line + b"\n" for line in batch))
+
+    def _table_of(self, documents: Iterable[Document]) -> None:
+        source = iter(documents)
+        while batch := list(islice(source, ROWS)):
+            titles = list(dict.fromkeys(name for document in batch for name in document))
+            rows = [[document.get(name, _MISSING) for name in titles] for document in batch]
+            self.table(titles, rows, grouped=False)
+
+    def _csv(self, documents: Iterable[Document]) -> None:
+        with Sheet() as sheet:
+            for document in documents:
+                sheet.add(document)
+            for text in sheet.lines():
+                _write(text.encode())
+
+    def _indented(self, line: bytes) -> None:
+        text = _controls.sub(_escaped, msgspec.json.format(line, indent=2).decode())
+        if self._console is None:
+            sys.stdout.write(text + "\n")
+        else:
+            from rich.syntax import Syntax  # noqa: PLC0415 - only where it is installed
+
+            self._console.print(Syntax(text, "json", background_color="default", word_wrap=True))
+
+
+class _Missing:
+    """The value of a field that a document lacks."""
+
+
+_MISSING = _Missing()
+_NUMBERS = frozenset({int, float, _Missing})
+
 
 def _row(collection: Document) -> list[Any]:
     return [collection["name"], collection["count"], collection["size"], ", ".join(collection["indexes"])]
 
 
-def shown(value: Any) -> str:
-    """Return a value for reading: big numbers in groups, the rest as JSON writes it or as it is."""
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def shown(value: Any, *, grouped: bool = True) -> str:
+    """Return a value for reading, in one line: big numbers in groups if they are `grouped`, the rest as in CSV."""
+    if value is _MISSING:
+        return ""
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return f"{value:,}" if grouped else str(value)
+    text = str(value) if isinstance(value, float) else cell(value)
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _write(data: bytes) -> None:
     """Write bytes, which are UTF-8 whatever the locale, behind the text that was written."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
-
-
-def _console() -> Any:
-    """Return rich's console, or None where rich is not installed."""
-    try:
-        from rich.console import Console  # noqa: PLC0415 - only where it is installed
-    except ImportError:
-        return None
-    return Console(highlight=False, soft_wrap=True)

@@ -37,7 +37,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     It may be killed at any moment: what is in the directory is a valid database with
     all writes that were acknowledged, and another run goes on with it.
     """
-    report, ledger = Report(Output(arguments.json)), Ledger(arguments.acknowledge)
+    report, ledger = Report(Output(arguments.form)), Ledger(arguments.acknowledge)
     data = None if arguments.data is None else Path(arguments.data)
     if data is not None:
         data.open("rb").close()  # says why, before anything is made

@@ -1,0 +1,34 @@
+"""How the commands open a database, and find a collection in it."""
+
+from __future__ import annotations
+
+import argparse
+
+from nosqlpy import Client, Collection, CollectionNotFound, Document
+from nosqlpy.naming import check_collection_name, nearest
+
+STANDARD = "-"
+
+
+def reader(arguments: argparse.Namespace) -> Client:
+    """Return a client that can neither change nor create the database."""
+    return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None)
+
+
+def writer(arguments: argparse.Namespace, *, create: bool = False) -> Client:
+    """Return a client that writes, and with `create` makes a database where there is none."""
+    if "collection" in arguments:
+        check_collection_name(arguments.collection)  # before a database is made for nothing
+    return Client(arguments.path, create=create, lock_timeout=arguments.lock_timeout, slow_ms=None)
+
+
+def existing(db: Client, name: str) -> Collection[Document]:
+    """Return a collection that there is.
+
+    Raises:
+        CollectionNotFound: There is none of this name; the message has the nearest one.
+    """
+    names = db.list_collection_names()
+    if check_collection_name(name) not in names:
+        raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, names)}")
+    return db[name]

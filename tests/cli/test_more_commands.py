@@ -1,0 +1,266 @@
+"""What the commands change, define and infer; in the forms that are asked for; and where they find the database."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from cli.process import run
+from nosqlpy import Client
+from nosqlpy.cli.main import main
+
+ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with Client(tmp_path / "shop") as db:
+        db["orders"].insert_many(ORDERS)
+        db["orders"].create_index("state")
+    return tmp_path / "shop"
+
+
+@pytest.fixture
+def do(shop, capfdbinary):
+    """Return a function that runs a command on the shop in this process, and returns its JSON lines."""
+
+    def run_command(command, *rest):
+        code = main([command, str(shop), *rest])
+        captured = capfdbinary.readouterr()
+        assert (code, captured.err) == (0, b"")
+        return [msgspec.json.decode(line) for line in captured.out.splitlines()]
+
+    return run_command
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("word", "id"), [("5", 5), ('"5"', "5"), ("five", "five"), ("-5", -5), ('{"$date": "2026-11-21"}', "date")]
+)
+def test_get_finds_ids_of_any_type(shop, do, word, id):
+    wanted = datetime(2026, 11, 21, tzinfo=UTC) if id == "date" else id
+    with Client(shop) as db:
+        db["ids"].insert_many([{"_id": key} for key in (5, "5", "five", -5, datetime(2026, 11, 21, tzinfo=UTC))])
+        expected = db["ids"].get(wanted)
+    (found,) = do("get", "ids", word)
+
+    assert found == ({"_id": {"$date": "2026-11-21T00:00:00Z"}} if id == "date" else expected)
+
+
+def test_get_of_no_document_ends_with_1(shop, capfd):
+    assert main(["get", str(shop), "orders", "77"]) == 1
+    assert capfd.readouterr().err == "nosqlpy: collection 'orders' has no document with this _id\n"
+
+
+def test_distinct_prints_each_value_as_json(do):
+    assert do("distinct", "orders", "state") == ["open", "paid"]
+    assert do("distinct", "orders", "at.city", '{"total": {"$gt": 20}}') == ["c3", "c4"]
+
+
+def test_explain_names_the_index(do):
+    (plan,) = do("explain", "orders", '{"state": "paid"}')
+
+    assert "state_1" in msgspec.json.encode(plan).decode()
+
+
+def test_aggregate_takes_a_pipeline_or_one_stage(do):
+    assert do("aggregate", "orders", '[{"$match": {"state": "paid"}}, {"$count": "n"}]') == [{"n": 2}]
+    assert do("aggregate", "orders", '{"$count": "n"}') == [{"n": 5}]
+
+
+def test_collections_and_indexes_are_listed(do):
+    (found,) = do("collections")
+
+    assert (found["name"], found["count"]) == ("orders", 5)
+    assert [index["name"] for index in do("indexes", "orders")] == ["_id_", "state_1"]
+
+
+def test_schema_says_which_types_a_field_has_and_in_what_share(shop, do):
+    with Client(shop) as db:
+        db["people"].insert_many(
+            [{"_id": 1, "age": 5, "tags": ["a", 1.5]}, {"_id": 2, "age": "old", "at": {"x": None}}, {"_id": 3}]
+        )
+    rows = {(row["field"], row["type"]): (row["count"], row["share"]) for row in do("schema", "people")}
+
+    assert rows == {
+        ("_id", "int"): (3, 1.0),
+        ("age", "int"): (1, 0.3333),
+        ("age", "string"): (1, 0.3333),
+        ("tags", "array"): (1, 0.3333),
+        ("tags[]", "string"): (1, 0.5),
+        ("tags[]", "double"): (1, 0.5),
+        ("at", "object"): (1, 0.3333),
+        ("at.x", "null"): (1, 1.0),
+    }
+
+
+def test_schema_looks_at_as_many_documents_as_it_is_told(do):
+    assert {row["count"] for row in do("schema", "orders", "--limit", "2")} == {2}
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────
+
+
+def test_upsert_stores_and_replaces(do):
+    assert do("upsert", "orders", '{"_id": 1, "new": true}') == [{"_id": 1}]
+    assert do("upsert", "orders", '{"_id": 9}') == [{"_id": 9}]
+    assert do("get", "orders", "1") == [{"_id": 1, "new": True}]
+    assert do("count", "orders") == [6]
+
+
+def test_update_changes_one_or_many(do):
+    change = '{"$set": {"state": "sent"}}'
+
+    assert do("update", "orders", '{"state": "paid"}', change) == [{"matched": 1, "modified": 1}]
+    assert do("update", "orders", "{}", change, "--many") == [{"matched": 5, "modified": 4}]
+    assert do("update", "orders", '{"_id": "x"}', change, "--upsert") == [
+        {"matched": 0, "modified": 0, "upserted_id": "x"}
+    ]
+    assert do("update", "orders", '{"_id": 1}', '[{"$set": {"twice": {"$add": ["$total", "$total"]}}}]') == [
+        {"matched": 1, "modified": 1}
+    ]
+    assert do("get", "orders", "1")[0]["twice"] == 20
+
+
+def test_delete_removes_one_or_many(do):
+    assert do("delete", "orders", '{"state": "open"}') == [{"deleted": 1}]
+    assert do("delete", "orders", '{"state": "open"}', "--many") == [{"deleted": 2}]
+    assert do("count", "orders") == [2]
+
+
+def test_indexes_are_created_and_dropped(shop, do):
+    assert do("create-index", "orders", "-total,state", "--unique", "--name", "best") == [{"index": "best"}]
+    with Client(shop) as db:
+        assert db["orders"].index_information()["best"]["unique"] is True
+
+    assert do("drop-index", "orders", "best") == [{"dropped": "best"}]
+    assert [index["name"] for index in do("indexes", "orders")] == ["_id_", "state_1"]
+
+
+def test_collections_are_renamed_and_dropped(do):
+    assert do("rename", "orders", "sales") == [{"renamed": "orders", "to": "sales"}]
+    assert do("drop", "sales") == [{"dropped": "sales"}]
+    assert do("collections") == []
+
+
+@pytest.mark.parametrize("command", [["update", "c", "{}", '{"$set": {"a": 1}}'], ["delete", "c", "{}"], ["drop", "c"]])
+def test_what_changes_a_database_makes_none(tmp_path, command):
+    name, *rest = command
+
+    assert main([name, str(tmp_path / "none"), *rest]) == 3
+    assert not (tmp_path / "none").exists()
+
+
+# ── forms ────────────────────────────────────────────────────────────────────────
+
+
+def test_csv_has_nested_fields_under_dotted_names_and_every_column(shop):
+    with Client(shop) as db:
+        db["odd"].insert_many([{"_id": 1, "a": 'x,"y"\n'}, {"_id": 2, "at": {"b": [1, None]}, "none": None, "e": {}}])
+    done = run("find", shop, "odd", "--csv")
+
+    assert list(csv.DictReader(io.StringIO(done.stdout.decode()))) == [
+        {"_id": "1", "a": 'x,"y"\n', "at.b": "", "none": "", "e": ""},
+        {"_id": "2", "a": "", "at.b": "[1,null]", "none": "null", "e": "{}"},
+    ]
+
+
+def test_csv_of_nothing_is_nothing(shop):
+    assert run("find", shop, "orders", '{"total": -1}', "--csv").stdout == b""
+
+
+def test_a_table_can_be_had_in_a_pipe(shop):
+    done = run("find", shop, "orders", "--table", "--projection", "total", "--limit", "2")
+
+    assert done.stdout == b"_id  total\n  0      0\n  1     10\n"
+
+
+# ── where the database is ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["count", "orders"], b"5\n"),
+        (["count", "orders", '{"state": "paid"}'], b"2\n"),
+        (["count", "--lock-timeout", "1", "orders", "--json", '{"state": "paid"}'], b"2\n"),
+        (["get", "orders", "1", "--csv"], b"_id,total,state,at.city\n1,10,paid,c1\n"),
+    ],
+)
+def test_the_environment_names_the_database_where_the_command_does_not(shop, monkeypatch, capfdbinary, words, output):
+    monkeypatch.setenv("NOSQLPY_URL", str(shop))
+
+    assert main(words) == 0
+    assert capfdbinary.readouterr().out == output
+
+
+def test_a_path_counts_more_than_the_environment(shop, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("NOSQLPY_URL", str(tmp_path / "none"))
+
+    assert main(["count", str(shop), "orders"]) == 0
+    assert capfd.readouterr().out == "5\n"
+
+
+def test_options_may_stand_between_the_words(shop, capfd):
+    assert main(["count", "--json", str(shop), "--lock-timeout", "1", "orders", '{"state": "paid"}']) == 0
+    assert capfd.readouterr().out == "2\n"
+
+
+# ── advice ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", [["info", "NONE"], ["compact", "EMPTY"], ["import", "LOCKED", "c", "-"]])
+def test_an_error_advises_nothing_that_is_python(shop, tmp_path, capfd, command):
+    (tmp_path / "EMPTY").mkdir()
+    with Client(tmp_path / "LOCKED", exclusive=True) as db:
+        db["c"].insert({})
+        done = run(*[tmp_path / word if word.isupper() else word for word in command], "--lock-timeout", "0")
+
+    assert done.code == 3
+    assert "=" not in done.stderr
+
+
+# ── doctor ───────────────────────────────────────────────────────────────────────
+
+
+def test_the_doctor_finds_a_sound_database_sound(do):
+    states = {check["check"]: check["state"] for check in do("doctor")}
+
+    assert "wrong" not in states.values()
+    assert {"python", "msgspec", "a new database", "opened", "verified", "in use", "writable", "free space"} <= set(
+        states
+    )
+
+
+def test_the_doctor_looks_at_the_environment_alone(capfd, monkeypatch):
+    monkeypatch.delenv("NOSQLPY_URL", raising=False)
+
+    assert main(["doctor"]) == 0
+    assert '"opened"' not in capfd.readouterr().out
+
+
+def test_the_doctor_says_that_a_database_is_in_use(shop, do):
+    with Client(shop) as db:
+        db["orders"].insert({})
+        done = run("doctor", shop)
+
+    (check,) = [check for check in done.documents if check["check"] == "in use"]
+    assert check["state"] == "note"
+
+
+def test_the_doctor_ends_with_1_where_something_is_wrong(shop, tmp_path):
+    segment = max(shop.glob("seg-*"), key=lambda path: path.stat().st_size)
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    segment.write_bytes(data)
+    done = run("doctor", shop)
+
+    assert done.code == 1
+    assert "wrong" in {check["state"] for check in done.documents}
+    assert run("doctor", tmp_path / "none").code == 1
