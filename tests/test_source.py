@@ -28,7 +28,6 @@ WORLD = {
     "subprocess",
     "trio",
 }
-EXECUTES_DATA = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -67,15 +66,6 @@ def test_there_are_sources_to_look_at() -> None:
     assert len(MODULES) > 20
     assert len(CORE) > 10
     assert len(FACES) >= 6
-
-
-@every_module
-def test_nothing_that_is_read_can_be_executed(module: Path) -> None:
-    tree = parse(module)
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-
-    assert not called & {"eval", "exec", "compile", "__import__"}
-    assert not set(imports(tree)) & EXECUTES_DATA
 
 
 @pytest.mark.parametrize("module", CORE, ids=lambda path: str(path.relative_to(SOURCE)))

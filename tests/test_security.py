@@ -1,0 +1,143 @@
+"""The gate for what files and names may do: no source executes data, and no name becomes a path."""
+
+from __future__ import annotations
+
+import ast
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nosqlpy import Client, InvalidName
+from test_source import SOURCE, every_module, imports, parse
+
+EXECUTES_DATA = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "ctypes", "code"}
+EXECUTES_TEXT = {"eval", "exec", "compile", "__import__", "execfile", "input", "breakpoint"}
+# whoever opens files: the storage of a database, and what reads and writes a file that the caller names
+OPENERS = {"_io/storage/", "_io/places.py", "_io/dump.py", "_io/transfer.py", "cli/", "compat/tinydb/storages.py"}
+STARTS_PROCESSES = {"cli/demo/crash.py"}
+OUR_FILES = re.compile(r"LOCK|SHM|COMPACT|MANIFEST|seg-[0-9a-f]{8}\.nql|base-[0-9a-f]{16}\.hint|torn-[0-9a-f]{8}\.bin")
+
+HOSTILE_NAMES = [
+    "../evil", "..", ".", "/etc/passwd", "a/b", "a\\b", "C:\\x", "CON", "NUL.txt", "a" * 120, "MANIFEST", "LOCK",
+    "seg-00000001.nql", "~", "-rf", "a b", "%2e%2e", "\u202egnp.exe", "é", "é", "*", "|", "a\nb", "\uff41", ".hidden",
+]  # fmt: skip
+
+
+def where(module: Path) -> str:
+    return module.relative_to(SOURCE).as_posix()
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield what each call is on (empty for a plain name), its name, and the call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield "", node.func.id, node
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield ast.unparse(node.func.value), node.func.attr, node
+
+
+@every_module
+def test_no_module_loads_what_executes_data(module: Path) -> None:
+    assert not set(imports(parse(module))) & EXECUTES_DATA
+
+
+@every_module
+def test_no_text_is_executed(module: Path) -> None:
+    tree = parse(module)
+    executed = [name for owner, name, _ in calls(tree) if owner in ("", "builtins") and name in EXECUTES_TEXT]
+    mentioned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & {"eval", "exec", "__import__"}
+
+    assert executed == []
+    assert mentioned == set()
+
+
+@every_module
+def test_a_module_is_only_imported_by_a_name_that_stands_in_the_source(module: Path) -> None:
+    """Or by one that begins with a package that does."""
+    for _, name, call in calls(parse(module)):
+        if name == "import_module":
+            text = ast.unparse(call.args[0])
+
+            assert re.match(r"f?'[a-z]|PACKAGE|f'\{PACKAGE\}\.", text), text
+
+
+@every_module
+def test_only_the_storage_and_what_is_given_a_path_open_files(module: Path) -> None:
+    """Names of collections and fields come nowhere near these modules."""
+    place = where(module)
+    opened = [
+        f"{owner}.{name}"
+        for owner, name, call in calls(parse(module))
+        if (owner, name) in {("", "open"), ("os", "open"), ("io", "open"), ("io", "FileIO")}
+        or name in {"read_text", "write_text", "write_bytes", "touch"}
+        or (name == "open" and call.args and isinstance(call.args[0], ast.Constant))
+    ]
+
+    assert not opened or any(place.startswith(opener) for opener in OPENERS), opened
+
+
+@every_module
+def test_only_the_demo_starts_a_process_and_it_is_this_python(module: Path) -> None:
+    assert "subprocess" not in set(imports(parse(module))) or where(module) in STARTS_PROCESSES
+    assert not [
+        name for owner, name, _ in calls(parse(module)) if owner == "os" and re.match("system|popen|exec|spawn", name)
+    ]
+
+
+def test_every_file_of_a_database_is_opened_without_following_links_and_inherited_by_no_program() -> None:
+    text = (SOURCE / "_io" / "storage" / "system.py").read_text(encoding="utf-8")
+    flags = next(line for line in text.splitlines() if "O_NOFOLLOW" in line)
+    opens = [call for owner, name, call in calls(ast.parse(text)) if (owner, name) == ("os", "open")]
+    files = [ast.unparse(call) for call in opens if "O_DIRECTORY" not in ast.unparse(call)]
+
+    assert "O_CLOEXEC" in flags
+    assert files
+    assert all("flags | FLAGS, 384" in call for call in files), files
+
+
+# ── names ───────────────────────────────────────────────────────────────────────
+
+
+def store_under(directory: Path, name: str) -> bool:
+    """Use a collection, a field and an index of this name; return whether the name is allowed."""
+    with Client(directory / "data", segment_size=400) as client:
+        try:
+            collection = client[name]
+        except InvalidName:
+            return False
+        collection.insert_one({"_id": name, name.replace("$", "").replace(".", "") or "x": name, "pad": "x" * 300})
+        collection.create_index("pad")
+        client.compact()
+        client.backup(directory / "copy")
+    return True
+
+
+def check_files(directory: Path) -> None:
+    entries = sorted(path.name for path in directory.iterdir())
+    files = [path for place in ("data", "copy") for path in (directory / place).iterdir()]
+
+    assert entries == ["copy", "data"]
+    assert [path.name for path in files if not OUR_FILES.fullmatch(path.name)] == []
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert {stat.S_IMODE((directory / place).stat().st_mode) for place in entries} == {0o700}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_name_is_refused_or_is_only_a_name(tmp_path: Path, name: str) -> None:
+    if store_under(tmp_path, name):
+        check_files(tmp_path)
+        with Client(tmp_path / "copy") as client:
+            assert client.list_collection_names() == [name]
+
+
+@given(st.text(min_size=1, max_size=130))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_name_no_other_file_appears(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    directory = tmp_path_factory.mktemp("names")
+    if store_under(directory, name):
+        check_files(directory)
