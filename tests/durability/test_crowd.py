@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,15 +10,7 @@ from durability.crowd import run_crowd
 from durability.scale import SEEDS
 
 CHUNKS = 4
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    log = logging.getLogger("nosqlpy.storage")
-    level = log.level
-    log.setLevel(logging.CRITICAL)  # refused operations are what is wanted here
-    yield
-    log.setLevel(level)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 
 import pytest
@@ -11,11 +10,7 @@ from durability.scale import SEEDS
 from durability.simulation import run_seed
 
 CHUNKS = 8
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    logging.getLogger("nosqlpy.storage").setLevel(logging.CRITICAL)  # refused operations are what is wanted here
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
