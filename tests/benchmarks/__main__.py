@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.benchmarks.beside_tinydb import beside_tinydb, show_beside_tinydb
 from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
 from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operators
@@ -215,6 +216,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--tinydb", action="store_true", help="measure TinyDB's interface beside TinyDB")
     parser.add_argument("--language", action="store_true", help="measure filters, operators and single operations")
     parser.add_argument(
         "--open", action="store_true", help="measure opening at 10 000, 100 000 and 1 000 000 documents"
@@ -225,9 +227,12 @@ def main() -> None:
             report: Any = measure_language(Path(directory), options.rounds)
         elif options.open:
             report = measure_opening(Path(directory), options.rounds)
+        elif options.tinydb:
+            report = beside_tinydb(Path(directory), options.rounds)
         else:
             report = measure(Path(directory), options.documents, options.rounds)
-    (show_language if options.language else show_opening if options.open else show)(report)
+    shows = [(options.language, show_language), (options.open, show_opening), (options.tinydb, show_beside_tinydb)]
+    next((function for asked, function in shows if asked), show)(report)
     if options.json:
         options.json.write_text(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")
 

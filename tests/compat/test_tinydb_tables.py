@@ -376,3 +376,53 @@ def test_a_table_describes_itself(db):
 
     assert repr(db.table("_default")).startswith("<Table name='_default', total=1, storage=")
     assert db.table("_default").name == db.name == "_default"
+
+
+# ── many documents at once ───────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        (increment("n"), [1, 2.5]),
+        (increment("n"), [1, True]),
+        (add("n", "x"), ["a", "b"]),
+        (add("n", 0.5), [1, float("inf")]),
+        (subtract("n", 2), [2**61, -(2**61)]),
+        (add("n", [1]), [[0], []]),
+        (delete("n"), [1, None]),
+        (set_field("n", None), [1, 2]),
+        (set_field("n", {"$a": [1]}), [1, 2]),
+        (set_field("$n.", 1), [1, 2]),
+        ({"n": 1}, [5, "x"]),
+        ({"z": 1, "b": 2, "a": 3}, [1, 2]),
+        ({"a.b": 1, "$c": 2}, [1, 2]),
+        ({"n": [{"x": 1}], "m": float("nan")}, [1, 2]),
+        ({"_id": 7}, [1, 2]),
+        ({}, [1, 2]),
+    ],
+)
+def test_documents_are_changed_together_as_python_changes_one(db, change, values):
+    expected = [{"keep": 0, "n": value} for value in values]
+    db.insert_multiple(expected)
+    for document in expected:
+        if callable(change):
+            change(document)
+        else:
+            document.update(change)
+
+    assert db.update(change) == [1, 2]
+    assert repr(db.all()) == repr(expected)
+
+
+def test_fields_that_somebody_else_sets_meanwhile_stay():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple([{"n": 1}, {"n": 2}])
+
+    def meddle(document):
+        db.collection.update_one({"_id": 2}, {"$set": {"other": True}})
+        return document["n"] > 0
+
+    db.update({"n": 0}, meddle)
+
+    assert db.get(doc_id=2) == {"n": 0, "other": True}

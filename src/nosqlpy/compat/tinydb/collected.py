@@ -12,7 +12,7 @@ from nosqlpy.compat.tinydb import writing
 from nosqlpy.compat.tinydb.fields import from_stored, stored_id
 from nosqlpy.compat.tinydb.narrowing import EVERY, Filter, candidates
 from nosqlpy.compat.tinydb.queries import shape_of
-from nosqlpy.compat.tinydb.rows import Ask, Choice, IdClass, IdTaken, Listed, Matching, MayMatch, Pick, Row
+from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, MayMatch, Pick, Row
 from nosqlpy.compat.tinydb.shapes import OneOf
 from nosqlpy.errors import DuplicateKeyError, QueryError
 
@@ -26,11 +26,11 @@ class CollectionRows:
         self._last_id: int | None = None
         self._ascending: bool | None = None
 
-    def read(self, choice: Choice) -> list[Row]:
-        """Return the documents chosen, with their ids."""
+    def read(self, choice: Choice) -> Iterable[Row]:
+        """Return the documents chosen, with their ids, to be gone through once."""
         if isinstance(choice, Matching):
             ask = choice.ask
-            return [row for row in self._may_match((ask,)) if ask(row[1])]
+            return (row for row in self._may_match((ask,)) if ask(row[1]))
         if isinstance(choice, MayMatch):
             return self._may_match(choice.asks)
         if isinstance(choice, Listed):
@@ -39,19 +39,7 @@ class CollectionRows:
 
     def first(self, ask: Ask) -> Row | None:
         """Return the first document for which `ask` is true."""
-        if self._has_indexes():
-            return next((row for row in self._may_match((ask,)) if ask(row[1])), None)
-        filter = candidates(shape_of(ask))
-        if filter is None:
-            return None
-        try:
-            return self._first(filter, ask)
-        except QueryError:  # the filter is past the limits of the client
-            return self._first(EVERY, ask)
-
-    def _first(self, filter: Document, ask: Ask) -> Row | None:
-        with self.collection.find(filter) as found:
-            return next((row for row in map(from_stored, found) if ask(row[1])), None)
+        return next((row for row in self._may_match((ask,)) if ask(row[1])), None)
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -87,14 +75,19 @@ class CollectionRows:
         if self._ascending:
             self._note([stored_id(doc_id) for doc_id, _ in rows])
 
-    def update(self, choice: Choice, change: Pick, id_class: IdClass) -> list[Any]:
-        """Let `change` change the documents chosen, write those whose ids it returns, and return these."""
+    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
+        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
         documents = {id_class(key): document for key, document in self.read(choice)}
-        changed = change(documents)
-        writing.replace(self.collection, {doc_id: documents[doc_id] for doc_id in changed})
-        if not changed:
+        picked = pick(documents)
+        chosen = {doc_id: documents[doc_id] for doc_id in picked}
+        native = change.native(list(chosen.values())) if change and len(chosen) == len(picked) else None
+        if not picked:
             self.create()
-        return changed
+        elif native is not None:
+            writing.update(self.collection, picked, native)
+        else:
+            writing.replace(self.collection, _changed(chosen, picked, change))
+        return picked
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
         """Remove those of the documents chosen whose ids `pick` returns, and return these."""
@@ -114,18 +107,19 @@ class CollectionRows:
 
     # ── finding ──────────────────────────────────────────────────────────────────
 
-    def _may_match(self, asks: Sequence[Ask]) -> list[Row]:
+    def _may_match(self, asks: Sequence[Ask]) -> Iterable[Row]:
         filter = candidates(OneOf(tuple(map(shape_of, asks)))) if asks else None
         try:
             return self._find(filter)
         except QueryError:  # the filter is past the limits of the client
             return self._find(EVERY)
 
-    def _find(self, filter: Filter) -> list[Row]:
+    def _find(self, filter: Filter) -> Iterable[Row]:
         if filter is None:
-            return []
+            return ()
         if not filter or not self._has_indexes():
-            return list(map(from_stored, self.collection.find(filter).to_list()))
+            # one by one: documents that are let go of at once cost the garbage collector nothing
+            return map(from_stored, self.collection.find(filter))
         return self._in_order(filter)
 
     def _listed(self, ids: list[int | str]) -> list[Row]:
@@ -169,6 +163,14 @@ class CollectionRows:
         for doc_id in doc_ids if taken else ():
             if stored_id(doc_id) in taken:
                 raise IdTaken(doc_id)
+
+
+def _changed(documents: dict[Any, Document], picked: list[Any], change: Change | None) -> dict[Any, Document]:
+    """Return documents, each changed as often as its id was picked."""
+    if change is not None:
+        for doc_id in picked:
+            change(documents[doc_id])
+    return documents
 
 
 def _id_of(row: Row) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -16,8 +16,21 @@ Ask: TypeAlias = Callable[[Any], Any]
 IdClass: TypeAlias = Callable[[Any], Any]
 """Makes the id that users see of a row's."""
 
+
+class Change(Protocol):
+    """What `update` does to each document; `native` is for a collection, and does the same to many."""
+
+    def __call__(self, document: Document, /) -> None:
+        """Change a document."""
+        ...
+
+    def native(self, documents: Sequence[Document], /) -> Any:
+        """Return an update of MongoDB's language that changes all `documents` so, or None if there is none."""
+        ...
+
+
 Pick: TypeAlias = Callable[[dict[Any, Document]], list[Any]]
-"""Is given documents by their ids, and returns the ids of those that it has changed, or wants to be removed."""
+"""Is given documents by their ids, and returns the ids of those to be changed or removed, or that it has changed."""
 
 
 class Every(msgspec.Struct, frozen=True):
@@ -46,10 +59,10 @@ Choice: TypeAlias = Every | Matching | MayMatch | Listed
 
 
 class Rows(Protocol):
-    """What a table needs of the place where its documents are. All lists are in the order of insertion."""
+    """What a table needs of the place where its documents are; they come in the order of insertion."""
 
-    def read(self, choice: Choice) -> list[Row]:
-        """Return the documents chosen, with their ids."""
+    def read(self, choice: Choice) -> Iterable[Row]:
+        """Return the documents chosen, with their ids, to be gone through once."""
         ...
 
     def first(self, ask: Ask) -> Row | None:
@@ -76,8 +89,8 @@ class Rows(Protocol):
         """
         ...
 
-    def update(self, choice: Choice, change: Pick, id_class: IdClass) -> list[Any]:
-        """Let `change` change the documents chosen, write those whose ids it returns, and return these."""
+    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
+        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
         ...
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nosqlpy.aliases import Document
-from nosqlpy.compat.tinydb.rows import Ask, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
+from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
 from nosqlpy.compat.tinydb.storages import State, Storage
 
 
@@ -59,12 +59,15 @@ class StateRows:
             table[doc_id] = dict(document)
         self._write(state, table)
 
-    def update(self, choice: Choice, change: Pick, id_class: IdClass) -> list[Any]:
-        """Let `change` change the documents chosen, write the state, and return the ids that `change` returned."""
+    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
+        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
         state, table = self._open(id_class)
-        changed = change(self._chosen(table, choice))
+        picked = pick(self._chosen(table, choice))
+        if change is not None:
+            for doc_id in picked:
+                change(table[doc_id])
         self._write(state, table)
-        return changed
+        return picked
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
         """Remove those of the documents chosen whose ids `pick` returns, and return these."""

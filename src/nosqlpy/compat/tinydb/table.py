@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TypeAlias, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, overload
 
 from nosqlpy import Collection
 from nosqlpy.aliases import Document as Stored
+from nosqlpy.compat.tinydb.changes import Update, change_of
 from nosqlpy.compat.tinydb.collected import CollectionRows
 from nosqlpy.compat.tinydb.document import Document
 from nosqlpy.compat.tinydb.queries import QueryLike
-from nosqlpy.compat.tinydb.rows import Choice, Every, IdTaken, Listed, Matching, MayMatch, Row, Rows
+from nosqlpy.compat.tinydb.rows import Choice, Every, IdTaken, Listed, Matching, MayMatch, Pick, Row, Rows
 from nosqlpy.compat.tinydb.state import StateRows
 from nosqlpy.compat.tinydb.storages import Storage, client_of
 from nosqlpy.compat.tinydb.utils import LRUCache
 from nosqlpy.errors import InvalidOperation
-
-Update: TypeAlias = Mapping[str, Any] | Callable[[Any], None]
 
 
 class Table:
@@ -124,8 +123,8 @@ class Table:
             RuntimeError: Neither a query nor an id was given.
         """
         if doc_id is not None:
-            found = self._rows.read(Listed((doc_id,)))
-            return self.document_class(found[0][1], doc_id) if found else None
+            found = next(iter(self._rows.read(Listed((doc_id,)))), None)
+            return None if found is None else self.document_class(found[1], doc_id)
         if doc_ids is not None:
             return self._documents(self._rows.read(Listed(list(doc_ids))))
         if cond is None:
@@ -176,14 +175,17 @@ class Table:
             self._next_id = None
             self._rows.insert([(document.doc_id, document)], self.document_id_class)
             return document.doc_id
-        doc_id = self._get_next_id()
-        try:
-            self._rows.insert([(doc_id, document)], self.document_id_class)
-        except IdTaken:  # by somebody else, since this table looked for the highest
-            self._next_id = None
+        refused = None
+        while True:
             doc_id = self._get_next_id()
-            self._rows.insert([(doc_id, document)], self.document_id_class)
-        return doc_id
+            try:
+                self._rows.insert([(doc_id, document)], self.document_id_class)
+            except IdTaken:  # by somebody else, since this table looked for the highest
+                if doc_id == refused:
+                    raise
+                self._next_id, refused = None, doc_id
+            else:
+                return doc_id
 
     def insert_multiple(self, documents: Iterable[Mapping[str, Any]]) -> list[int]:
         """Insert documents and return their ids; if one is refused, none is inserted.
@@ -217,17 +219,10 @@ class Table:
         `fields` may be a function that changes a document, such as those of `nosqlpy.compat.tinydb.operations`.
         If one cannot be changed, none is.
         """
-        change = _change(fields)
         requested = None if doc_ids is None else list(doc_ids)
-
-        def change_all(documents: dict[Any, Stored]) -> list[Any]:
-            ids = list(documents) if requested is None else [doc_id for doc_id in requested if doc_id in documents]
-            for doc_id in ids:
-                change(documents[doc_id])
-            return ids
-
+        choice, change = _choice(cond, requested), change_of(fields)
         with self._lock:
-            return self._written(self._rows.update(_choice(cond, requested), change_all, self.document_id_class))
+            return self._written(self._rows.update(choice, _picker(requested), change, self.document_id_class))
 
     def update_multiple(self, updates: Iterable[tuple[Update, QueryLike]]) -> list[int]:
         """Make several updates, each of the documents that match its query after those before it, as one write.
@@ -235,7 +230,7 @@ class Table:
         Returns:
             The ids, by document and each as often as the document was updated.
         """
-        changes = [(_change(fields), cond) for fields, cond in updates]
+        changes = [(change_of(fields), cond) for fields, cond in updates]
 
         def change_all(documents: dict[Any, Stored]) -> list[Any]:
             ids = []
@@ -248,7 +243,7 @@ class Table:
 
         with self._lock:
             choice = MayMatch([cond for _, cond in changes])
-            return self._written(self._rows.update(choice, change_all, self.document_id_class))
+            return self._written(self._rows.update(choice, change_all, None, self.document_id_class))
 
     def upsert(self, document: Mapping[str, Any], cond: QueryLike | None = None) -> list[int]:
         """Update the document with the id of a `Document`, or all that match; if there is none, insert it.
@@ -271,12 +266,9 @@ class Table:
         if cond is None and doc_ids is None:
             raise RuntimeError("remove needs a query or doc_ids; truncate() removes all documents")
         requested = None if doc_ids is None else list(doc_ids)
-
-        def pick(documents: dict[Any, Stored]) -> list[Any]:
-            return list(documents) if requested is None else [doc_id for doc_id in requested if doc_id in documents]
-
+        choice = _choice(cond, requested)
         with self._lock:
-            return self._written(self._rows.remove(_choice(cond, requested), pick, self.document_id_class))
+            return self._written(self._rows.remove(choice, _picker(requested), self.document_id_class))
 
     def truncate(self) -> None:
         """Remove all documents; ids begin at 1 again."""
@@ -309,10 +301,11 @@ def _mapping(document: Any) -> Any:
     raise ValueError("Document is not a Mapping")
 
 
-def _change(fields: Update) -> Callable[[Stored], None]:
-    if callable(fields):
-        return fields
-    return lambda document: document.update(fields)
+def _picker(doc_ids: Sequence[Any] | None) -> Pick:
+    """Return what picks the documents with these ids that are there, or all that were chosen."""
+    if doc_ids is None:
+        return list
+    return lambda documents: [doc_id for doc_id in doc_ids if doc_id in documents]
 
 
 def _choice(cond: QueryLike | None, doc_ids: Sequence[Any] | None) -> Choice:

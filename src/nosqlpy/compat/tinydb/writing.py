@@ -63,6 +63,15 @@ def _replace_all(collection: Collection[Document], stored: dict[str, Document]) 
     collection.update_many({"_id": {"$in": ids}}, [{"$replaceWith": new}])
 
 
+def update(collection: Collection[Document], doc_ids: Sequence[Any], change: Any) -> None:
+    """Make one update of MongoDB's language of all documents with these ids."""
+    ids = [stored_id(doc_id) for doc_id in doc_ids]
+    if len(ids) == 1:
+        collection.update_one({"_id": ids[0]}, change)
+    else:
+        collection.update_many({"_id": {"$in": ids}}, change)
+
+
 def delete(collection: Collection[Document], doc_ids: Sequence[Any]) -> None:
     """Delete the documents with these ids."""
     if len(doc_ids) == 1:
