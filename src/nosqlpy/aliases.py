@@ -12,6 +12,7 @@ Projection: TypeAlias = Mapping[str, Any] | Sequence[str]
 SortSpec: TypeAlias = str | Sequence[str | tuple[str, int]] | Mapping[str, int]
 IndexKeys: TypeAlias = str | Sequence[str | tuple[str, int | str]] | Mapping[str, int | str]
 Pipeline: TypeAlias = Sequence[Mapping[str, Any]]
+Verbosity: TypeAlias = Literal["queryPlanner", "executionStats", "allPlansExecution"]
 Durability: TypeAlias = Literal["fast", "safe", "durable"]
 
 

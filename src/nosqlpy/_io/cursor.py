@@ -12,7 +12,7 @@ import msgspec
 
 from nosqlpy._core.engine.aggregation import Aggregation
 from nosqlpy._core.engine.reads import Execution, Source, execute
-from nosqlpy._core.plan.planner import Plan
+from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as

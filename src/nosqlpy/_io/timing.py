@@ -12,7 +12,8 @@ from nosqlpy._core.engine.bulk import Insertion
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.plan.planner import Plan, choose
+from nosqlpy._core.plan.plan import Plan
+from nosqlpy._core.plan.planner import choose
 from nosqlpy.errors import ExecutionTimeout, QueryError
 
 log = logging.getLogger("nosqlpy.slow")

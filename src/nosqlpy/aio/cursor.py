@@ -7,10 +7,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from nosqlpy._core.engine import reads
 from nosqlpy._io.cursor import CursorBase
+from nosqlpy._io.explaining import explain
 from nosqlpy._io.local_async import AsyncLocalBackend
-from nosqlpy.aliases import Document, Projection
+from nosqlpy.aliases import Document, Projection, Verbosity
 
 T = TypeVar("T")
 
@@ -78,9 +78,16 @@ class AsyncCursor(CursorBase[T]):
         await self.aclose()
         return found[0] if found else None
 
-    async def explain(self) -> Document:
-        """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
-        return await self._backend.read(reads.explain, self._name, self._request, self._source)
+    async def explain(self, verbosity: Verbosity = "queryPlanner") -> Document:
+        """Return how the documents would be found, a tree of MongoDB's stages, and how many candidates there are.
+
+        With the `verbosity` ``executionStats`` the find is run, and what that takes is in the answer;
+        with ``allPlansExecution`` also how many candidates each index has.
+
+        Raises:
+            QueryError: There is no such verbosity.
+        """
+        return await self._backend.read(explain, self._name, self._request, self._source, verbosity)
 
     async def rewind(self) -> Self:
         """Start again from the first document, as things are then."""

@@ -8,10 +8,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
-from nosqlpy._core.engine import reads
 from nosqlpy._io.cursor import CursorBase
+from nosqlpy._io.explaining import explain
 from nosqlpy._io.local import LocalBackend
-from nosqlpy.aliases import Document, Projection
+from nosqlpy.aliases import Document, Projection, Verbosity
 
 T = TypeVar("T")
 
@@ -68,9 +68,16 @@ class Cursor(CursorBase[T]):
         self.close()
         return found
 
-    def explain(self) -> Document:
-        """Return how the documents would be found: the plan's stage, its index, and how many candidates it has."""
-        return self._backend.read(reads.explain, self._name, self._request, self._source)
+    def explain(self, verbosity: Verbosity = "queryPlanner") -> Document:
+        """Return how the documents would be found, a tree of MongoDB's stages, and how many candidates there are.
+
+        With the `verbosity` ``executionStats`` the find is run, and what that takes is in the answer;
+        with ``allPlansExecution`` also how many candidates each index has.
+
+        Raises:
+            QueryError: There is no such verbosity.
+        """
+        return self._backend.read(explain, self._name, self._request, self._source, verbosity)
 
     def rewind(self) -> Self:
         """Start again from the first document, as things are then."""

@@ -11,6 +11,7 @@ from nosqlpy._core.engine.intake import Intake, NewDocument, NewDocuments
 from nosqlpy._core.engine.reads import Request, compile_query, decoder, execute
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.tail import Position, Tail
+from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.engine.writes import insert_many
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.options import define_index
@@ -141,3 +142,17 @@ class Logged:
         assert state(self.reopened()) == state(self.engine)
         assert state(self.reopened(times=2)) == state(self.engine)
         assert self.reopened().tail.end == self.engine.tail.end
+
+
+class Inside(Logged):
+    """A transaction on a logged engine."""
+
+    def __init__(self, db: Logged) -> None:
+        self.db = db
+        self.engine = self.view = TransactionView(db.engine)
+
+    def commit(self, change: Any) -> Any:
+        return self.view.apply(change)
+
+    def finish(self) -> None:
+        self.db.commit(self.view.commit(self.db.engine))

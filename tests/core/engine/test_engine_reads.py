@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.logged import Logged, finish, ids, request
+from core.engine.logged import Logged, find, finish, ids, request
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.explaining import explain
 from nosqlpy._core.engine.reads import STEP, Request, compile_query
 from nosqlpy._core.engine.state import SORT_MEMORY
 from nosqlpy._core.values.codec import decode_document, encode_document
@@ -293,15 +294,67 @@ def test_an_explanation_names_stage_index_and_candidates(
     db = Logged()
     db.insert("a", *({"_id": n, "x": n % 2} for n in range(4)))
     db.index("a", "x")
-    plan = reads.explain(db.engine, "a", request(filter), reads.execute)
+    explained = explain(db.engine, "a", request(filter), reads.execute, "queryPlanner", lambda: 0.0)
+    plan = explained["queryPlanner"]["winningPlan"]
+    leaf = plan.get("inputStage", plan)
 
-    assert plan == {
-        "queryPlanner": {
-            "namespace": "a",
-            "winningPlan": {"stage": stage} if index is None else {"stage": stage, "indexName": index},
-        },
-        "candidates": candidates,
-    }
+    assert (leaf["stage"], leaf.get("indexName"), explained["candidates"]) == (stage, index, candidates)
+
+
+@pytest.mark.parametrize(
+    ("filter", "options", "stages", "keys", "documents"),
+    [
+        ({"x": 1}, {}, ["FETCH", "IXSCAN"], 1, 5),
+        ({"x": 1, "y": 3}, {}, ["FETCH", "IXSCAN"], 1, 5),
+        ({"x": {"$gte": 1}}, {}, ["FETCH", "IXSCAN"], 1, 5),
+        ({"x": {"$in": [0, 1, 7]}, "y": 3}, {}, ["COLLSCAN"], 0, 10),
+        ({}, {"sort": "x"}, ["FETCH", "IXSCAN"], 2, 10),
+        ({}, {"sort": "-x", "limit": 3}, ["LIMIT", "FETCH", "IXSCAN"], 2, 3),
+        ({}, {"sort": "y", "limit": 3, "skip": 1}, ["LIMIT", "SKIP", "SORT", "COLLSCAN"], 0, 10),
+        ({"x": 1}, {"sort": "y", "projection": ["y"]}, ["PROJECTION_DEFAULT", "SORT", "FETCH", "IXSCAN"], 1, 5),
+        ({"_id": {"$in": [1, 9]}}, {}, ["IDHACK"], 2, 2),
+    ],
+    ids=repr,
+)
+def test_an_explanation_tells_the_stages_and_what_they_looked_at(
+    filter: Any, options: dict[str, Any], stages: list[str], keys: int, documents: int
+) -> None:
+    db = Logged()
+    db.insert("a", *({"_id": n, "x": n % 2, "y": n} for n in range(10)))
+    db.index("a", "x")
+    ticks = iter([1.0, 1.5])
+    asked = request(filter, **options)
+    explained = explain(db.engine, "a", asked, reads.execute, "executionStats", lambda: next(ticks))
+    stats = explained["executionStats"]
+    plan, found = explained["queryPlanner"]["winningPlan"], []
+    while plan is not None:
+        found.append(plan["stage"])
+        plan = plan.get("inputStage")
+
+    assert found == stages
+    assert (stats["totalKeysExamined"], stats["totalDocsExamined"]) == (keys, documents)
+    assert stats["nReturned"] == len(find(db.engine, "a", filter, **options))
+    assert stats["executionTimeMillis"] == 500.0
+
+
+def test_an_explanation_counts_what_other_indexes_would_give() -> None:
+    db = Logged()
+    db.insert("a", *({"_id": n, "x": n % 2, "y": n} for n in range(10)))
+    db.index("a", "x")
+    db.index("a", "y")
+    asked = request({"x": 1, "y": 3})
+    explained = explain(db.engine, "a", asked, reads.execute, "allPlansExecution", lambda: 0.0)
+
+    assert [plan["inputStage"]["indexName"] for plan in explained["queryPlanner"]["rejectedPlans"]] == ["x_1"]
+    assert explained["executionStats"]["allPlansExecution"] == [
+        {"indexName": "x_1", "candidates": 5},
+        {"indexName": "y_1", "candidates": 1},
+    ]
+
+
+def test_a_verbosity_that_there_is_not_is_refused_with_the_nearest() -> None:
+    with pytest.raises(QueryError, match="did you mean 'executionStats'"):
+        explain(Logged().engine, "a", request({}), reads.execute, "executionstats", lambda: 0.0)
 
 
 # ── lists of collections and indexes ────────────────────────────────────────────

@@ -9,30 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.logged import Logged, find, finish, ids, intake, new, request, several
+from core.engine.logged import Inside, Logged, find, finish, ids, intake, new, request, several
 from nosqlpy._core.aggregate.pipeline import compile_pipeline
 from nosqlpy._core.engine import reads, state, writes
 from nosqlpy._core.engine.aggregation import AggregateRequest, aggregate
 from nosqlpy._core.engine.definitions import create_index, drop_collection
-from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.operation import Define, Delete, Put
 from nosqlpy._core.update.compile import compile_update
 from nosqlpy.errors import DuplicateKeyError, OperationFailure, TransactionError, WriteConflict, WriteError
-
-
-class Inside(Logged):
-    """A transaction on a logged engine."""
-
-    def __init__(self, db: Logged) -> None:
-        self.db = db
-        self.engine = self.view = TransactionView(db.engine)
-
-    def commit(self, change: Any) -> Any:
-        return self.view.apply(change)
-
-    def finish(self) -> None:
-        self.db.commit(self.view.commit(self.db.engine))
 
 
 def people(*, indexed: bool = True) -> Logged:

@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import MinKey
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
-from nosqlpy._core.plan.planner import Plan, choose
+from nosqlpy._core.plan.plan import Plan
+from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import QueryError
@@ -36,7 +38,9 @@ def summary(filter: Any, hint: str | None = None) -> tuple[str, str | None, int,
     return chosen.stage, chosen.index, chosen.candidates, chosen.exact
 
 
-@pytest.mark.parametrize("filter", [{}, {"q": 1}, {"x": {"$gt": 1}}, {"$or": [{"x": 1}, {"x": 2}]}, {"x": {"$ne": 1}}])
+@pytest.mark.parametrize(
+    "filter", [{}, {"q": 1}, {"x": {"$gt": MinKey()}}, {"$or": [{"x": 1}, {"q": 2}]}, {"x": {"$ne": 1}}]
+)
 def test_a_filter_that_no_index_serves_is_a_scan_of_all(filter: Any) -> None:
     assert plan(filter) == Plan("COLLSCAN", None, (), SIZE)
 
@@ -59,7 +63,7 @@ def test_a_value_that_nobody_has_has_no_candidates() -> None:
 
 
 def test_the_candidates_of_several_values_are_counted_together() -> None:
-    assert summary({"x": {"$in": [1, 2, 77]}}) == ("IXSCAN", "x_1", 5, False)
+    assert summary({"x": {"$in": [1, 2, 77]}}) == ("IXSCAN", "x_1", 5, True)
 
 
 def test_equal_values_are_looked_up_once() -> None:
@@ -70,7 +74,7 @@ def test_equal_values_are_looked_up_once() -> None:
 
 
 def test_an_empty_list_of_values_leads_nowhere() -> None:
-    assert summary({"x": {"$in": []}}) == ("IXSCAN", "x_1", 0, False)
+    assert summary({"x": {"$in": []}}) == ("IXSCAN", "x_1", 0, True)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +84,20 @@ def test_an_empty_list_of_values_leads_nowhere() -> None:
         ({"x": "s"}, True),
         ({"x": True}, True),
         ({"x": None}, False),
-        ({"x": 1.5}, False),
+        ({"x": 1.5}, True),
+        ({"x": {"$gt": 1}}, True),
+        ({"x": {"$gt": 1, "$lt": 2}}, True),
+        ({"x": {"$gt": 1, "$ne": 2}}, False),
+        ({"x": {"$regex": "^a"}}, False),
+        ({"x": {"$in": [1, None]}}, False),
         ({"x": {"y": 1}}, False),
         ({"x": 2, "q": 1}, False),
-        ({"x": {"$in": [1, 2]}}, False),
+        ({"x": {"$in": [1, 2]}}, True),
         ({"$and": [{"x": 2}, {"q": 1}]}, False),
     ],
     ids=repr,
 )
-def test_only_the_matches_of_one_plain_equality_need_no_test(filter: Any, exact: bool) -> None:
+def test_only_the_matches_of_conditions_that_keys_tell_need_no_test(filter: Any, exact: bool) -> None:
     chosen = plan(filter)
 
     assert chosen.stage == "IXSCAN"
@@ -115,7 +124,7 @@ def test_a_range_of_ids_is_a_scan() -> None:
 def test_a_hint_goes_before_what_would_be_better() -> None:
     assert summary({"x": 2, "y": 2}, "y_1") == ("IXSCAN", "y_1", 9, False)
     assert summary({"_id": 1, "x": 2}, "x_1") == ("IXSCAN", "x_1", 1, False)
-    assert summary({"z": 1}, "z_1") == ("IXSCAN", "z_1", SIZE, False)
+    assert summary({"z": 1}, "z_1") == ("IXSCAN", "z_1", SIZE, True)
 
 
 def test_the_natural_order_is_a_scan_although_an_index_would_serve() -> None:
@@ -130,14 +139,25 @@ def test_the_index_of_ids_can_be_hinted() -> None:
     ("filter", "hint", "message"),
     [
         ({"x": 1}, "q_1", "names no index"),
-        ({"y": 1}, "x_1", "cannot serve"),
-        ({}, "x_1", "cannot serve"),
-        ({"x": 1}, "_id_", "cannot serve"),
+        ({}, "hidden", "names no index"),
+        ({}, (("h", 1),), "several"),
     ],
 )
-def test_a_hint_that_leads_nowhere_is_refused(filter: Any, hint: str, message: str) -> None:
+def test_a_hint_that_leads_nowhere_is_refused(filter: Any, hint: Any, message: str) -> None:
+    several = [IndexDefinition(name, (("h", 1),), sparse=name == "one") for name in ("one", "two")]
+    hidden = IndexDefinition("hidden", (("x", 1),), hidden=True)
+    indexes = INDEXES | {each.name: HashIndex(each) for each in (*several, hidden)}
     with pytest.raises(QueryError, match=message):
-        plan(filter, hint)
+        choose(compile_filter(filter), indexes, SIZE, hint)
+
+
+@pytest.mark.parametrize("filter", [{"y": 1}, {}])
+def test_an_index_that_bounds_nothing_is_scanned_as_a_whole_if_it_is_hinted(filter: Any) -> None:
+    assert plan(filter, "x_1") == Plan("IXSCAN", "x_1", (), 3, bounds=())
+
+
+def test_without_an_equality_the_index_of_ids_is_a_scan() -> None:
+    assert plan({"x": 1}, "_id_").stage == "COLLSCAN"
 
 
 def test_an_index_is_hinted_by_its_keys_whatever_its_name() -> None:

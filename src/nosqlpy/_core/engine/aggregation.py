@@ -13,7 +13,7 @@ from nosqlpy._core.aggregate.unwound import UnwoundLayout
 from nosqlpy._core.engine.reads import STEP, Execution, Query, Request, execute
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tables import World
-from nosqlpy._core.plan.planner import Plan
+from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.query.partial import layout_of
 from nosqlpy._core.values.codec import decode_document, fields_decoder
 from nosqlpy.aliases import Document

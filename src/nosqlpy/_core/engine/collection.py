@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
+from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
+from nosqlpy._core.index import scanning
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.index.unique import Claims
 from nosqlpy._core.log.operation import Delete, Put
-from nosqlpy._core.plan.planner import Plan
+from nosqlpy._core.plan.plan import Plan
 from nosqlpy.aliases import Document
 
 
@@ -24,13 +27,14 @@ class CollectionState:
     they are applied again: an interrupted apply is repaired by repeating it.
     """
 
-    __slots__ = ("indexes", "name", "number", "options", "slots", "validator")
+    __slots__ = ("indexes", "name", "natural", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number = number
         self.name = name
         self.slots = Slots(memory or Memory())
         self.indexes = IndexManager()
+        self.natural = NaturalOrder(self.slots)
         self.options: Document = {}
         self.validator: Validator | None = None
 
@@ -43,9 +47,16 @@ class CollectionState:
         """Return the same collection, loaded."""
         return self
 
+    def use(self, slots: Slots) -> None:
+        """Have the documents of `slots`, before any index is built."""
+        self.slots = slots
+        self.natural = NaturalOrder(slots)
+
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         keys, documents, slots = operation.keys, operation.documents, self.slots
+        if self.natural.known is not None:
+            self.natural.append(keys)
         if len(keys) == 1:
             if self.indexes.by_name:
                 self._index(keys[0], documents[0])
@@ -118,6 +129,7 @@ class CollectionState:
     def clear(self) -> None:
         """Remove every document; indexes stay, empty."""
         self.slots.clear()
+        self.natural.forget()
         self.indexes.clear()
 
     def build(self, definition: IndexDefinition) -> None:
@@ -133,9 +145,21 @@ class CollectionState:
         """Return the definitions of all indexes, that of ``_id`` first."""
         return [ID_DEFINITION, *self.indexes.definitions()]
 
-    def fetch(self, plan: Plan) -> Sequence[bytes]:
-        """Return the encoded documents that `plan` leads to, all of one moment; none twice."""
-        return self.slots.all() if plan.stage == "COLLSCAN" else self.slots.some(self.keys(plan))
+    @property
+    def has_orders(self) -> bool:
+        """Whether an index has all documents in an order."""
+        return True
+
+    def planned_by(self) -> Mapping[str, HashIndex]:
+        """Return the indexes that a planner counts in."""
+        return self.indexes.by_name
+
+    def fetch(self, plan: Plan, most: int = 0) -> Sequence[bytes]:
+        """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given."""
+        if plan.stage == "COLLSCAN":
+            return self.slots.first(most) if most else self.slots.all()
+        keys = self.keys(plan)
+        return self.slots.some(islice(keys, most) if most else keys)
 
     def keys(self, plan: Plan) -> Iterable[Hashable]:
         """Return the keys that `plan` leads to, none twice."""
@@ -143,10 +167,28 @@ class CollectionState:
             return self.slots.keys()
         if plan.stage == "IDHACK":
             return plan.values
+        if plan.directions:
+            return self._in_order(plan)
+        found, is_natural = self.candidates(plan)
+        return tuple(found) if is_natural else self.natural.sorted(found)
+
+    def _in_order(self, plan: Plan) -> Iterator[Hashable]:
         index = self.indexes.by_name[plan.index or ""]
-        if len(plan.values) == 1:
-            return tuple(index.lookup(plan.values[0]))
-        return dict.fromkeys(key for value in plan.values for key in tuple(index.lookup(value)))
+        parts = scanning.ordered(index, plan.bounds or (), plan.first, plan.directions, self.natural.sorted)
+        return chain.from_iterable(parts)
+
+    def candidates(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
+        """Return the keys that `plan` leads to, none twice, and whether they are in natural order."""
+        if plan.stage in ("OR", "AND_HASH"):
+            found = [self.candidates(branch)[0] for branch in plan.branches]
+            return (set().union(*found) if plan.stage == "OR" else set(found[0]).intersection(*found[1:])), False
+        if plan.stage == "IDHACK":
+            return [key for key in plan.values if self.slots.holds(key)], len(plan.values) < 2
+        return self.scanned(plan)
+
+    def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
+        """Return what a scan of one index leads to, and whether that is in natural order."""
+        return scanning.found_by(self.indexes.by_name[plan.index or ""], plan.values, plan.bounds)
 
     def index_on(self, path: str) -> HashIndex | None:
         """Return an index over the values at `path` that is built and has all documents, if there is one."""

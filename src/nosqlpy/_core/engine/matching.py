@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import islice
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Query
+from nosqlpy._core.engine.reads import Query, plan_of
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
-from nosqlpy._core.plan.planner import choose
 from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.query.sorter import Sorter
@@ -38,9 +38,7 @@ def reach(engine: Engine, name: str, asked: object) -> int:
     query = asked.query if isinstance(asked, Returned) else asked
     try:
         size = collection.slots.count()
-        if not isinstance(query, Query) or not query.predicate.equalities:
-            return size
-        return choose(query.predicate, collection.indexes.by_name, size, query.hint).candidates
+        return plan_of(collection, query).candidates if isinstance(query, Query) else size
     except Unloaded:
         return LOADING
 
@@ -55,13 +53,17 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
         key = equality_key(predicate.operand)
         data = collection.slots.get(key)
         return [] if data is None else [Match(key, data)]
-    plan = choose(predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
+    plan = plan_of(collection, msgspec.structs.replace(query, limit=limit) if limit or query.ordering else query)
     if plan.stage == "COLLSCAN":
         found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
     else:
-        candidates = [Match(key, data) for key, data in collection.slots.pairs(collection.keys(plan))]
-        found = candidates if plan.exact else _tested(candidates, query)
-    if query.ordering is not None:
+        keys = collection.keys(plan)
+        is_ordered = plan.directions or query.ordering is None
+        if limit and plan.exact and is_ordered:
+            keys = islice(keys, limit)
+        candidates = [Match(key, data) for key, data in collection.slots.pairs(keys)]
+        found = candidates if plan.exact else _tested(candidates, query, limit if is_ordered else 0)
+    if query.ordering is not None and not plan.directions:
         found = _sorted(found, query, query.ordering, limit, engine.sort_memory)
     return found[:limit] if limit else found
 
@@ -80,13 +82,15 @@ def _check(query: Query) -> None:
         query.check()
 
 
-def _tested(candidates: list[Match], query: Query) -> list[Match]:
+def _tested(candidates: list[Match], query: Query, limit: int) -> list[Match]:
     found: list[Match] = []
     for start in range(0, len(candidates), STEP):
         part = candidates[start : start + STEP]
         selected = set(map(id, query.predicate.select([match.data for match in part])))
         found += [match for match in part if id(match.data) in selected]
         _check(query)
+        if limit and len(found) >= limit:
+            break
     return found
 
 

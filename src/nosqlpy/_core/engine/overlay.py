@@ -9,7 +9,7 @@ index over the written documents leads to.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
@@ -18,7 +18,7 @@ from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.unique import Claims, LayeredClaims
 from nosqlpy._core.log.operation import Delete, Operation, Put
-from nosqlpy._core.plan.planner import Plan
+from nosqlpy._core.plan.plan import Plan
 
 
 class OverlaySlots(Slots):
@@ -176,7 +176,8 @@ class OverlaidCollection(CollectionState):
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         super().__init__(base.number, base.name, memory)
-        self.slots = self._overlay = OverlaySlots(memory, base.slots)
+        self._overlay = OverlaySlots(memory, base.slots)
+        self.use(self._overlay)
         self.options, self.validator = base.options, base.validator
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
@@ -198,23 +199,35 @@ class OverlaidCollection(CollectionState):
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
+        self.natural.forget()
         self._overlay.put_under(operation.keys, operation.ids, operation.documents)
         if self._written is not None:
             self._written.put(operation)
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
+        self.natural.forget()
         self._overlay.delete_under(operation.keys, operation.ids)
         if self._written is not None:
             self._written.delete(operation)
 
-    def keys(self, plan: Plan) -> Iterable[Hashable]:
-        """Return the keys that `plan` leads to, none twice."""
-        if plan.stage != "IXSCAN":
-            return super().keys(plan)
+    @property
+    def has_orders(self) -> bool:
+        """Whether an index has all documents in an order."""
+        return False
+
+    def planned_by(self) -> Mapping[str, HashIndex]:
+        """Return the indexes that a planner counts in, which know of arrays in the written documents by now."""
+        indexes = self.indexes.by_name
+        for name, index in self._over().indexes.by_name.items() if indexes else ():
+            indexes[name].multikey.update(index.multikey)
+        return indexes
+
+    def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
+        """Return what a scan of one index leads to, and whether that is in natural order."""
         touched = self._overlay.touched
-        untouched = [key for key in self._base.keys(plan) if key not in touched]
-        return [*untouched, *self._over().keys(plan)]
+        untouched = [key for key in self._base.scanned(plan)[0] if key not in touched]
+        return [*untouched, *self._over().scanned(plan)[0]], False
 
     def _over(self) -> CollectionState:
         if self._written is None:

@@ -11,7 +11,8 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import Slot, Stored, slots_of
 from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
-from nosqlpy._core.plan.planner import Hint, Plan, choose
+from nosqlpy._core.plan.plan import Plan
+from nosqlpy._core.plan.planner import Hint, choose
 from nosqlpy._core.query.buckets import Steps, mapped, ranked, released
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
@@ -21,7 +22,6 @@ from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
-from nosqlpy._core.values.collation_spec import collation_document
 from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
@@ -133,7 +133,17 @@ def _hint(hint: Any) -> Hint:
 class Execution(Generic[T]):
     """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
 
-    __slots__ = ("_all_match", "_blobs", "_decode", "_query", "_sort_memory", "plan", "several")
+    __slots__ = (
+        "_all_match",
+        "_blobs",
+        "_decode",
+        "_ordering",
+        "_query",
+        "_sort_memory",
+        "examined",
+        "plan",
+        "several",
+    )
 
     def __init__(
         self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T], sort_memory: int = SORT_MEMORY
@@ -144,8 +154,11 @@ class Execution(Generic[T]):
         self._decode = decode
         self._sort_memory = sort_memory
         # whether finding the answer takes several steps
-        self.several = len(blobs) > STEP or query.ordering is not None
+        self._ordering = None if plan.directions else query.ordering
+        self.several = len(blobs) > STEP or self._ordering is not None
         self._all_match = plan.exact or query.predicate.everything
+        # documents that were looked at so far
+        self.examined = 0
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
@@ -161,12 +174,12 @@ class Execution(Generic[T]):
 
     def _answer(self) -> Iterator[Sequence[bytes]]:
         """Return batches of the answer, encoded."""
-        ordering = self._query.ordering
-        return self._window(self.matching() if ordering is None else self._ordered(ordering))
+        return self._window(self.matching() if self._ordering is None else self._ordered(self._ordering))
 
     def _few(self) -> Sequence[bytes]:
         """Return the answer where one step is enough for it, encoded."""
         query = self._query
+        self.examined = len(self._blobs)
         found = self._blobs if self._all_match else query.predicate.select(self._blobs[:])
         return found[query.skip : query.skip + query.limit if query.limit else None]
 
@@ -174,17 +187,22 @@ class Execution(Generic[T]):
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
         blobs, predicate = self._blobs, self._query.predicate
         if self._all_match:
-            yield from (list(blobs[start : start + STEP]) for start in range(0, len(blobs), STEP))
+            for start in range(0, len(blobs), STEP):
+                chunk = list(blobs[start : start + STEP])
+                self.examined += len(chunk)
+                yield chunk
             return
         for start in range(0, len(blobs), STEP):
-            chunk = blobs[start : start + STEP]
-            yield predicate.select(chunk)
+            part = blobs[start : start + STEP]
+            self.examined += len(part)
+            yield predicate.select(part)
 
     def _ordered(self, ordering: Ordering) -> Iterator[list[bytes]]:
         query = self._query
         sorter: Sorter[Slot] = Sorter(ordering, query.skip + query.limit if query.limit else 0, self._sort_memory)
         for start in range(0, len(self._blobs), STEP):
             chunk = self._blobs[start : start + STEP]
+            self.examined += len(chunk)
             selected = list(chunk) if self._all_match else query.predicate.select(chunk)
             yield from _idle(sorter.add(selected, slots_of(self._blobs, start, chunk, selected)))
             yield []
@@ -230,12 +248,24 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     collection = engine.collections.get(name)
     if collection is None:
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
-    plan = choose(query.predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
-    if plan.stage == "COLLSCAN" and query.predicate.everything and query.ordering is None and query.limit:
-        blobs = collection.slots.first(query.skip + query.limit)
+    plan = plan_of(collection, query)
+    if query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):
+        blobs = collection.fetch(plan, query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
     return Execution(query, plan, blobs, decode, engine.sort_memory)
+
+
+def plan_of(collection: CollectionState, query: Query) -> Plan:
+    """Return the plan for a query as things are now.
+
+    Raises:
+        QueryError: Its hint names no index.
+    """
+    limit = query.skip + query.limit if query.limit else 0
+    size = collection.slots.count()
+    ordering = query.ordering if collection.has_orders else None
+    return choose(query.predicate, collection.planned_by(), size, query.hint, ordering, limit)
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:
@@ -244,18 +274,6 @@ def decoder(projection: Projection | None) -> Decode[Document]:
         return decode_document
     apply = projection.apply
     return lambda data: apply(decode_document(data))
-
-
-def explain(engine: Engine, name: str, request: Request[Any], source: Source) -> Document:
-    """Return the chosen plan, without running it: stage, index, and how many documents are its candidates."""
-    plan = source(engine, name, request).plan
-    winning: Document = {"stage": plan.stage}
-    if plan.index is not None:
-        winning["indexName"] = plan.index
-    planner: Document = {"namespace": name, "winningPlan": winning}
-    if request.query.collation is not None:
-        planner["collation"] = collation_document(request.query.collation)
-    return {"queryPlanner": planner, "candidates": plan.candidates}
 
 
 def done(value: R) -> Steps[R]:
@@ -313,7 +331,11 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
         return done(0)
     if query.predicate.everything and query.hint is None:
         return done(_within(query, collection.slots.count()))
-    return _count(execute(engine, name, Request(query, bytes)), query)
+    query = msgspec.structs.replace(query, ordering=None)
+    plan = plan_of(collection, query)
+    if plan.exact and plan.stage != "IDHACK":
+        return done(_within(query, len(collection.candidates(plan)[0])))
+    return _count(Execution(query, plan, collection.fetch(plan), bytes), query)
 
 
 def _count(execution: Execution[bytes], query: Query) -> Steps[int]:

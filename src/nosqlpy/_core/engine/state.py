@@ -172,6 +172,7 @@ class Engine:
         """Count the documents' bytes anew, which an interrupted apply may have counted twice or not at all."""
         for collection in self._numbers.values():
             collection.slots.recount()
+            collection.indexes.forget_orders()
         self.memory.resident = sum(collection.slots.resident for collection in self._numbers.values())
 
     def _define(self, operation: Define) -> None:

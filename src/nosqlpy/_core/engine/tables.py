@@ -123,7 +123,8 @@ def _live(collection: CollectionState | None, path: str) -> Find | None:
     index = collection.index_on(path)
     if index is None:
         return None
-    return lambda keys: collection.slots.some(dict.fromkeys(chain(*map(tuple, map(index.lookup, keys)))))
+    natural = collection.natural.sorted
+    return lambda keys: collection.slots.some(natural({*chain(*map(tuple, map(index.lookup, keys)))}))
 
 
 def _values(entry: Any) -> Iterable[Any]:

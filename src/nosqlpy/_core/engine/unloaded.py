@@ -258,7 +258,7 @@ class UnloadedCollection(CollectionState):
         super().__init__(held.number, held.name, memory)
         self._load = load
         self._unloaded = UnloadedSlots(memory, section, load, rebuild)
-        self.slots = self._unloaded
+        self.use(self._unloaded)
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -284,7 +284,7 @@ class UnloadedCollection(CollectionState):
             CorruptionError: A document, or the log, is damaged.
         """
         made = CollectionState(self.number, self.name)
-        made.slots = self._unloaded.loaded()
+        made.use(self._unloaded.loaded())
         made.options, made.validator = self.options, self.validator
         for definition in self.indexes.definitions():
             made.indexes.add(DeferredIndex(definition, partial(made.load_index, definition)))

@@ -22,6 +22,7 @@ UNDEFINED_KEY: Final = (0,)
 """What an empty array stands under in an index, as on a server."""
 WHOLE: Final = -2
 """Marks the key of an array that an equality can ask for, and that is no key of the index as a server's has them."""
+NULL_RANK: Final = 5
 NAN_RANK: Final = 9.5
 """NaN is a number, below all others, and in no range of them."""
 NUMBER_RANK: Final = 10
@@ -51,7 +52,7 @@ def rank_of(key: Hashable) -> float:
         rank: float = key[0]
         return NAN_RANK if rank == NUMBER_RANK else rank
     if key is None:
-        return 5
+        return NULL_RANK
     if isinstance(key, datetime | FarInstant):
         return 45
     return NUMBER_RANK if isinstance(key, int | float | Decimal) else STRING_RANK
@@ -81,5 +82,5 @@ _CONTENTS: Final[dict[float, Callable[[tuple[Any, ...]], Any]]] = {
     25: lambda key: tuple(map(component, key[1:])),
     65: lambda key: (key[1], _object(key[2])),
 }
-NESTED_RANKS: Final = frozenset((20, 25, 65))
-"""Ranks whose equality keys do not sort as their values do; all others' do."""
+NESTED_RANKS: Final = frozenset((NULL_RANK, 20, 25, 65))
+"""Ranks whose equality keys do not sort, or not as their values do; all others' do."""

@@ -41,6 +41,10 @@ class DeferredIndex(HashIndex):
         """Ask for the index."""
         raise Unloaded(self._load)
 
+    def ready(self) -> None:
+        """Ask for the index."""
+        self.ask()
+
     def count(self, values: Iterable[Hashable]) -> int:  # noqa: ARG002 - whatever they are
         """Ask for the index."""
         self.ask()

@@ -7,6 +7,7 @@ from typing import Any
 
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
+from nosqlpy._core.index.order import CompoundOrder, Order, SingleOrder
 
 
 class _Bucket(dict[Hashable, None]):
@@ -26,10 +27,23 @@ class HashIndex:
     name a document that no longer matches, never miss one that does: whoever
     reads tests the document itself.
 
-    `multikey` are the positions of the fields that led through an array in some document.
+    `multikey` are the positions of the fields that led through an array in some document; `moved` are keys
+    whose documents may not stand in natural order, because one came there by an update.
     """
 
-    __slots__ = ("_entries", "definition", "field", "keys", "multikey", "name", "plain")
+    __slots__ = (
+        "_entries",
+        "_kept",
+        "_order",
+        "_version",
+        "definition",
+        "field",
+        "keys",
+        "moved",
+        "multikey",
+        "name",
+        "plain",
+    )
 
     field: str
     """The dotted path that is indexed, the first if there are several."""
@@ -43,18 +57,48 @@ class HashIndex:
         self.field = definition.keys[0][0]
         self.plain = definition.keys[0][0] if len(definition.keys) == 1 and definition.is_plain else None
         self.multikey: set[int] = set()
+        self.moved: set[Hashable] = set()
         # a document's key, or a bucket of several
         self._entries: dict[Hashable, Any] = {}
+        # the order that a reader made, if it is of this version; and the one that the change at hand maintains
+        self._order: Order | None = None
+        self._kept: Order | None = None
+        # odd while a change is being made
+        self._version = 0
 
-    def add(self, values: Iterable[Hashable], key: Hashable) -> None:
-        """Enter the document `key` under each of `values`; entering it again changes nothing."""
-        entries = self._entries
+    # ── changing ─────────────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Begin to change entries: an order that a reader is making meanwhile must not last."""
+        order = self._order
+        self._kept = order if order is not None and order.version == self._version else None
+        self._version |= 1
+
+    def end(self) -> None:
+        """End what was begun."""
+        self._version = (self._version | 1) + 1
+        if self._kept is not None:
+            self._kept.version = self._version
+            self._order, self._kept = self._kept, None
+
+    def add(self, values: Iterable[Hashable], key: Hashable, *, moved: bool = False) -> None:
+        """Enter the document `key` under each of `values`; entering it again changes nothing.
+
+        It is the last one in natural order, unless it `moved` there.
+        """
+        entries, order = self._entries, self._kept
         for value in values:
             held = entries.setdefault(value, key)
             if type(held) is _Bucket:
                 held[key] = None
+                if moved:
+                    self.moved.add(value)
             elif held != key:
                 entries[value] = _Bucket.fromkeys((held, key))
+                if moved:
+                    self.moved.add(value)
+            elif order is not None:
+                order.add(value)
 
     def discard(self, values: Iterable[Hashable], key: Hashable) -> None:
         """Remove the document `key` from under each of `values`, where it stands there."""
@@ -64,9 +108,32 @@ class HashIndex:
             if type(held) is _Bucket:
                 held.pop(key, None)
                 if not held:
-                    del entries[value]
+                    self._forget(value)
             elif held == key and value in entries:
-                del entries[value]
+                self._forget(value)
+
+    def _forget(self, value: Hashable) -> None:
+        del self._entries[value]
+        self.moved.discard(value)
+        if self._kept is not None:
+            self._kept.discard(value)
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self.forget_order()
+        self._entries.clear()
+        self.multikey.clear()
+        self.moved.clear()
+
+    def forget_order(self) -> None:
+        """Let go of the order of the keys, which is made again when it is needed."""
+        self._order = self._kept = None
+        self._version = (self._version | 1) + 1
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def ready(self) -> None:
+        """Make sure that the index is built, which it is."""
 
     def count(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together."""
@@ -85,13 +152,34 @@ class HashIndex:
         held = self._entries[value]
         return held if type(held) is _Bucket else (held,)
 
+    def documents(self, values: Iterable[Hashable]) -> list[Hashable]:
+        """Return the keys of the documents under `values`, all of which are there; one may be named several times."""
+        found = list(map(self._entries.__getitem__, values))
+        if _Bucket not in set(map(type, found)):
+            return found
+        return [key for held in found for key in (held if type(held) is _Bucket else (held,))]
+
+    def sizes(self, values: Iterable[Hashable]) -> int:
+        """Return how many entries `values` have together, all of which are there."""
+        found = list(map(self._entries.__getitem__, values))
+        return sum(len(held) if type(held) is _Bucket else 1 for held in found)
+
+    def all_values(self) -> list[Hashable]:
+        """Return every key, in no order; those of whole arrays are among them."""
+        return list(self._entries)
+
+    def order(self) -> Any:
+        """Return the keys in order."""
+        order, version = self._order, self._version
+        if order is None or order.version != version:
+            order = (SingleOrder if len(self.keys) == 1 else CompoundOrder)(list(self._entries))
+            order.version = version
+            if not version & 1:
+                self._order = order
+        return order
+
     def __len__(self) -> int:
         return len(self._entries)
-
-    def clear(self) -> None:
-        """Remove every entry."""
-        self._entries.clear()
-        self.multikey.clear()
 
 
 _ARRAY = 25

@@ -98,8 +98,10 @@ class IndexManager:
         if self._layout is not None:
             rows = self._layout.rows(documents)
             for index, extract in self._extracts:
+                index.begin()
                 for key, values in zip(keys, extract(rows, documents), strict=True):
                     index.add(values, key)
+                index.end()
 
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
         """Move one document from where it stood `before` to where it stands `after`."""
@@ -109,21 +111,30 @@ class IndexManager:
             for index, extract in self._extracts:
                 old, new = extract(rows, both)
                 if old != new and (stale := set(old)) != (fresh := set(new)):
+                    index.begin()
                     index.discard(stale - fresh, key)
-                    index.add(fresh - stale, key)
+                    index.add(fresh - stale, key, moved=True)
+                    index.end()
 
     def remove(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Take documents out."""
         if self._layout is not None:
             rows = self._layout.rows(documents)
             for index, extract in self._extracts:
+                index.begin()
                 for key, values in zip(keys, extract(rows, documents), strict=True):
                     index.discard(values, key)
+                index.end()
 
     def clear(self) -> None:
         """Remove every entry; the indexes stay."""
         for index in self.by_name.values():
             index.clear()
+
+    def forget_orders(self) -> None:
+        """Let go of what a change that was interrupted may have left half-way; it is made again when it is needed."""
+        for index in self.by_name.values():
+            index.forget_order()
 
     def definitions(self) -> Iterable[IndexDefinition]:
         """Return the definition of every index."""

@@ -1,15 +1,16 @@
-"""The planner: which index, if any, leads to the documents that a filter can match."""
+"""The planner: which index, if any, leads to the documents that a filter can match, or to their order."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
-
-import msgspec
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.plan.plan import Plan, scan
+from nosqlpy._core.plan.search import Search
 from nosqlpy._core.query.filter import Predicate
+from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import QueryError
 
@@ -17,46 +18,68 @@ from nosqlpy.errors import QueryError
 Hint: TypeAlias = str | tuple[tuple[str, int], ...]
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """How the candidates of a filter are found: ``IDHACK``, ``IXSCAN`` or ``COLLSCAN``.
-
-    `values` are the index keys to look up; `candidates` is how many entries they
-    have (counted, not guessed), or the size of the collection. Where `exact`, every
-    candidate matches and need not be tested.
-    """
-
-    stage: str
-    index: str | None
-    values: tuple[Hashable, ...]
-    candidates: int
-    exact: bool = False
-
-
-def choose(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, hint: Hint | None = None) -> Plan:
+def choose(
+    predicate: Predicate,
+    indexes: Mapping[str, HashIndex],
+    size: int,
+    hint: Hint | None = None,
+    ordering: Ordering | None = None,
+    limit: int = 0,
+) -> Plan:
     """Return the plan with the fewest candidates; an index that does not lead to fewer documents is not used.
 
+    With an `ordering`, of which the first `limit` are wanted (0: all), an index that has the documents in
+    that order is used instead, unless another one leads to much fewer.
+
     Raises:
-        QueryError: `hint` names no index, or one that cannot serve the filter.
+        QueryError: `hint` names no index.
+        Unloaded: An index must be built first.
     """
-    if hint is None and predicate.exact is not None:
-        return _exact(predicate.exact, predicate.operand, indexes, size)
-    equalities = predicate.equalities
-    if hint is not None:
-        return _hinted(equalities, indexes, size, hint)
-    if "_id" in equalities:
-        return _by_id(equalities["_id"])
-    best = Plan("COLLSCAN", None, (), size)
-    if equalities:
-        for index in indexes.values():
-            if index.plain in equalities:
-                plan = _by_index(index, equalities[index.field])
-                if plan.candidates < best.candidates:
-                    best = plan
-    return best
+    if hint is None:
+        if ordering is None and predicate.exact is not None:
+            plan = _exact(predicate.exact, predicate.operand, indexes, size)
+            if plan is not None:
+                return plan
+        if not indexes:
+            return _by_id(predicate.equalities["_id"]) if "_id" in predicate.equalities else scan(size)
+    if hint == "$natural":
+        return scan(size)
+    search = Search(predicate.conjunction, size)
+    ids = search.points("_id")
+    if hint is None:
+        if ids is not None:
+            return Plan("IDHACK", ID_INDEX, ids, len(ids))
+        usable = [index for index in indexes.values() if search.can_use(index)]
+        best = search.best(usable)
+        return best if ordering is None else search.in_order(usable, ordering, limit, best)
+    if hint in (ID_INDEX, ID_DEFINITION.keys):
+        return scan(size) if ids is None else Plan("IDHACK", ID_INDEX, ids, len(ids))
+    index = _hinted(indexes, hint)
+    search.check_hint(index)
+    best = search.hinted(index)
+    return best if ordering is None else search.in_order([index], ordering, limit, best)
 
 
-def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int) -> Plan:
-    """Return the plan of one equality with a plain scalar, the most common filter: there is nothing to compare."""
+def considered(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int) -> list[Plan]:
+    """Return the plan that each index gives for a filter by itself, if any."""
+    search = Search(predicate.conjunction, size)
+    plans = [search.bounded(index, size) for index in indexes.values() if search.can_use(index)]
+    return [plan for plan in plans if plan is not None]
+
+
+def _hinted(indexes: Mapping[str, HashIndex], hint: Hint) -> HashIndex:
+    found = [index for index in indexes.values() if hint in (index.name, index.keys) and not index.definition.hidden]
+    if not found:
+        raise QueryError(f"hint {hint!r} names no index of this collection")
+    if len(found) > 1:
+        names = ", ".join(repr(index.name) for index in found)
+        message = f"hint {hint!r} is that of several indexes, {names}: name one"
+        raise QueryError(message, code=181, code_name="AmbiguousIndexKeyPattern")
+    return found[0]
+
+
+def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int) -> Plan | None:
+    """Return the plan of one equality with a plain scalar, the most common filter; None if there is much to compare."""
     key = equality_key(operand)
     if path == "_id":
         return Plan("IDHACK", ID_INDEX, (key,), 1, exact=True)
@@ -65,39 +88,10 @@ def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int)
             candidates = len(index.lookup(key))
             if candidates < size:
                 return Plan("IXSCAN", index.name, (key,), candidates, exact=True)
-    return Plan("COLLSCAN", None, (), size)
+            return scan(size)
+    return None if any(index.field == path for index in indexes.values()) else scan(size)
 
 
 def _by_id(operands: Sequence[Any]) -> Plan:
-    values = _unique(operands)
+    values = tuple(dict.fromkeys(map(equality_key, operands)))
     return Plan("IDHACK", ID_INDEX, values, len(values))
-
-
-def _by_index(index: HashIndex, operands: Sequence[Any]) -> Plan:
-    values = _unique(operands)
-    return Plan("IXSCAN", index.name, values, index.count(values))
-
-
-def _unique(operands: Sequence[Any]) -> tuple[Hashable, ...]:
-    if len(operands) == 1:
-        return (equality_key(operands[0]),)
-    return tuple(dict.fromkeys(map(equality_key, operands)))
-
-
-def _hinted(equalities: Mapping[str, Any], indexes: Mapping[str, HashIndex], size: int, hint: Hint) -> Plan:
-    if hint == "$natural":
-        return Plan("COLLSCAN", None, (), size)
-    if hint in (ID_INDEX, ID_DEFINITION.keys):
-        if "_id" in equalities:
-            return _by_id(equalities["_id"])
-        raise _cannot_serve(ID_INDEX)
-    index = next((index for index in indexes.values() if hint in (index.name, index.keys)), None)
-    if index is None or index.definition.hidden:
-        raise QueryError(f"hint {hint!r} names no index of this collection")
-    if index.plain not in equalities:
-        raise _cannot_serve(index.name)
-    return _by_index(index, equalities[index.field])
-
-
-def _cannot_serve(name: str) -> QueryError:
-    return QueryError(f"index {name!r} cannot serve this filter: it holds no equality on the indexed field")

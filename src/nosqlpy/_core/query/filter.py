@@ -16,6 +16,7 @@ from nosqlpy._core.query import arithmetic as _arithmetic
 from nosqlpy._core.query import array as _array
 from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
+from nosqlpy._core.query.conjuncts import Conjunction, conjunction_of
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
 from nosqlpy._core.query.partial import WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
@@ -122,6 +123,11 @@ class Predicate:
         if self.exact is not None:
             return {self.exact: self._operands}
         return equalities_of(self._template, self._operands)
+
+    @property
+    def conjunction(self) -> Conjunction:
+        """The conditions that every match meets, as a planner sees them."""
+        return conjunction_of(self._template.nodes, iter(self._operands), self._template.collation)
 
     @property
     def seeds(self) -> list[tuple[str, Any]]:

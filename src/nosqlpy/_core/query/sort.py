@@ -60,6 +60,11 @@ class Ordering:
         self._layout: Layout = layout_of(frozenset(path for path, _ in keys))
         self._columns: list[Column] = [self._layout.column(path, sorted_values) for path, _ in keys]
 
+    @property
+    def collation(self) -> Collation | None:
+        """How strings compare."""
+        return self._collation
+
     def rows(self, blobs: Sequence[bytes]) -> list[Any]:
         """Return what `arrange` orders each of the encoded documents by; only the keys' paths are decoded.
 

@@ -40,7 +40,8 @@ def ask_blocking(db: Client, job: Job) -> Answers:
     """Ask the questions and update what is found, through `Client`."""
     users, asked = db[job.collection], job.questions
     found, seconds = timed(lambda: users.find(asked.equal).to_list())
-    stage = users.find(asked.equal).explain()["queryPlanner"]["winningPlan"]["stage"]
+    plan = users.find(asked.equal).explain()["queryPlanner"]["winningPlan"]
+    stage = plan.get("inputStage", plan)["stage"]
     say_found(job, "indexed", asked.equal, len(found), seconds, stage)
     scanned, seconds = timed(lambda: users.find(asked.equal, hint="$natural").to_list())
     say_found(job, "scan", asked.equal, len(scanned), seconds, "COLLSCAN")

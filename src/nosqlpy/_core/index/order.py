@@ -1,0 +1,234 @@
+"""The keys of an index in their order: sorted lists in chunks, built when a range or a sort first needs them.
+
+An index that only equalities use never has them. Later changes are made by bisection.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+
+from nosqlpy._core.index.components import NESTED_RANKS, component, rank_of
+
+CHUNK: Final = 1000
+"""Keys of a chunk when it is made; one that has grown to twice as many is split."""
+
+PAST: Final = (1000,)
+"""Appended to the beginning of a compound key it is past all keys that begin so."""
+
+
+class SortedKeys:
+    """Distinct values in order. A *place* is a chunk's number and an offset into it."""
+
+    __slots__ = ("_chunks", "_lasts")
+
+    def __init__(self, ordered: list[Any]) -> None:
+        self._chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
+        self._lasts = [chunk[-1] for chunk in self._chunks]
+
+    def add(self, value: Any) -> None:
+        """Add a value, unless it is there."""
+        if not self._chunks:
+            self._chunks, self._lasts = [[value]], [value]
+            return
+        number = min(bisect_left(self._lasts, value), len(self._chunks) - 1)
+        chunk = self._chunks[number]
+        offset = bisect_left(chunk, value)
+        if offset < len(chunk) and chunk[offset] == value:
+            return
+        chunk.insert(offset, value)
+        if len(chunk) > 2 * CHUNK:
+            self._chunks[number : number + 1] = chunk[:CHUNK], chunk[CHUNK:]
+            self._lasts[number : number + 1] = chunk[CHUNK - 1], chunk[-1]
+        else:
+            self._lasts[number] = chunk[-1]
+
+    def discard(self, value: Any) -> None:
+        """Remove a value, if it is there."""
+        number = bisect_left(self._lasts, value)
+        if number == len(self._chunks):
+            return
+        chunk = self._chunks[number]
+        offset = bisect_left(chunk, value)
+        if offset == len(chunk) or chunk[offset] != value:
+            return
+        del chunk[offset]
+        if chunk:
+            self._lasts[number] = chunk[-1]
+        else:
+            del self._chunks[number], self._lasts[number]
+
+    def place(self, value: Any, *, after: bool) -> tuple[int, int]:
+        """Return the place before `value`, or after it."""
+        bisect = bisect_right if after else bisect_left
+        number = bisect(self._lasts, value)
+        return (number, 0) if number == len(self._chunks) else (number, bisect(self._chunks[number], value))
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """The place after all values."""
+        return len(self._chunks), 0
+
+    def at(self, place: tuple[int, int]) -> Any:
+        """Return the value that follows a place, which is not the end."""
+        number, offset = place
+        chunk = self._chunks[number]
+        return chunk[offset] if offset < len(chunk) else self._chunks[number + 1][0]
+
+    def before(self, place: tuple[int, int]) -> Any:
+        """Return the value that stands before a place, which is not the beginning."""
+        number, offset = place
+        return self._chunks[number][offset - 1] if offset else self._chunks[number - 1][-1]
+
+    def count(self, start: tuple[int, int], stop: tuple[int, int]) -> int:
+        """Return how many values lie between two places."""
+        return max(0, sum(map(len, self._chunks[start[0] : stop[0]])) - start[1] + stop[1])
+
+    def parts(self, start: tuple[int, int], stop: tuple[int, int]) -> Iterator[list[Any]]:
+        """Yield the values between two places, in lists."""
+        (first, begin), (last, end) = start, stop
+        for number in range(first, last + 1):
+            if number < len(self._chunks):
+                low, high = begin if number == first else 0, end if number == last else None
+                if part := self._chunks[number][low:high]:
+                    yield part
+
+    def parts_reversed(self, start: tuple[int, int], stop: tuple[int, int]) -> Iterator[list[Any]]:
+        """Yield the same from the last to the first."""
+        (first, begin), (last, end) = start, stop
+        for number in range(min(last, len(self._chunks) - 1), first - 1, -1):
+            low, high = begin if number == first else 0, end if number == last else None
+            if part := self._chunks[number][low:high]:
+                part.reverse()
+                yield part
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Keys that follow each other in an index: those of `keys` between two places, as `unwrap` makes them of these."""
+
+    keys: SortedKeys
+    start: tuple[int, int]
+    stop: tuple[int, int]
+    unwrap: Callable[[Any], Hashable] | None = None
+
+    def __len__(self) -> int:
+        return self.keys.count(self.start, self.stop)
+
+    def parts(self, *, descending: bool = False) -> Iterator[list[Hashable]]:
+        """Yield the keys in order, in lists."""
+        walk = self.keys.parts_reversed if descending else self.keys.parts
+        parts = walk(self.start, self.stop)
+        return parts if self.unwrap is None else (list(map(self.unwrap, part)) for part in parts)
+
+    def all(self) -> list[Hashable]:
+        """Return the keys in order."""
+        return list(chain.from_iterable(self.parts()))
+
+
+class Order:
+    """The keys of an index in order. `version` is that of the index for which it holds."""
+
+    __slots__ = ("version",)
+
+    version: int
+
+    def add(self, key: Hashable) -> None:
+        """Add a key, unless it is there."""
+        raise NotImplementedError
+
+    def discard(self, key: Hashable) -> None:
+        """Remove a key, if it is there."""
+        raise NotImplementedError
+
+    def everything(self) -> list[Span]:
+        """Return the spans of all keys."""
+        raise NotImplementedError
+
+
+class SingleOrder(Order):
+    """The keys of an index on one field, by their rank; those that stand for whole arrays are left out."""
+
+    __slots__ = ("_ranks",)
+
+    def __init__(self, keys: Iterable[Hashable]) -> None:
+        found: dict[float, list[Any]] = {}
+        for key in keys:
+            found.setdefault(rank_of(key), []).append(key)
+        self._ranks: dict[float, SortedKeys] = {
+            rank: SortedKeys(sorted(map(_wrap, held) if rank in NESTED_RANKS else held))
+            for rank, held in found.items()
+            if rank >= -1
+        }
+
+    def add(self, key: Hashable) -> None:
+        """Add a key, unless it is there."""
+        rank = rank_of(key)
+        if rank >= -1:
+            if rank not in self._ranks:
+                self._ranks[rank] = SortedKeys([])
+            self._ranks[rank].add(_wrap(key) if rank in NESTED_RANKS else key)
+
+    def discard(self, key: Hashable) -> None:
+        """Remove a key, if it is there."""
+        rank = rank_of(key)
+        if (held := self._ranks.get(rank)) is not None:
+            held.discard(_wrap(key) if rank in NESTED_RANKS else key)
+
+    def span(self, rank: float, low: Any, high: Any, *, low_open: bool, high_open: bool) -> Span:
+        """Return the keys of a rank from `low` to `high`; None for no bound. The rank is not one of `NESTED_RANKS`."""
+        held = self._ranks.get(rank, _NO_KEYS)
+        start = (0, 0) if low is None else held.place(low, after=low_open)
+        stop = held.end if high is None else held.place(high, after=not high_open)
+        return Span(held, start, max(start, stop))
+
+    def point(self, key: Hashable) -> Span:
+        """Return the one key, or none."""
+        rank = rank_of(key)
+        held, value = self._ranks.get(rank, _NO_KEYS), _wrap(key) if rank in NESTED_RANKS else key
+        unwrap = _KEY if rank in NESTED_RANKS else None
+        return Span(held, held.place(value, after=False), held.place(value, after=True), unwrap)
+
+    def everything(self) -> list[Span]:
+        """Return the spans of all keys."""
+        unwraps: dict[float, Any] = dict.fromkeys(NESTED_RANKS, _KEY)
+        return [Span(held, (0, 0), held.end, unwraps.get(rank)) for rank, held in sorted(self._ranks.items())]
+
+
+_NO_KEYS: Final = SortedKeys([])
+_KEY: Final = itemgetter(1)
+
+
+def _wrap(key: Hashable) -> tuple[Any, Hashable]:
+    """Return what sorts as `key` does, where that itself does not, and holds it."""
+    return component(key)[1], key
+
+
+class CompoundOrder(Order):
+    """The keys of an index on several fields: flat tuples of rank and content, which sort by themselves."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: Iterable[Hashable]) -> None:
+        self.keys = SortedKeys(sorted(keys))
+
+    def add(self, key: Hashable) -> None:
+        """Add a key, unless it is there."""
+        self.keys.add(key)
+
+    def discard(self, key: Hashable) -> None:
+        """Remove a key, if it is there."""
+        self.keys.discard(key)
+
+    def span(self, low: tuple[Any, ...], high: tuple[Any, ...]) -> Span:
+        """Return the keys from `low` to before `high`, each of which is a key or the beginning of one."""
+        start = self.keys.place(low, after=False)
+        return Span(self.keys, start, max(start, self.keys.place(high, after=False)))
+
+    def everything(self) -> list[Span]:
+        """Return the span of all keys."""
+        return [Span(self.keys, (0, 0), self.keys.end)]

@@ -1,0 +1,101 @@
+"""Plans shown with the names that MongoDB gives to their stages.
+
+Manual: reference/explain-results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+from nosqlpy._core.index import scanning
+from nosqlpy._core.index.bounds import Bounds, Range
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.plan.plan import Plan
+from nosqlpy.aliases import Document
+
+_KINDS = {
+    10: "number",
+    15: "string",
+    30: "binData",
+    35: "objectId",
+    40: "bool",
+    45: "date",
+    47: "timestamp",
+    50: "regex",
+}
+
+
+def show(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
+    """Return a plan as a tree of stages, the one that comes last at the root."""
+    if plan.stage == "COLLSCAN":
+        return {"stage": "COLLSCAN", "direction": "forward"}
+    if plan.stage == "IDHACK":
+        return {"stage": "IDHACK", "indexName": plan.index}
+    if plan.stage == "EOF":
+        return {"stage": "EOF"}
+    return {"stage": "FETCH", "inputStage": _keys(plan, indexes)}
+
+
+def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
+    """Return the stages that find keys of documents."""
+    if plan.branches:
+        return {"stage": plan.stage, "inputStages": [_keys(branch, indexes) for branch in plan.branches]}
+    if plan.stage == "IDHACK":
+        return show(plan, indexes)
+    index = indexes[plan.index or ""]
+    definition = index.definition
+    bounds = (Bounds(plan.values),) if plan.bounds is None else plan.bounds
+    return {
+        "stage": "IXSCAN",
+        "keyPattern": dict(index.keys),
+        "indexName": index.name,
+        "isMultiKey": bool(index.multikey),
+        "isUnique": definition.unique,
+        "isSparse": definition.sparse,
+        "isPartial": definition.partial is not None,
+        "direction": "backward" if plan.directions and plan.directions[0] < 0 else "forward",
+        "indexBounds": {
+            path: list(_shown(bounds[position])) if position < len(bounds) else ["[MinKey, MaxKey]"]
+            for position, (path, _) in enumerate(index.keys)
+        },
+    }
+
+
+def _shown(bounds: Bounds) -> Iterator[str]:
+    """Yield bounds as MongoDB writes them: ``[1, 5)``."""
+    for point in bounds.points:
+        yield f"[{_value(point)}, {_value(point)}]"
+    for each in bounds.ranges:
+        yield _range(each)
+
+
+def _range(each: Range) -> str:
+    kind = _KINDS.get(int(each.rank), "code")
+    low = f"{'(' if each.low_open else '['}{_value(each.low)}" if each.low is not None else f"[lowest {kind}"
+    high = f"{_value(each.high)}{')' if each.high_open else ']'}" if each.high is not None else f"highest {kind}]"
+    return f"{low}, {high}"
+
+
+def _value(key: Hashable) -> str:
+    if key is None:
+        return "null"
+    if isinstance(key, str):
+        return '"' + key.replace('"', '\\"') + '"'
+    if isinstance(key, tuple):
+        if key[0] == 40:
+            return str(key[1]).lower()
+        return "NaN" if key == (10,) else " ".join(map(_value, key[1:]))
+    return key.hex() if isinstance(key, bytes) else str(key)
+
+
+def keys_examined(plan: Plan, indexes: Mapping[str, HashIndex]) -> int:
+    """Return how many keys of indexes a plan looks at."""
+    if plan.branches:
+        return sum(keys_examined(branch, indexes) for branch in plan.branches)
+    if plan.stage == "IDHACK":
+        return len(plan.values)
+    if plan.stage != "IXSCAN":
+        return 0
+    bounds: Any = (Bounds(plan.values),) if plan.bounds is None else plan.bounds
+    return scanning.examined(indexes[plan.index or ""], bounds)

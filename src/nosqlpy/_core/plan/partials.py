@@ -1,0 +1,43 @@
+"""Partial indexes: whether a filter lets through only documents that such an index holds."""
+
+from __future__ import annotations
+
+from nosqlpy._core.index.bounds import Bounds
+from nosqlpy._core.plan.conditions import Table, bounds_of
+from nosqlpy._core.query.conjuncts import Conjunction, FieldCondition
+from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.order import equal
+
+
+def implies(query: Conjunction, table: Table, partial: Conjunction) -> bool:
+    """Return whether every document that `query` matches, whose bounds are in `table`, matches `partial` too."""
+    return all(_implies_one(query, table, condition) for condition in partial.conditions) and all(
+        any(implies(query, table, branch) for branch in branches) for branches in partial.alternatives
+    )
+
+
+def _implies_one(query: Conjunction, table: Table, wanted: FieldCondition) -> bool:
+    # a condition under a collation holds for more than the index does, if it is about strings
+    if query.collation is None and any(_is_same(held, wanted) for held in query.conditions):
+        return True
+    found = table.get(wanted.path, [])
+    if wanted.operator == "$exists":
+        return any(not each.has_null for each in found)
+    return any(bounds.exact and any(_is_within(each, bounds) for each in found) for _, bounds in bounds_of(wanted))
+
+
+def _is_within(each: Bounds, bounds: Bounds) -> bool:
+    return each.is_flat and each.within(bounds)
+
+
+def _is_same(held: FieldCondition, wanted: FieldCondition) -> bool:
+    return (
+        held.path == wanted.path
+        and (held.operator or "$eq") == (wanted.operator or "$eq")
+        and equal(held.operand, wanted.operand)
+    )
+
+
+def partial_of(filter: object) -> Conjunction:
+    """Return the conjunction of a partial index's filter."""
+    return compile_filter(filter).conjunction  # type: ignore[arg-type]

@@ -1,0 +1,35 @@
+"""A plan: how the candidates of a filter are found. It is inert, and can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import msgspec
+
+from nosqlpy._core.index.scanning import FieldBounds
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How the candidates of a filter are found: ``IDHACK``, ``IXSCAN``, ``COLLSCAN``, ``OR``, ``AND_HASH`` or ``EOF``.
+
+    An index is looked up by `values`, its keys, unless there are `bounds` of its first fields; `candidates` is how
+    many entries that gives (counted, not guessed), or the size of the collection. Where `exact`, every candidate
+    matches and need not be tested. With `directions` the candidates come in the order that was asked for, that of
+    as many fields of the index from the `first` on. An ``OR`` is of all, an ``AND_HASH`` of what is common to its
+    `branches`.
+    """
+
+    stage: str
+    index: str | None
+    values: tuple[Hashable, ...]
+    candidates: int
+    exact: bool = False
+    bounds: FieldBounds | None = None
+    directions: tuple[int, ...] = ()
+    first: int = 0
+    branches: tuple[Plan, ...] = ()
+
+
+def scan(size: int) -> Plan:
+    """Return the plan that looks at all documents."""
+    return Plan("COLLSCAN", None, (), size)

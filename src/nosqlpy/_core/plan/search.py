@@ -1,0 +1,238 @@
+"""The search for a plan: what each index gives for a filter and an order, by counting its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Final
+
+from nosqlpy._core.index import scanning
+from nosqlpy._core.index.bounds import Bounds, meet_all
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
+from nosqlpy._core.plan.conditions import has_position, table_of
+from nosqlpy._core.plan.partials import implies, partial_of
+from nosqlpy._core.plan.plan import Plan, scan
+from nosqlpy._core.query.conjuncts import Conjunction
+from nosqlpy._core.query.sort import Ordering
+from nosqlpy.errors import OperationFailure
+
+INTERSECT_MIN: Final = 256
+"""Candidates from which on a second index is asked which of them it has too."""
+INTERSECT_SHARE: Final = 4
+"""… unless it has more than so many times as many."""
+SORT_COST: Final = 2
+"""What sorting a document costs beside fetching it, in documents."""
+
+
+class Search:
+    """The plans for one conjunction, of which `best` returns that with the fewest candidates."""
+
+    def __init__(self, conjunction: Conjunction, size: int) -> None:
+        self._conjunction = conjunction
+        self._size = size
+        self._table, self._complete = table_of(conjunction)
+
+    def points(self, path: str) -> tuple[Hashable, ...] | None:
+        """Return the values of a path that holds no array, if there are only so many; None if there may be others."""
+        found = [each.points for each in self._table.get(path, ()) if not each.ranges]
+        return min(found, key=len) if found else None
+
+    def can_use(self, index: HashIndex) -> bool:
+        """Whether a plan may use an index: it is not hidden, and holds all that can match."""
+        definition = index.definition
+        if definition.hidden:
+            return False
+        return definition.partial is None or implies(self._conjunction, self._table, partial_of(definition.partial))
+
+    def check_hint(self, index: HashIndex) -> None:
+        """Refuse a hint that would leave documents out.
+
+        Raises:
+            OperationFailure: The index is partial, and does not hold all that can match.
+        """
+        if not self.can_use(index):
+            message = f"the partial index {index.name!r} does not hold all documents that the filter can match"
+            raise OperationFailure(message, code=291, code_name="NoQueryExecutionPlans")
+
+    def best(self, indexes: Iterable[HashIndex]) -> Plan:
+        """Return the plan with the fewest candidates."""
+        best = scan(self._size)
+        others: list[Plan] = []
+        usable = list(indexes)
+        for index in usable:
+            plan = self.bounded(index, min(self._size, best.candidates * INTERSECT_SHARE))
+            if plan is not None and plan.candidates < best.candidates:
+                others.append(best)
+                best = plan
+            elif plan is not None:
+                others.append(plan)
+        either = self._either(usable, best)
+        if either is not None:
+            return either
+        return self._both(best, others, {index.name: index for index in usable})
+
+    def hinted(self, index: HashIndex) -> Plan:
+        """Return the plan that uses one index, all of it if no condition bounds it."""
+        plan = self.bounded(index, self._size)
+        if plan is not None:
+            return plan
+        index.ready()
+        return Plan("IXSCAN", index.name, (), len(index), bounds=())
+
+    # ── bounds ───────────────────────────────────────────────────────────────────
+
+    def bounded(self, index: HashIndex, most: int) -> Plan | None:
+        """Return the plan that uses an index within bounds; None if nothing bounds its first field."""
+        if index.field not in self._table:
+            return None
+        index.ready()
+        choices = self._single(index) if len(index.keys) == 1 else self._compound(index)
+        plans = [self._plan(index, bounds, most) for bounds in choices]
+        return min(plans, key=lambda plan: plan.candidates, default=None)
+
+    def _plan(self, index: HashIndex, bounds: FieldBounds, most: int) -> Plan:
+        candidates, exact = scanning.count(index, bounds, most), self._covers(index, bounds)
+        if len(index.keys) == 1 and not bounds[0].ranges:
+            return Plan("IXSCAN", index.name, bounds[0].points, candidates, exact)
+        return Plan("IXSCAN", index.name, (), candidates, exact, bounds)
+
+    def _single(self, index: HashIndex) -> list[FieldBounds]:
+        """Return the bounds of an index on one field; of several, where the conditions may be met by several values."""
+        conditions = self._table[index.field]
+        found = conditions if index.multikey else [meet_all(conditions)]
+        return [(each,) for each in found if not (index.definition.sparse and each.has_null)]
+
+    def _compound(self, index: HashIndex) -> list[FieldBounds]:
+        """Return the bounds of the first fields of an index on several; after ranges none can follow."""
+        bounds: list[Bounds] = []
+        combinations, many = 1, False
+        for position, (path, _) in enumerate(index.keys):
+            conditions = self._table.get(path)
+            if conditions is None or (index.multikey and has_position(path)):
+                break
+            if position in index.multikey:
+                if many:  # another field of the same array: a document may match by different elements
+                    break
+                many = True
+                each = min(conditions, key=lambda each: (bool(each.ranges), len(each.points)))
+            else:
+                each = meet_all(conditions)
+            combinations *= max(1, len(each.points))
+            if not each.is_flat or combinations > PREFIXES_MAX:
+                break
+            bounds.append(each)
+            if each.ranges:
+                break
+        if not bounds or (index.definition.sparse and all(each.has_null for each in bounds)):
+            return []
+        return [tuple(bounds)]
+
+    def _covers(self, index: HashIndex, bounds: FieldBounds) -> bool:
+        """Whether all that the index has within `bounds` matches."""
+        if not self._complete or not all(each.exact for each in bounds):
+            return False
+        bounded = {path for path, _ in index.keys[: len(bounds)]}
+        if self._table.keys() != bounded:
+            return False
+        return not index.multikey or all(len(self._table[path]) == 1 for path in bounded)
+
+    # ── several indexes ──────────────────────────────────────────────────────────
+
+    def _either(self, indexes: Sequence[HashIndex], best: Plan) -> Plan | None:
+        """Return the plan that unites those of all branches of an ``$or``, if it has fewer candidates than `best`."""
+        found: Plan | None = None
+        for branches in self._conjunction.alternatives:
+            plans: list[Plan] = []
+            most = best.candidates if found is None else found.candidates
+            total = 0
+            for branch in branches:
+                search = Search(branch, self._size)
+                ids = search.points("_id")
+                usable = [index for index in indexes if search.can_use(index)]
+                plan = search.best(usable) if ids is None else Plan("IDHACK", "_id_", ids, len(ids))
+                total += plan.candidates
+                if plan.stage == "COLLSCAN" or total >= most:
+                    break
+                plans.append(plan)
+            else:
+                only = len(self._conjunction.alternatives) == 1 and not self._conjunction.conditions
+                exact = only and self._conjunction.complete and all(plan.exact for plan in plans)
+                found = Plan("OR", None, (), total, exact, branches=tuple(plans))
+        return found
+
+    def _both(self, best: Plan, others: Sequence[Plan], indexes: dict[str, HashIndex]) -> Plan:
+        """Return the plan that takes what two indexes have in common, if one alone has many candidates."""
+        if best.stage != "IXSCAN" or best.exact or best.candidates < INTERSECT_MIN:
+            return best
+        limit = best.candidates * INTERSECT_SHARE
+        paths = _bounded_paths(best, indexes)
+        for other in sorted(others, key=lambda plan: plan.candidates):
+            if other.stage != "IXSCAN" or other.candidates > limit:
+                continue
+            if paths >= _bounded_paths(other, indexes):
+                continue
+            found = [
+                scanning.found_by(indexes[plan.index or ""], plan.values, plan.bounds)[0] for plan in (best, other)
+            ]
+            common = len(set(found[0]).intersection(found[1]))
+            if common * 2 < best.candidates:
+                return Plan("AND_HASH", None, (), common, branches=(best, other))
+        return best
+
+    # ── order ────────────────────────────────────────────────────────────────────
+
+    def in_order(self, indexes: Iterable[HashIndex], ordering: Ordering, limit: int, best: Plan) -> Plan:
+        """Return a plan that finds documents in order, unless sorting those of `best` takes less."""
+        chosen, cost = best, best.candidates * SORT_COST
+        if ordering.collation is not None:
+            return best
+        for index in indexes:
+            plan = self._ordered(index, ordering)
+            if plan is None:
+                continue
+            looked_at = min(limit, plan.candidates) if limit and self._is_all(plan) else plan.candidates
+            if looked_at < cost:
+                chosen, cost = plan, looked_at
+        return chosen
+
+    def _is_all(self, plan: Plan) -> bool:
+        """Whether all candidates of a plan match."""
+        return plan.exact or (self._complete and not self._table)
+
+    def _ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
+        """Return the plan that scans an index in the order that is asked for, None if it does not have that."""
+        fields = [path for path, _ in index.keys]
+        if not any(path in fields for path, _ in ordering.keys):
+            return None
+        index.ready()
+        if index.multikey:
+            return None
+        bounds: list[Bounds] = []
+        wanted = list(ordering.keys)
+        for path in fields:
+            conditions = self._table.get(path)
+            each = None if conditions is None else meet_all(conditions)
+            if path == wanted[0][0]:
+                if each is not None and each.is_flat:
+                    bounds.append(each)
+                break
+            if each is None or each.ranges or len(each.points) != 1 or not each.is_flat:
+                return None
+            bounds.append(each)
+        else:
+            return None
+        position = fields.index(wanted[0][0])
+        directions = [direction for _, direction in wanted]
+        if fields[position : position + len(wanted)] != [path for path, _ in wanted]:
+            return None
+        if index.definition.sparse and (not bounds or all(each.has_null for each in bounds)):
+            return None
+        held = tuple(bounds)
+        candidates = scanning.count(index, held, self._size) if held else self._size
+        return Plan("IXSCAN", index.name, (), candidates, self._covers(index, held), held, tuple(directions), position)
+
+
+def _bounded_paths(plan: Plan, indexes: dict[str, HashIndex]) -> set[str]:
+    """Return the paths whose conditions a plan uses."""
+    bounded = 1 if plan.bounds is None else len(plan.bounds)
+    return {path for path, _ in indexes[plan.index or ""].keys[:bounded]}

@@ -1,0 +1,59 @@
+"""A filter as a planner sees it: the conditions that every match meets, and the alternatives of which it meets one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node
+from nosqlpy._core.values.collation import Collation
+
+
+class FieldCondition(msgspec.Struct, frozen=True):
+    """A condition on a path: its operator ("" for a plain value) and operand, and all operators that stand there."""
+
+    path: str
+    operator: str
+    operand: Any
+    siblings: Mapping[str, Any] = {}
+
+
+class Conjunction(msgspec.Struct, frozen=True):
+    """All conditions that a match meets; of each list of `alternatives` it meets one.
+
+    It is not `complete` if there are others, which no index serves.
+    """
+
+    conditions: list[FieldCondition]
+    alternatives: list[list[Conjunction]]
+    complete: bool
+    collation: Collation | None = None
+
+
+def conjunction_of(nodes: Sequence[Node], operands: Iterator[Any], collation: Collation | None) -> Conjunction:
+    """Return the conjunction of some nodes of a filter's tree, which take their operands from `operands`."""
+    conditions: list[FieldCondition] = []
+    alternatives: list[list[Conjunction]] = []
+    complete = True
+    for node in nodes:
+        if isinstance(node, FieldNode):
+            operand = next(operands)
+            if node.operators is None:
+                conditions.append(FieldCondition(node.path, "", operand))
+            else:
+                conditions += [
+                    FieldCondition(node.path, found.name, value, operand)
+                    for found, value in zip(node.operators, operand.values(), strict=True)
+                ]
+        elif isinstance(node, LogicalNode):
+            branches = [conjunction_of(child, operands, collation) for child in node.children]
+            if node.negated:
+                complete = False
+            else:
+                alternatives.append(branches)
+        else:
+            next(operands)
+            complete = False
+    return Conjunction(conditions, alternatives, complete, collation)
