@@ -109,6 +109,25 @@ def test_a_process_that_is_behind_a_compaction_reads_everything_anew() -> None:
     assert ids(one) == [*range(20), "new", "newer"]
 
 
+def test_a_process_that_a_compaction_overtakes_while_it_evicts_keeps_its_memory_budget() -> None:
+    _, one, two = pair(segment_size=400, memory_budget=0)
+    drive = two._drive
+    insert(one, *range(20))
+
+    def overtaken(procedure: Any) -> Any:
+        two._drive = drive  # type: ignore[method-assign]
+        result = drive(procedure)
+        client_of(one).compact()
+        return result
+
+    two._drive = overtaken  # type: ignore[method-assign]
+    assert ids(two) == [*range(20)]
+    insert(one, "new")
+
+    assert ids(two) == [*range(20), "new"]
+    assert two.engine.memory.resident == 0
+
+
 def test_two_processes_that_rotate_and_compact_take_no_segment_number_twice() -> None:
     _, one, two = pair(segment_size=400)
     for number in range(30):

@@ -318,6 +318,8 @@ class Following:
             try:
                 evict(self.engine, self.engine.tail.end.size - buffered)
             except StorageError as error:
+                if isinstance(error.__cause__, FileNotFoundError):
+                    return  # another process has compacted just now: its manifest says where they are
                 log.warning("documents past the memory budget stay resident from now on: %s", error)
                 self.engine.memory.limit = None
 
