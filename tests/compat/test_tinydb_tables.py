@@ -73,6 +73,11 @@ def test_an_id_that_somebody_else_took_is_passed_over():
     db.collection.insert({"_id": 2, "by": "somebody else"})
 
     assert db.insert({}) == 3
+    db.collection.insert({"_id": 5, "by": "somebody else"})
+    assert db.insert_multiple([{}, {}, Document({}, doc_id=20)]) == [6, 7, 20]
+    db.collection.insert({"_id": 8, "by": "somebody else"})
+    with pytest.raises(ValueError, match="ID 20 already exists"):
+        db.insert_multiple([{}, Document({}, doc_id=20)])
 
 
 @pytest.mark.parametrize("value", [[1], {"a"}, "text", None, object()])
@@ -368,6 +373,8 @@ def test_tables_and_ids_of_ones_own_classes(db):
     assert (type(found), found.doc_id) == (Person, "p2")
     assert register.update({"age": 36}, doc_ids=["p1"]) == ["p1"]
     assert register.remove(doc_ids=["p2"]) == ["p2"]
+    with pytest.raises(ValueError, match="ID p2 already exists"):
+        register.insert_multiple([{}, {}])
     assert db.tables() == {"people"}
 
 

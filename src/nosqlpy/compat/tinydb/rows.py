@@ -107,3 +107,4 @@ class IdTaken(ValueError):
 
     def __init__(self, doc_id: Any) -> None:
         super().__init__(f"Document with ID {doc_id} already exists")
+        self.doc_id = doc_id

@@ -166,26 +166,11 @@ class Table:
             TypeError: It holds a value that cannot be stored.
         """
         with self._lock:
-            doc_id: int = self._insert(_mapping(document))
+            if isinstance(document, self.document_class):
+                self._next_id = None
+            doc_id: int = self._insert_all([_mapping(document)])[0]
             self.clear_cache()
         return doc_id
-
-    def _insert(self, document: Any) -> Any:
-        if isinstance(document, self.document_class):
-            self._next_id = None
-            self._rows.insert([(document.doc_id, document)], self.document_id_class)
-            return document.doc_id
-        refused = None
-        while True:
-            doc_id = self._get_next_id()
-            try:
-                self._rows.insert([(doc_id, document)], self.document_id_class)
-            except IdTaken:  # by somebody else, since this table looked for the highest
-                if doc_id == refused:
-                    raise
-                self._next_id, refused = None, doc_id
-            else:
-                return doc_id
 
     def insert_multiple(self, documents: Iterable[Mapping[str, Any]]) -> list[int]:
         """Insert documents and return their ids; if one is refused, none is inserted.
@@ -195,19 +180,35 @@ class Table:
             TypeError: One holds a value that cannot be stored.
         """
         with self._lock:
-            rows: dict[Any, Mapping[str, Any]] = {}
-            for document in map(_mapping, documents):
-                rows[self._new_id(document, rows)] = document
-            self._rows.insert(list(rows.items()), self.document_id_class)
+            doc_ids = self._insert_all(list(map(_mapping, documents)))
             self.clear_cache()
-        return list(rows)
+        return doc_ids
+
+    def _insert_all(self, documents: list[Any]) -> list[Any]:
+        """Insert documents; again with other ids, if somebody else took one since this table looked for the highest."""
+        refused: list[Any] = []
+        while True:
+            rows: dict[Any, Any] = {}
+            for document in documents:
+                rows[self._new_id(document, rows)] = document
+            try:
+                self._rows.insert(list(rows.items()), self.document_id_class)
+            except IdTaken as taken:
+                if isinstance(rows[taken.doc_id], self.document_class) or taken.doc_id in refused:
+                    raise
+                refused.append(taken.doc_id)
+                self._next_id = None
+            else:
+                return list(rows)
 
     def _new_id(self, document: Any, taken: Mapping[Any, object]) -> Any:
         """Return the id of a document that is inserted beside others, which have those of `taken`."""
         if not isinstance(document, self.document_class):
-            doc_id = self._get_next_id()
+            doc_id = before = self._get_next_id()
             while doc_id in taken:
-                doc_id = self._get_next_id()
+                doc_id, before = self._get_next_id(), doc_id
+                if doc_id == before:  # from a method of the user's, which looks at the table
+                    raise IdTaken(doc_id)
             return doc_id
         if document.doc_id in taken:
             raise IdTaken(document.doc_id)
