@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import signal
+import subprocess
+import time
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from cli.process import run
+from cli.process import run, start
 from nosqlpy import Client
 from nosqlpy.cli.main import main
 
@@ -155,6 +158,35 @@ def test_what_changes_a_database_makes_none(tmp_path, command):
 
     assert main([name, str(tmp_path / "none"), *rest]) == 3
     assert not (tmp_path / "none").exists()
+
+
+def test_csv_is_imported_with_types_and_what_is_wrong_is_written_aside(shop, tmp_path):
+    path, rejects = tmp_path / "a.csv", tmp_path / "rejects.jsonl"
+    path.write_text("_id,zip,at.city\n1,01234,Brno\n2,5\n3,6,Praha\n")
+    done = run("import", shop, "places", path, "--types", "zip=string", "--rejects", rejects)
+
+    assert (done.code, done.documents) == (1, [{"imported": 2, "rejected": 1}])
+    (rejected,) = map(msgspec.json.decode, rejects.read_bytes().splitlines())
+    assert (rejected["line"], rejected["column"], rejected["text"]) == (3, 4, "2,5")
+    assert run("export", shop, "places", "-", "--format", "csv").stdout == b"_id,zip,at.city\n1,01234,Brno\n3,6,Praha\n"
+    assert run("export", shop, "places", "-", "--format", "json", "--projection", "zip").stdout == (
+        b'[\n{"_id":1,"zip":"01234"},\n{"_id":3,"zip":"6"}\n]\n'
+    )
+
+
+def test_an_interrupted_import_says_what_there_is(tmp_path):
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start("import", tmp_path / "db", "c", "-", **options) as process:
+        process.stdin.write(b'{"_id":1}\n')
+        process.stdin.flush()
+        while not (tmp_path / "db").exists() or run("count", tmp_path / "db", "c").stdout != b"1\n":
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stderr = process.stderr.read()
+
+    assert process.returncode == 130
+    assert stderr == b"nosqlpy: collection 'c' has 1 documents now\nnosqlpy: interrupted\n"
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
 
 
 # ── forms ────────────────────────────────────────────────────────────────────────

@@ -120,3 +120,14 @@ def test_a_repair_shows_a_table_of_what_was_lost(shop, terminal, tmp_path):
     assert code == 1
     assert re.search(r"^documents +3$", shown, re.MULTILINE)
     assert re.search(rf"^{segment.name} +[\d,]+ +4 +0 +holds no intact frame *$", shown, re.MULTILINE)
+
+
+def test_a_large_import_shows_how_far_it_is_and_names_the_file_in_an_error(shop, tmp_path):
+    path = tmp_path / "large.jsonl"
+    path.write_bytes((b'{"text":"' + b"x" * 100_000 + b'"}\n') * 90 + b"x")
+    done = run_on_terminal("import", shop, "large", path)
+
+    assert done.code == 1
+    assert b"MB" in done.stdout
+    assert f"{path}: line 91, column 1: ".encode() in done.stdout
+    assert b"(90 imported before it)" in done.stdout

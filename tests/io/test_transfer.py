@@ -289,9 +289,9 @@ def test_an_unknown_mode_is_refused_and_the_nearest_named(db, tmp_path):
 @pytest.mark.parametrize(
     ("format", "name", "what"),
     [
-        (None, "a.csv", "csv"),
+        (None, "a.bson", "bson"),
         (None, "a.PARQUET", "parquet"),
-        ("json", "a", "jsonl"),
+        ("xml", "a", "jsonl"),
         ("jsnl", "a.jsonl", "did you mean 'jsonl'"),
     ],
 )

@@ -1,12 +1,14 @@
-"""Import and export of JSON Lines: files, and streams of bytes."""
+"""Import and export of JSON Lines, JSON arrays, CSV and TSV: files, and streams of bytes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+import msgspec
 
 from nosqlpy._core.engine import importing, reads
 from nosqlpy._core.engine.importing import Imported
@@ -15,10 +17,13 @@ from nosqlpy._core.engine.reads import Query, Request, decoder
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.values.extended_json import encode_json
-from nosqlpy._core.values.json_lines import parse_lines, without_mark
+from nosqlpy._core.values.flat import encode_row, flatten
+from nosqlpy._core.values.json_array import array_batches
+from nosqlpy._core.values.json_lines import Batch, parse_lines, without_mark
+from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.database import Database
 from nosqlpy._io.places import Place, check_bytes, check_place, write_to
-from nosqlpy.aliases import Durability
+from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import (
     ConfigurationError,
     DocumentError,
@@ -31,19 +36,37 @@ from nosqlpy.errors import (
 )
 from nosqlpy.naming import nearest
 
+R = TypeVar("R")
+
 BLOCK_SIZE = 1 << 20
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
 
 MODES = ("insert", "upsert", "replace")
-FORMATS = ("jsonl", "ndjson")
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+FORMATS = ("jsonl", "ndjson", "json", *DELIMITERS)
+BY_NAME = frozenset(DELIMITERS)
+"""Formats that the ending of a file's name tells; what ends in ``json`` may be JSON Lines, or one array."""
+
+AFTER_REJECTION = 16
 _OTHER_FORMATS = (
-    *("arrow", "avro", "bson", "bz2", "csv", "feather", "gz", "msgpack", "parquet", "pickle", "pkl", "sqlite", "toml"),
-    *("tsv", "xlsx", "xml", "xz", "yaml", "yml", "zip", "zst"),
+    *("arrow", "avro", "bson", "bz2", "feather", "gz", "msgpack", "parquet", "pickle", "pkl", "sqlite", "toml"),
+    *("xlsx", "xml", "xz", "yaml", "yml", "zip", "zst"),
 )
 
 
 # ── importing ────────────────────────────────────────────────────────────────────
+
+
+class Importing(msgspec.Struct, frozen=True):
+    """How a file is imported; `on_reject` gets what cannot go in, which otherwise ends the import."""
+
+    format: str
+    mode: str
+    types: Mapping[str, str]
+    durability: Durability
+    make_id: Callable[[], Any]
+    on_reject: Callable[[dict[str, Any]], object] | None
 
 
 def import_file(
@@ -52,59 +75,82 @@ def import_file(
     source: Place | BinaryIO,
     format: str | None,
     mode: str,
+    types: Mapping[str, str] | None,
+    on_reject: Callable[[dict[str, Any]], object] | None,
     durability: Durability,
     make_id: Callable[[], Any],
 ) -> int:
-    """Import a JSON Lines file, or a stream of its bytes; return how many documents it had.
+    """Import a file of one of `FORMATS`, or a stream of its bytes; return how many documents went in.
 
     A thousand lines at a time go in, as one atomic write. With mode ``replace`` the
     first thousand and the removal of what was there are one write.
 
     Raises:
         QueryError: `source` is neither a path nor a stream.
-        QueryError: A line is no JSON document; those before it are in. `details` has ``line``, ``column``
+        QueryError: A line is no document; those before it are in. `details` has ``line``, ``column``
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
         DocumentError: A document cannot be stored; likewise.
         OSError: The file cannot be read.
     """
     check_place("import_file", source, "read")
-    _check_format(format, source)
+    found = format_of(format, source)
     if mode not in MODES:
         raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(str(mode), MODES)}")
+    if types and found not in DELIMITERS:
+        raise ConfigurationError("types are those of the columns of CSV and TSV; JSON says itself what its values are")
+    if on_reject is not None and mode == "replace":
+        raise ConfigurationError("mode 'replace' is atomic in its first part, and so takes no on_reject")
+    check_types(types or {})
+    how = Importing(found, mode, types or {}, durability, make_id, on_reject)
     if not isinstance(source, (str, os.PathLike)):
-        return _import(database, name, source, "", mode, durability, make_id)
+        return _import(database, name, source, "", how)
     with Path(source).open("rb") as file:
-        return _import(database, name, file, f"{os.fspath(source)}: ", mode, durability, make_id)
+        return _import(database, name, file, f"{os.fspath(source)}: ", how)
 
 
-def _import(
-    database: Database,
-    name: str,
-    stream: BinaryIO,
-    where: str,
-    mode: str,
-    durability: Durability,
-    make_id: Callable[[], Any],
-) -> int:
-    imported, number, lsn = 0, 1, None
-    clear = mode == "replace"
+def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Importing) -> int:
+    imported, lsn = 0, None
+    clear = how.mode == "replace"
     try:
-        for lines in _chunks(stream):
-            batch = importing.prepare(parse_lines(lines, number), make_id, database.engine.document_size_max)
-            number += len(lines)
-            plan = partial(importing.import_batch, name=name, batch=batch, upsert=mode == "upsert", clear=clear)
-            done, unsynced = _commit(database, durability, plan)
-            lsn, clear = unsynced or lsn, False
-            imported += done.count
-            if done.error is not None:
-                raise done.error
+        for batch in _batches(stream, how):
+            for done, unsynced in _parts(database, name, batch, how, clear=clear):
+                lsn, clear = unsynced or lsn, False
+                imported += done.count
+                if done.error is not None and how.on_reject is None:
+                    raise done.error
     except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
-        raise _located(error, where, number, imported) from None
+        raise _located(error, where, imported) from None
     finally:
         if lsn is not None:
             database.wait_durable(lsn)
     return imported
+
+
+def _parts(
+    database: Database, name: str, batch: Batch, how: Importing, *, clear: bool
+) -> Iterator[tuple[Imported, int | None]]:
+    """Write a batch; yield what became of it, and behind a document that is refused of what comes after that."""
+    size = len(batch.documents)
+    start = 0
+    while True:
+        part = batch.part(start, size)
+        prepared = importing.prepare(part, how.make_id, database.engine.document_size_max)
+        plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
+        yield (found := _commit(database, how.durability, plan))
+        start += found[0].count
+        if found[0].error is not None and how.on_reject is not None:
+            how.on_reject(_rejection(found[0].error, batch.texts[start]))
+            start += 1
+            size = AFTER_REJECTION  # so that a file of which every line is refused is not encoded over and over
+        if start >= len(batch.texts):
+            return
+
+
+def _rejection(error: NosqlpyError, text: bytes) -> dict[str, Any]:
+    """Return a line that did not go in, and why."""
+    place = {"line": error.details["line"], "column": error.details.get("column", 1)}
+    return {**place, "reason": str(error), "text": text.decode(errors="replace")}
 
 
 def _commit(
@@ -117,11 +163,34 @@ def _commit(
             database.load(needed)
 
 
-def _located(error: NosqlpyError, where: str, line: int, imported: int) -> NosqlpyError:
+def _located(error: NosqlpyError, where: str, imported: int) -> NosqlpyError:
     """Return `error` with the place where it happened, and how many documents went in before."""
-    details = {"line": line, "column": 1, **error.details, "imported": imported}
+    details = {"line": 1, "column": 1, **error.details, "imported": imported}
     message = f"{where}line {details['line']}, column {details['column']}: {error} ({imported} imported before it)"
     return type(error)(message, code=error.code, code_name=error.code_name, details=details)
+
+
+def _batches(stream: BinaryIO, how: Importing) -> Iterator[Batch]:
+    if how.format == "json":
+        return array_batches(_read(stream), LINE_SIZE_MAX)
+    if how.format in DELIMITERS:
+        return sheet_batches(_chunks(stream), DELIMITERS[how.format], how.types)
+    return _line_batches(stream)
+
+
+def _line_batches(stream: BinaryIO) -> Iterator[Batch]:
+    """Yield the lines of `stream` as batches; once nothing, if there are none."""
+    number = 1
+    for lines in _chunks(stream):
+        rest = lines
+        while True:
+            batch = parse_lines(rest, number)
+            yield batch
+            if batch.error is None:
+                break
+            done = batch.error.details["line"] + 1 - number
+            rest, number = rest[done:], number + done
+        number += len(rest)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
@@ -141,30 +210,37 @@ def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
     Raises:
         DocumentTooLarge: A line is longer than any document; the lines before it were yielded.
     """
-    read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
     begun: list[bytes] = []  # parts of a line whose end was not read yet
-    size, first = 0, True
-    while block := read(BLOCK_SIZE):
-        if first:
-            block, first = without_mark(check_bytes(block)), False
+    size, number = 0, 1
+    for block in _read(stream):
         *lines, rest = block.split(b"\n")
         if lines:
             lines[0] = b"".join([*begun, lines[0]])
             yield lines
             begun, size = [], 0
+            number += len(lines)
         begun.append(rest)
         size += len(rest)
         if size > LINE_SIZE_MAX:
-            raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is")
+            raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is", details={"line": number})
     if size:
         yield [b"".join(begun)]
+
+
+def _read(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the blocks of `stream`, without the byte order mark."""
+    read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
+    first = True
+    while block := read(BLOCK_SIZE):
+        yield without_mark(check_bytes(block)) if first else block
+        first = False
 
 
 # ── exporting ────────────────────────────────────────────────────────────────────
 
 
 def export_file(database: Database, name: str, target: Place | BinaryIO, format: str | None, query: Query) -> int:
-    """Export documents to a JSON Lines file, or into a stream of bytes; return how many.
+    """Export documents to a file of one of `FORMATS`, or into a stream of bytes; return how many.
 
     The file appears under its name, in the place of one that is there, once all of it
     is on the disk. What is no regular file, such as a pipe, is written as it goes.
@@ -175,20 +251,63 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
         OSError: The file cannot be written; what was there is as it was.
     """
     check_place("export_file", target, "write")
-    _check_format(format, target)
-    execution = database.view(reads.execute, name, Request(query, decoder(query.projection)))
-    lines = _lines(execution.steps())
-    return write_to(target, lambda stream: _write(stream, lines))
+    found = format_of(format, target)
+    passes = 2 if found in DELIMITERS else 1
+    steps = [
+        execution.steps()
+        for execution in database.view(_executions, name, Request(query, decoder(query.projection)), passes)
+    ]
+    return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, found))
 
 
-def _lines(batches: Iterator[list[dict[str, Any]]]) -> Iterator[list[bytes]]:
+def _executions(engine: Engine, name: str, request: Request[Document], count: int) -> list[reads.Execution[Document]]:
+    """Return `count` executions over the documents of one moment."""
+    return [reads.execute(engine, name, request) for _ in range(count)]
+
+
+Steps: TypeAlias = Iterator[list[Document]]
+
+
+def _write_lines(steps: Sequence[Steps], _format: str, stream: BinaryIO) -> int:
+    return _write(stream, _encoded(steps[0], encode_json))
+
+
+def _write_array(steps: Sequence[Steps], _format: str, stream: BinaryIO) -> int:
+    count = 0
+    for texts in _encoded(steps[0], encode_json):
+        stream.write(b",\n" if count else b"[\n")
+        stream.write(b",\n".join(texts))
+        count += len(texts)
+    stream.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
+def _write_sheet(steps: Sequence[Steps], format: str, stream: BinaryIO) -> int:
+    columns: dict[str, None] = {}
+    for rows in _encoded(steps[0], flatten):
+        for row in rows:
+            columns.update(dict.fromkeys(row))
+    if columns:
+        stream.write(encode_row(list(columns), DELIMITERS[format]))
+    return _write(stream, _encoded(steps[1], partial(_row, columns, DELIMITERS[format])))
+
+
+def _row(columns: Iterable[str], delimiter: str, document: Document) -> bytes:
+    cells = flatten(document)
+    return encode_row([cells.get(name, "") for name in columns], delimiter).removesuffix(b"\n")
+
+
+_WRITERS = {"json": _write_array, "csv": _write_sheet, "tsv": _write_sheet}
+
+
+def _encoded(batches: Steps, encode: Callable[[Document], R]) -> Iterator[list[R]]:
     number = 0
     for batch in batches:
         lines = []
         for document in batch:
             number += 1
             try:
-                lines.append(encode_json(document))
+                lines.append(encode(document))
             except DocumentError as error:
                 message = f"document {number}: {error}"
                 raise DocumentError(message, code=error.code, code_name=error.code_name) from None
@@ -208,21 +327,21 @@ def _write(stream: BinaryIO, batches: Iterator[list[bytes]]) -> int:
 # ── formats ──────────────────────────────────────────────────────────────────────
 
 
-def _check_format(format: str | None, place: Place | BinaryIO) -> None:
-    """Refuse every format but JSON Lines, which is also taken for granted where the file's name tells no other.
+def format_of(format: str | None, place: Place | BinaryIO) -> str:
+    """Return one of `FORMATS`: the one that is named, or that the name of the file ends in, or else JSON Lines.
 
     Raises:
         NotSupportedError: `format`, or the ending of the file's name, is that of another one.
     """
     if format in FORMATS:
-        return
+        return format
     if format is not None:
-        raise NotSupportedError(
-            f"format {format!r} is not supported{nearest(str(format), FORMATS)}: use 'jsonl', JSON Lines"
-        )
+        supported = f"use {', '.join(map(repr, FORMATS))}"
+        raise NotSupportedError(f"format {format!r} is not supported{nearest(str(format), FORMATS)}: {supported}")
     ending = Path(os.fspath(place)).suffix[1:].lower() if isinstance(place, (str, os.PathLike)) else ""
     if ending in _OTHER_FORMATS:
         raise NotSupportedError(
             f"format {ending!r}, by the name of the file, is not supported: use JSON Lines ('jsonl'), "
             "or say format='jsonl' if it is that"
         )
+    return ending if ending in BY_NAME else "jsonl"

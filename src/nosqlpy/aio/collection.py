@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn, Self, TypeVar
 
@@ -185,16 +185,22 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
         *,
         format: str | None = None,
         mode: Literal["insert", "upsert", "replace"] = "insert",
+        types: Mapping[str, str] | None = None,
+        on_reject: Callable[[Document], object] | None = None,
         durability: Durability | None = None,
     ) -> int:
-        """Import a JSON Lines file, or a stream of bytes; return how many documents it had.
+        """Import a file of JSON Lines, CSV or TSV, a JSON array, or a stream of bytes; return how many went in.
 
-        `mode`: ``insert`` refuses an ``_id`` that is taken, ``upsert`` puts the new document
-        in the place of the old one, ``replace`` empties the collection first.
+        `format` is ``jsonl``, ``json``, ``csv`` or ``tsv``; without it the file's name says whether it is one of
+        the latter two. `mode`: ``insert`` refuses an ``_id`` that is taken, ``upsert`` puts the new document
+        in the place of the old one, ``replace`` empties the collection first. `types` says by name
+        how columns are read, ``string int double decimal bool date json``, and ``"*"`` how all others; by default
+        values have the type that they look like. `on_reject` is called with a document for each line that cannot go
+        in, its ``line``, ``column``, ``reason`` and ``text``; without it the first one ends the import.
 
         Raises:
-            QueryError: A line is no JSON document; `details` has the line and how many documents went in before.
-            NotSupportedError: The format is not JSON Lines.
+            QueryError: A line is no document; `details` has the line and how many documents went in before.
+            NotSupportedError: The format is another one.
         """
         return await self._backend.call(
             transfer.import_file,
@@ -202,6 +208,8 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
             source,
             format,
             mode,
+            types,
+            on_reject,
             self._backend.writable(durability),
             self._intake.make_id,
         )
@@ -215,9 +223,10 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
         filter: Filter | None = None,
         projection: Projection | None = None,
     ) -> int:
-        """Export documents to a JSON Lines file, which is complete or not there, or to a stream; return how many.
+        """Export documents to a file, which is complete or not there, or to a stream; return how many.
 
-        Types that JSON lacks are written as MongoDB Extended JSON.
+        `format` is ``jsonl``, ``json`` (one array), ``csv`` or ``tsv``, as in `import_file`. Types that JSON lacks are
+        written as MongoDB Extended JSON; CSV and TSV have a column for each dotted name.
         """
         return await self._backend.call(
             transfer.export_file, self._name, target, format, self._asked(filter, projection).compile()

@@ -65,11 +65,12 @@ def parse_update(text: str) -> Update:
 def parse_id(text: str) -> Any:
     """Return an ``_id``: a JSON value such as ``5``, ``"5"`` or ``{"$oid": …}``; or else the text as it stands."""
     try:
-        return decode_json(f'{{"_id":{text}}}'.encode())["_id"]
+        document = decode_json(f'{{"_id":{text}}}'.encode())
     except UnicodeEncodeError:
         raise UsageError("an _id is UTF-8") from None
     except NosqlpyError:
         return text
+    return document["_id"] if len(document) == 1 else text
 
 
 def parse_keys(text: str) -> IndexKeys:
@@ -77,6 +78,14 @@ def parse_keys(text: str) -> IndexKeys:
     if text.lstrip().startswith("{"):
         return parse_document(text, "an index's keys")
     return _directed(text)
+
+
+def parse_types(text: str) -> dict[str, str]:
+    """Return the types of columns: ``zip=string,age=int``."""
+    types = dict(part.rpartition("=")[::2] for part in _names(text))
+    if not all(types):
+        raise UsageError(f"types with commas between them, such as zip=string,age=int; not {text!r}")
+    return types
 
 
 def parse_projection(text: str) -> Projection:

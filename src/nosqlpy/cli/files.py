@@ -4,22 +4,71 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from nosqlpy import Client
+from nosqlpy import Client, Document, NosqlpyError
 from nosqlpy.cli.opening import STANDARD, existing, reader, writer
 from nosqlpy.cli.output import Output
+from nosqlpy.cli.progress import reading_of
+from nosqlpy.extended_json import encode_json
+
+REJECTED = 1
 
 
 def load(arguments: argparse.Namespace) -> int:
-    """Import a file or stdin."""
-    source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
-    with writer(arguments, create=True) as db:
-        imported = db[arguments.collection].import_file(
-            source, format=arguments.format, mode=arguments.mode, durability=arguments.durability
-        )
-    Output(arguments.form).fields({"imported": imported})
-    return 0
+    """Import a file or stdin; 1 if something was rejected."""
+    with ExitStack() as stack:
+        rejects = Rejects(arguments.rejects and stack.enter_context(Path(arguments.rejects).open("wb")))
+        source, where = _source(arguments.file, stack)
+        db = stack.enter_context(writer(arguments, create=True))
+        try:
+            imported = db[arguments.collection].import_file(
+                source,
+                format=arguments.format or _by_name(arguments.file),
+                mode=arguments.mode,
+                types=arguments.types,
+                on_reject=rejects.add if arguments.rejects else None,
+                durability=arguments.durability,
+            )
+        except KeyboardInterrupt:
+            count = db[arguments.collection].count()
+            sys.stderr.write(f"nosqlpy: collection {arguments.collection!r} has {count} documents now\n")
+            raise
+        except NosqlpyError as error:
+            raise type(error)(f"{where}{error}", code=error.code, code_name=error.code_name) from None
+    rejected = {"rejected": rejects.count} if arguments.rejects else {}
+    Output(arguments.form).fields({"imported": imported, **rejected})
+    return REJECTED if rejects.count else 0
+
+
+class Rejects:
+    """The file of what could not be imported: a JSON line for each, with its place, the reason and the text."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        self._file = file
+        self.count = 0
+
+    def add(self, line: Document) -> None:
+        """Write one."""
+        assert self._file is not None, "without a file the first one ends the import"
+        self._file.write(encode_json(line) + b"\n")
+        self.count += 1
+
+
+def _source(file: str, stack: ExitStack) -> tuple[Any, str]:
+    """Return what to import from, and what to say before an error if that does not say it itself."""
+    if file == STANDARD:
+        return sys.stdin.buffer, ""
+    shown = reading_of(file)
+    return (file, "") if shown is None else (stack.enter_context(shown), f"{file}: ")
+
+
+def _by_name(file: str) -> str | None:
+    """Return the format that the ending of a file's name tells, also where a stream is read to show the progress."""
+    ending = Path(file).suffix[1:].lower()
+    return ending if ending in {"csv", "tsv"} else None
 
 
 def export(arguments: argparse.Namespace) -> int:

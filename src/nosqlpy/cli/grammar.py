@@ -16,6 +16,7 @@ from nosqlpy.cli.arguments import (
     parse_pipeline,
     parse_projection,
     parse_sort,
+    parse_types,
     parse_update,
 )
 from nosqlpy.cli.demo.command import run_demo
@@ -221,18 +222,29 @@ def _add_defining(command: Command) -> None:
 
 
 def _add_files(command: Command) -> None:
-    load = command("import", files.load, "Import a JSON Lines file", "nosqlpy import shop orders orders.jsonl")
+    text = "Import JSON Lines, a JSON array, CSV or TSV; exit code 1 if something was rejected"
+    load = command("import", files.load, text, "nosqlpy import shop places places.csv --types zip=string")
     _add_place(load)
-    load.add_argument("file", metavar="FILE", help="a JSON Lines file, or - for stdin")
+    load.add_argument("file", metavar="FILE", help="the file, or - for stdin")
     load.add_argument(
         "--mode",
         choices=("insert", "upsert", "replace"),
         default="insert",
         help="insert: refuse an _id that is taken (default); upsert: replace those documents; replace: empty first",
     )
+    load.add_argument(
+        "--types",
+        type=parse_types,
+        metavar="NAME=TYPE,…",
+        help="columns of CSV and TSV: string, int, double, decimal, bool, date or json; *=string for all others",
+    )
+    load.add_argument(
+        "--rejects", metavar="FILE", help="go on behind what cannot go in, and write it there: a JSON line for each"
+    )
     _add_format(load)
     _add_durability(load)
-    export = command("export", files.export, "Export a JSON Lines file", "nosqlpy export shop orders orders.jsonl")
+    text = "Export JSON Lines, a JSON array, CSV or TSV"
+    export = command("export", files.export, text, "nosqlpy export shop orders orders.jsonl")
     _add_place(export)
     export.add_argument("file", metavar="FILE", help="written completely or not at all; - for stdout")
     export.add_argument("--filter", type=_filter, metavar="JSON", help="only documents that match")
@@ -283,7 +295,9 @@ def _add_filter(parser: Parser) -> None:
 
 
 def _add_format(parser: Parser) -> None:
-    parser.add_argument("--format", metavar="FORMAT", help="jsonl, whatever the file's name ends in")
+    parser.add_argument(
+        "--format", metavar="FORMAT", help="jsonl, json (one array), csv or tsv (default: by the name of the file)"
+    )
 
 
 def _add_form(parser: Parser) -> None:

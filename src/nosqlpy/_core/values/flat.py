@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,8 @@ from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy.errors import DocumentError
 
 _BARE = len(b'{"v":')
+_QUOTE = '"'
+_needs_quotes = re.compile(r'[",\t\r\n]|^\s|\s$').search
 
 
 def flatten(document: dict[str, Any]) -> dict[str, str]:
@@ -34,6 +38,13 @@ def cell(value: Any) -> str:
         moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return moment.isoformat().replace("+00:00", "Z")
     return encode_json({"v": value})[_BARE:-1].decode()
+
+
+def encode_row(cells: Sequence[str], delimiter: str) -> bytes:
+    """Return a line of CSV or TSV, with its end."""
+    texts = [f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if _needs_quotes(text) else text for text in cells]
+    # a row of one empty cell would be an empty line, which is no row
+    return ((delimiter.join(texts) or _QUOTE * 2) + "\n").encode()
 
 
 def _add(cells: dict[str, str], prefix: str, document: dict[str, Any]) -> None:

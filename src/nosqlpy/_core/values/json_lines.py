@@ -15,8 +15,8 @@ _decode = msgspec.json.Decoder().decode
 
 # What a file that is no UTF-8 text begins with.
 _OTHERS = {
-    b"\xff\xfe": "UTF-16 text; JSON Lines is UTF-8",
-    b"\xfe\xff": "UTF-16 text; JSON Lines is UTF-8",
+    b"\xff\xfe": "UTF-16 text; what is imported is UTF-8",
+    b"\xfe\xff": "UTF-16 text; what is imported is UTF-8",
     b"\x1f\x8b": "compressed with gzip; decompress it first",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; decompress it first",
     b"BZh": "compressed with bzip2; decompress it first",
@@ -32,12 +32,20 @@ class Batch(msgspec.Struct):
 
     `plain` documents hold what JSON has and nothing else, and are not nested too
     deep to be stored. `error` says why the line behind the last document is none.
+    `texts` are what the documents were read from, and behind them that of which none was.
     """
 
     documents: list[dict[str, Any]]
     numbers: Sequence[int]
     plain: bool
+    texts: Sequence[bytes]
     error: NosqlpyError | None = None
+
+    def part(self, start: int, size: int) -> Batch:
+        """Return `size` documents from the one at `start` on; with the error, if it comes after the last of them."""
+        end = start + size
+        error = self.error if end >= len(self.documents) else None
+        return Batch(self.documents[start:end], self.numbers[start:end], self.plain, self.texts[start:end], error)
 
 
 def without_mark(head: bytes) -> bytes:
@@ -54,15 +62,20 @@ def without_mark(head: bytes) -> bytes:
 
 def parse_lines(lines: Sequence[bytes], first: int) -> Batch:
     """Return the documents of `lines`, of which the first has the number `first`, up to one that is none."""
-    text = b"\n".join(lines)
+    return parse_texts(lines, range(first, first + len(lines)), [1] * len(lines))
+
+
+def parse_texts(texts: Sequence[bytes], numbers: Sequence[int], columns: Sequence[int]) -> Batch:
+    """Return the documents of JSON `texts`, which begin in the lines `numbers` at `columns`, up to one that is none."""
+    text = b"\n".join(texts)
     if not may_have_types(text) and not _may_be_deep(text):
         try:
-            documents = list(map(_decode, lines))
+            documents = list(map(_decode, texts))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            documents = []  # one line after the other, to find the one
+            documents = []  # one text after the other, to find the one
         if set(map(type, documents)) == {dict}:
-            return Batch(documents, range(first, first + len(lines)), plain=b"\\u0000" not in text)
-    return _parse_each(lines, first)
+            return Batch(documents, numbers, plain=b"\\u0000" not in text, texts=texts)
+    return _parse_each(texts, numbers, columns)
 
 
 def _may_be_deep(text: bytes) -> bool:
@@ -70,18 +83,24 @@ def _may_be_deep(text: bytes) -> bool:
     return max(map(len, text.translate(None, _NO_BRACKET).split(b"\n"))) > DEPTH_MAX
 
 
-def _parse_each(lines: Sequence[bytes], first: int) -> Batch:
-    batch = Batch([], [], plain=False)
+def _parse_each(texts: Sequence[bytes], places: Sequence[int], columns: Sequence[int]) -> Batch:
+    documents: list[dict[str, Any]] = []
     numbers: list[int] = []
-    for number, line in enumerate(lines, first):
-        if not line or line.isspace():
+    used: list[bytes] = []
+    for text, number, column in zip(texts, places, columns, strict=True):
+        if not text or text.isspace():
             continue
+        used.append(text)
         try:
-            batch.documents.append(decode_json(line))
+            documents.append(decode_json(text))
         except NosqlpyError as error:
-            error.details = {**error.details, "line": number}
-            batch.error = error
-            break
+            error.details = {**error.details, **_place(error, number, column)}
+            return Batch(documents, numbers, plain=False, texts=used, error=error)
         numbers.append(number)
-    batch.numbers = numbers
-    return batch
+    return Batch(documents, numbers, plain=False, texts=used)
+
+
+def _place(error: NosqlpyError, number: int, column: int) -> dict[str, int]:
+    """Return where an error is in the file, whose text begins in line `number` at `column`."""
+    line, within = error.details.get("line", 1), error.details.get("column", 1)
+    return {"line": number + line - 1, "column": within + column - 1 if line == 1 else within}
