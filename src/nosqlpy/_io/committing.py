@@ -44,13 +44,14 @@ class Committing(Following):
     """
 
     _syncer: Syncer
+    seen: int
 
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)
         self._segment_size = options.segment_size
         self._appender = Appender(storage)
         self._pending: Change[Any] | None = None
-        self.gate = Gate()
+        self.gate: Gate = Gate()
         # whose turn the write that is being made belongs to, and who keeps the lock of writers until his turn ends
         self._admitted: Turn | None = None
         self._reserved: Turn | None = None

@@ -38,10 +38,17 @@ VIEW_TRIES = 3
 class Database(Syncing):
     """Reads, and what concerns the whole database. It holds no rule about documents."""
 
+    # closing and forking change what the classes below made
+    closed: bool
+    gate: Gate
+    lock: threading.Lock
+    seen: int
+    words: memoryview
+
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)
-        self.forked = False
-        self.closing = False
+        self.forked: bool = False
+        self.closing: bool = False
         # held by whoever removes segments, or needs them to stay, on the thread `_keeper`
         self._compacting = threading.Lock()
         self._keeper: int | None = None

@@ -20,10 +20,10 @@ class Turn:
     __slots__ = ("caller", "holder", "wake")
 
     def __init__(self, holder: object, caller: object, wake: Callable[[], object]) -> None:
-        self.holder = holder
-        self.caller = caller
+        self.holder: object = holder
+        self.caller: object = caller
         # called, on any thread, once it is the holder's turn
-        self.wake = wake
+        self.wake: Callable[[], object] = wake
 
 
 def waiting_turn(holder: object) -> tuple[Turn, threading.Lock]:

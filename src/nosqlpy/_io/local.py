@@ -48,13 +48,13 @@ class Backend:
     def __init__(self, options: Options) -> None:
         self.options = options
         # seconds that a call may take without a word in the log
-        self.slow_s = inf if options.slow_ms is None else options.slow_ms / 1000
+        self.slow_s: float = inf if options.slow_ms is None else options.slow_ms / 1000
         self._database: Database | None = None
         self._closed = False
         self._opening = threading.RLock()
         self._finalizer: weakref.finalize[..., Any] | None = None
         # how often this process and its ancestors have forked since the client was made
-        self.forks = 0
+        self.forks: int = 0
         _backends.add(self)
 
     @property

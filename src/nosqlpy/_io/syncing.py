@@ -32,7 +32,7 @@ class Syncing(Turns):
         self._synced = threading.Condition(self._sync_lock)
         self._wakers: list[Callable[[], None]] = []
         # how often this process has synced the log, and compacted it
-        self.syncs = 0
+        self.syncs: int = 0
         self.compactions = 0
         # called now and then, after a sync in the background
         self.after_sync: Callable[[], None] = _nothing

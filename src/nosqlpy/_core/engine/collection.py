@@ -30,11 +30,11 @@ class CollectionState:
     __slots__ = ("indexes", "name", "natural", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
-        self.number = number
-        self.name = name
-        self.slots = Slots(memory or Memory())
-        self.indexes = IndexManager()
-        self.natural = NaturalOrder(self.slots)
+        self.number: int = number
+        self.name: str = name
+        self.slots: Slots = Slots(memory or Memory())
+        self.indexes: IndexManager = IndexManager()
+        self.natural: NaturalOrder = NaturalOrder(self.slots)
         self.options: Document = {}
         self.validator: Validator | None = None
 

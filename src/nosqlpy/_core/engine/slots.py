@@ -28,11 +28,11 @@ class Memory:
     __slots__ = ("dead", "evicted", "limit", "mixed", "reader", "resident")
 
     def __init__(self, limit: int | None = None, reader: Reader | None = None) -> None:
-        self.limit = limit
-        self.reader = reader
-        self.resident = 0
-        self.dead = 0
-        self.mixed = False
+        self.limit: int | None = limit
+        self.reader: Reader | None = reader
+        self.resident: int = 0
+        self.dead: int = 0
+        self.mixed: bool = False
         self.evicted: tuple[int, int] | None = None
 
     def fresh(self) -> Memory:
@@ -63,7 +63,7 @@ class Slots:
     """Return how many documents there are."""
 
     def __init__(self, memory: Memory) -> None:
-        self.live = 0
+        self.live: int = 0
         self._memory = memory
         self._mixed = False
         # documents, by their places, that the write that is being planned will replace: applying it must not read

@@ -51,7 +51,7 @@ class HashIndex:
     """The same if it is the only one, and every document is found by what it has there, or by null."""
 
     def __init__(self, definition: IndexDefinition) -> None:
-        self.definition = definition
+        self.definition: IndexDefinition = definition
         self.name: str = definition.name
         self.keys: Keys = definition.keys
         self.field = definition.keys[0][0]

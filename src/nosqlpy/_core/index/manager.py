@@ -26,7 +26,7 @@ class IndexManager:
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
-        self.refusing = False
+        self.refusing: bool = False
         self._layout: Layout | None = None
         self._extracts: list[tuple[HashIndex, Extract]] = []
 

@@ -148,8 +148,8 @@ class Template:
 
     def __init__(self, shape: Shape, collation: Collation | None = None) -> None:
         paths: set[str | None] = set()  # None for the whole document
-        self.shape = shape
-        self.collation = collation
+        self.shape: Shape = shape
+        self.collation: Collation | None = collation
         self.nodes: list[Node] = _nodes(shape, paths, collation)
         self.paths: frozenset[str] = frozenset(path for path in paths if path is not None)
         # the name of what computes, if anything does, and of what looks at the document as a whole

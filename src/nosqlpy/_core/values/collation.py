@@ -41,7 +41,7 @@ class Collation:
     """The keys of all values."""
 
     def __init__(self, options: CollationOptions) -> None:
-        self.options = options
+        self.options: CollationOptions = options
         self.key = key_function(options)
         fold = self.fold
         self.keys = Keys(lambda value: equality_key(fold(value)), lambda value: order_key(fold(value)))

@@ -82,8 +82,14 @@ class FrozenDict(dict[Any, Any]):
     def _refuse(self, *_arguments: Any, **_keywords: Any) -> NoReturn:
         raise TypeError("object is immutable")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = update = setdefault = pop = popitem = _refuse
+    __setitem__: Any = _refuse
+    __delitem__: Any = _refuse
+    __ior__: Any = _refuse
+    clear: Any = _refuse
+    update: Any = _refuse
+    setdefault: Any = _refuse
+    pop: Any = _refuse
+    popitem: Any = _refuse
 
 
 def freeze(obj: Any) -> Any:
