@@ -202,7 +202,7 @@ def test_an_index_on_the_collection_is_used():
     plan = db.collection.find(candidates(shape_of(query))).explain()
 
     assert [document.doc_id for document in db.search(query)] == [4, 14, 24, 34, 44]
-    assert (plan["queryPlanner"]["winningPlan"]["stage"], plan["candidates"]) == ("IXSCAN", 10)
+    assert (plan["queryPlanner"]["winningPlan"]["inputStage"]["indexName"], plan["candidates"]) == ("a_1", 10)
 
 
 # ── updating and removing ────────────────────────────────────────────────────────
