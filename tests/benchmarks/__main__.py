@@ -1,5 +1,6 @@
 """Print how nosqlpy compares: ``python -m tests.benchmarks [--documents 100000] [--rounds 5] [--json FILE]``;
-with ``--language`` what filters, their operators and operations on one document cost instead.
+with ``--language`` what filters, their operators and operations on one document cost instead, with
+``--aggregation`` pipelines beside SQL.
 
 Every answer is compared with the other competitors' before it is timed. A line shows
 microseconds (per call, or per document) and the ratios to the floor and to SQLite.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.benchmarks.aggregations import aggregations, show_aggregations
 from tests.benchmarks.beside_tinydb import beside_tinydb, show_beside_tinydb
 from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
@@ -221,17 +223,25 @@ def main() -> None:
     parser.add_argument(
         "--open", action="store_true", help="measure opening at 10 000, 100 000 and 1 000 000 documents"
     )
+    parser.add_argument("--aggregation", action="store_true", help="measure aggregations beside SQL over JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         if options.language:
             report: Any = measure_language(Path(directory), options.rounds)
+        elif options.aggregation:
+            report = aggregations(options.documents, options.rounds)
         elif options.open:
             report = measure_opening(Path(directory), options.rounds)
         elif options.tinydb:
             report = beside_tinydb(Path(directory), options.rounds)
         else:
             report = measure(Path(directory), options.documents, options.rounds)
-    shows = [(options.language, show_language), (options.open, show_opening), (options.tinydb, show_beside_tinydb)]
+    shows = [
+        (options.language, show_language),
+        (options.open, show_opening),
+        (options.tinydb, show_beside_tinydb),
+        (options.aggregation, show_aggregations),
+    ]
     next((function for asked, function in shows if asked), show)(report)
     if options.json:
         options.json.write_text(json.dumps(msgspec.to_builtins(report), indent=2) + "\n")

@@ -49,11 +49,19 @@ class _Lookup(msgspec.Struct, frozen=True):
             joined: Batch = []
             seen = 0
             for document in batch:
+                at_once = search.at_once(document)
+                if at_once is not None:
+                    joined.append(placed(document, self.target, at_once))
+                    seen += 1 + len(at_once)
+                    if seen > STEP:
+                        seen = 0
+                        yield []
+                    continue
                 found: Batch = []
                 for part in search.of(document):
                     found += part
-                    seen += 1 + len(part)
-                    if seen > STEP:
+                    seen += len(part)
+                    if not part or seen > STEP:
                         seen = 0
                         yield []
                 joined.append(placed(document, self.target, found))
@@ -83,6 +91,13 @@ class _Search:
             self._link = Link(table.finder(lookup.fields[1], scope.collation), lookup.fields[0], scope.collation)
         self._alone = not lookup.bindings and lookup.fields is None and not _draws(lookup.stages)
         self._answer: Batch | None = None
+
+    def at_once(self, document: Document) -> Batch | None:
+        """Return the documents that belong to one, if they are few and found without steps; else None."""
+        if self._link is None or self._stages is not None:
+            return None
+        blobs = self._link.at_once(document)
+        return None if blobs is None or len(blobs) > STEP else list(map(decode_document, blobs))
 
     def of(self, document: Document) -> Iterator[Batch]:
         """Yield, in steps, the documents that belong to one."""

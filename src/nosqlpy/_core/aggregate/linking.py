@@ -7,7 +7,7 @@ in a path is a position too.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nosqlpy._core.aggregate.stage import Batch, Finder
@@ -46,18 +46,34 @@ def linked_values(document: Mapping[str, Any], parts: Sequence[str]) -> list[Any
 class Link:
     """Finds the documents that are linked to others by a local field."""
 
-    __slots__ = ("_equality", "_finder", "_parts")
+    __slots__ = ("_equality", "_finder", "_parts", "_plain")
 
     def __init__(self, finder: Finder, parts: Sequence[str], collation: Collation | None) -> None:
         self._finder = finder
         self._parts = parts
+        self._plain = collation is None
         self._equality = keys_of(collation).equality
 
     def of(self, document: Document) -> Generator[Batch, None, Sequence[bytes]]:
         """Return, in steps, the documents that are linked to this one, encoded."""
-        keys = dict.fromkeys(map(self._equality, linked_values(document, self._parts)))
+        keys = self._keys(document)
         yield from nothing_found(self._finder.prepare(keys))
         return self._finder.find(keys)
+
+    def at_once(self, document: Document) -> Sequence[bytes] | None:
+        """Return them at once, None if that takes steps."""
+        return self._finder.at_once(self._keys(document))
+
+    def _keys(self, document: Document) -> Collection[Hashable]:
+        value: Any = document
+        for part in self._parts:  # nearly always through documents to a scalar
+            if type(value) is not dict:
+                break
+            value = value.get(part, MISSING)
+        else:
+            if type(value) is int or (type(value) is str and self._plain):
+                return (value,)
+        return dict.fromkeys(map(self._equality, linked_values(document, self._parts)))
 
 
 def placed(document: Mapping[str, Any], parts: Sequence[str], value: Any) -> Document:

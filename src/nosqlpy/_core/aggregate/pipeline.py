@@ -66,6 +66,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     paths: frozenset[str] | None = None
     unwinds: int | None = None
     """How many stages unwind rows for the one behind them, which works on rows; None if no rows are made."""
+    sieve: int = 0
+    """How many stages, the last of them a $match, tell from few fields which documents need not be decoded."""
     starts: bool = False
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
 
@@ -90,7 +92,14 @@ def compile_pipeline(
     rest = tuple(compiled[front.pop("taken") :])
     paths = _paths(rest)
     unwinds = None if paths is None else _unwinds(rest)
-    return Pipeline(**front, stages=rest, paths=paths, unwinds=unwinds, starts=bool(rest) and rest[0].name in STARTS)
+    return Pipeline(
+        **front,
+        stages=rest,
+        paths=paths,
+        unwinds=unwinds,
+        sieve=_sieve(rest, paths),
+        starts=bool(rest) and rest[0].name in STARTS,
+    )
 
 
 def compile_stages(stages: Any, scope: Scope) -> Sequence[Stage]:
@@ -172,6 +181,20 @@ def _unwinds(stages: Sequence[Stage]) -> int | None:
         if stage.unwound is None or not stage.unwound.allows(read):
             return None
     return None
+
+
+def _sieve(stages: Sequence[Stage], paths: frozenset[str] | None) -> int:
+    """Return how many stages let documents through by some of their fields, where whole ones are asked for."""
+    if paths is not None:
+        return 0
+    for place, stage in enumerate(stages):
+        if stage.reads is None or "" in stage.reads:  # all of a document, or a number drawn anew for each
+            return 0
+        if stage.flags is not None:
+            return place + 1
+        if stage.convert is None:
+            return 0
+    return 0
 
 
 def _paths(stages: Sequence[Stage]) -> frozenset[str] | None:

@@ -20,4 +20,4 @@ def compile_reshape(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that makes each document anew."""
     reshaping = compile_reshaping(name, operand, scope.variables, scope.collation)
     narrows = name in _NARROWING and reshaping.reads is not None
-    return Stage(name, each(reshaping.apply), reshaping.reads, gathers=narrows)
+    return Stage(name, each(reshaping.apply), reshaping.reads, gathers=narrows, convert=reshaping.apply)

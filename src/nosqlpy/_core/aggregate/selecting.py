@@ -37,7 +37,7 @@ def compile_match(name: str, operand: Any, scope: Scope) -> Stage:
         for batch in batches:
             yield list(compress(batch, predicate.flags(batch)))
 
-    return Stage(name, run, predicate.reads)
+    return Stage(name, run, predicate.reads, flags=predicate.flags)
 
 
 def whole_number(name: str, operand: Any, code: int, *, least: int) -> int:

@@ -35,6 +35,9 @@ OWN: Final = ""
 class Finder(Protocol):
     """What finds the documents of a table that have a certain value at one path."""
 
+    def at_once(self, keys: Collection[Hashable]) -> Sequence[bytes] | None:
+        """Return what `find` returns, or None if it has to be prepared first."""
+
     def prepare(self, keys: Collection[Hashable]) -> Iterator[None]:
         """Do what `find` would have to do first, in steps; nothing if it is done."""
 
@@ -78,7 +81,8 @@ class Stage(msgspec.Struct, frozen=True):
     `reads` are the paths that it reads, None for whole documents. Of a stage that
     `gathers`, nothing of the documents that go in comes out but what it read; if it
     reads paths only, `run_rows` works on partially decoded rows; one that only
-    unwinds them says so by `unwound`. `tables` are the collections that it reads.
+    unwinds them says so by `unwound`. What only makes one document of each has
+    `convert`, what only lets some through `flags`. `tables` are the collections that it reads.
     """
 
     name: str
@@ -87,6 +91,8 @@ class Stage(msgspec.Struct, frozen=True):
     gathers: bool = False
     run_rows: RunRows | None = None
     unwound: Unwound | None = None
+    convert: Callable[[Document], Document] | None = None
+    flags: Callable[[Batch], list[bool]] | None = None
     tables: frozenset[str] = NOTHING
 
 

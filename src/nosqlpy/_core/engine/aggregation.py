@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from nosqlpy._core.aggregate.pipeline import Pipeline
-from nosqlpy._core.aggregate.stage import Batch, flow, tables_of
+from nosqlpy._core.aggregate.stage import NOTHING, Batch, Stage, flow, tables_of
 from nosqlpy._core.aggregate.unwound import UnwoundLayout
 from nosqlpy._core.engine.reads import STEP, Execution, Query, Request, execute
 from nosqlpy._core.engine.state import Engine
@@ -61,7 +62,8 @@ class Aggregation(Generic[T]):
         blobs: Iterator[list[bytes]] = iter(()) if pipeline.starts else self._execution.steps()
         stages, paths = pipeline.stages, pipeline.paths
         if paths is None:
-            return flow(stages, (list(map(decode_document, batch)) for batch in blobs), world)
+            found = _sifted(stages[: pipeline.sieve], blobs) if pipeline.sieve else blobs
+            return flow(stages, (list(map(decode_document, batch)) for batch in found), world)
         if pipeline.unwinds is None:
             return flow(stages, map(_partial_documents(paths), blobs), world)
         layout = layout_of(paths)
@@ -73,6 +75,26 @@ class Aggregation(Generic[T]):
         worker = stages[pipeline.unwinds].run_rows
         assert worker is not None, "that is where the count ended"
         return flow(stages[pipeline.unwinds + 1 :], worker(layout, rows), world)
+
+
+def _sifted(stages: Sequence[Stage], blobs: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield the documents that `stages` let through, by the fields that they read; as they are if most get through."""
+    decode = _partial_documents(NOTHING.union(*(stage.reads or NOTHING for stage in stages)))
+    seen = kept = 0
+    for batch in blobs:
+        if kept * 2 > seen:
+            yield batch
+            continue
+        documents = decode(batch)
+        for stage in stages[:-1]:
+            assert stage.convert is not None, "that is what was counted"
+            documents = list(map(stage.convert, documents))
+        flags = stages[-1].flags
+        assert flags is not None, "that is where the count ended"
+        found = list(compress(batch, flags(documents)))
+        seen += len(batch)
+        kept += len(found)
+        yield found
 
 
 def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:

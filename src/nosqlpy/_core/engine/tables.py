@@ -17,6 +17,8 @@ Find: TypeAlias = Callable[[Iterable[Hashable]], Sequence[bytes]]
 
 # documents that are entered at once where there is no index: about half a millisecond
 ENTERED_STEP = 512
+# keys whose documents are remembered while an aggregation goes on
+KNOWN_MAX = 4096
 
 
 class World:
@@ -72,10 +74,27 @@ class PathFinder:
         self._collation = collation
         self._live = _live(table.collection, path) if collation is None else None
         self._entries: dict[Hashable, list[int]] | None = None
+        # what was found by single keys, all of this moment
+        self._known: dict[Hashable, Sequence[bytes]] = {}
+
+    def at_once(self, keys: Collection[Hashable]) -> Sequence[bytes] | None:
+        """Return what `find` returns, or None if it has to be prepared first."""
+        if len(keys) != 1:
+            return self.find(keys) if self._is_ready(keys) else None
+        (key,) = keys
+        found = self._known.get(key)
+        if found is None and self._is_ready(keys):
+            found = self.find(keys)
+            if len(self._known) < KNOWN_MAX:
+                self._known[key] = found
+        return found
+
+    def _is_ready(self, keys: Collection[Hashable]) -> bool:
+        return self._entries is not None or (self._answers(keys) and self._table.engine.begun == self._table.moment)
 
     def prepare(self, keys: Collection[Hashable]) -> Iterator[None]:
         """Make an index, in steps, if there is none that leads to these keys, or it is of a later moment."""
-        if self._entries is not None or (self._answers(keys) and self._table.engine.begun == self._table.moment):
+        if self._is_ready(keys):
             return
         entries: dict[Hashable, list[int]] = {}
         documents = self._table.documents()
