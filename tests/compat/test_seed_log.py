@@ -1,0 +1,74 @@
+"""Importing append-only logs of JSON lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from nosqlpy import BulkWriteError, Client, NosqlpyError, QueryError
+from nosqlpy.compat.seed_log import import_log
+
+
+@pytest.fixture
+def users():
+    with Client(":memory:") as client:
+        yield client["users"]
+
+
+def log(tmp_path, *lines):
+    path = tmp_path / "users.log"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_operations_are_carried_out_in_their_order(users, tmp_path):
+    path = log(
+        tmp_path,
+        '{"op": "insert", "doc": {"_id": 1, "name": "ada", "n": 1}}',
+        '{"op": "insert", "id": 2, "doc": {"name": "bob"}}',
+        "",
+        '{"op": "update", "id": 1, "doc": {"$inc": {"n": 4}}}',
+        '{"op": "update", "id": 1, "doc": {"_id": 1, "city": "Brno"}}',
+        '{"op": "replace", "id": 2, "doc": {"name": "bobby"}}',
+        '{"op": "replace", "id": 3, "doc": {"new": true}}',
+        '{"op": "delete", "id": 3}',
+        '{"op": "delete", "id": 4}',
+    )
+
+    assert import_log(users, path) == {"insert": 2, "update": 2, "replace": 2, "delete": 2, "missing": 1}
+    assert users.find(sort="_id").to_list() == [
+        {"_id": 1, "name": "ada", "n": 5, "city": "Brno"},
+        {"_id": 2, "name": "bobby"},
+    ]
+
+
+def test_the_names_of_the_fields_may_be_others(users, tmp_path):
+    path = log(tmp_path, '{"o": "insert", "k": "a", "d": {"n": 1}}', '{"o": "update", "k": "a", "d": {"n": 2}}')
+
+    import_log(users, path, operation="o", id="k", document="d")
+
+    assert users.get("a") == {"_id": "a", "n": 2}
+
+
+@pytest.mark.parametrize("before", [0, 1500])
+@pytest.mark.parametrize(
+    ("line", "kind", "what"),
+    [
+        ('{"op": "insert", "do', QueryError, "ends inside"),
+        ('{"op": "insrt", "doc": {"_id": 1}}', QueryError, "did you mean 'insert'"),
+        ('{"doc": {"_id": 1}}', QueryError, "'op'"),
+        ('{"op": "insert"}', QueryError, "'doc'"),
+        ('{"op": "update", "id": 1, "doc": 5}', QueryError, "'doc'"),
+        ('{"op": "delete"}', QueryError, "_id"),
+        ('{"op": "insert", "id": "there", "doc": {}}', BulkWriteError, "already has"),
+        ('{"op": "update", "id": "there", "doc": {"$st": {}}}', NosqlpyError, "set"),
+    ],
+)
+def test_a_line_that_is_wrong_ends_the_import_and_what_is_before_it_stays(users, tmp_path, before, line, kind, what):
+    users.insert({"_id": "there"})
+    path = log(tmp_path, *[f'{{"op": "insert", "id": {i}, "doc": {{}}}}' for i in range(before)], line, line)
+
+    with pytest.raises(kind, match=what) as caught:
+        import_log(users, path)
+
+    assert (caught.value.details["line"], caught.value.details["done"]) == (before + 1, before)
+    assert users.count() == 1 + before
