@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from types import SimpleNamespace
 from uuid import UUID
 
 import bson
 import pytest
 
+from nosqlpy._core.query import condition
 from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.query.tree import mask_of
 from nosqlpy._core.values.codec import decode_document, encode_document
 
 NAN = float("nan")
@@ -333,3 +336,14 @@ def test_two_filters_of_one_shape_have_their_own_constants():
 
     assert first.matches({"a": 3})
     assert not second.matches({"a": 3})
+
+
+def test_a_value_that_no_document_has_ends_a_long_all():
+    tested = []
+    absent = condition.Test(lambda _: False)
+    mask = mask_of(
+        condition.All((absent, condition.Test(tested.append), absent)), SimpleNamespace(column=lambda *_: list), "a"
+    )
+
+    assert mask([1, 2]) == [False, False]
+    assert tested == []

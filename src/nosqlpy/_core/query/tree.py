@@ -347,4 +347,6 @@ def _combined(
     flags = list(repeat(start, len(rows)))
     for mask in masks:
         flags = list(map(combine, flags, mask(rows)))
+        if start not in flags:  # each row has its answer: a list of 100 000 values may follow
+            break
     return flags
