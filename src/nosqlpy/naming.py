@@ -29,7 +29,7 @@ def check_collection_name(name: Any) -> str:
     return name
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return "; did you mean X?" for the name in `valid` closest to `name`, or an empty string."""
-    matches = get_close_matches(name, sorted(valid), n=1, cutoff=0.5)
+def nearest(name: Any, valid: Iterable[str]) -> str:
+    """Return "; did you mean X?" for the name in `valid` closest to it, or an empty string, as for what is no str."""
+    matches = get_close_matches(name, sorted(valid), n=1, cutoff=0.5) if isinstance(name, str) else None
     return f"; did you mean {matches[0]!r}?" if matches else ""

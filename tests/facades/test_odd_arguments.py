@@ -84,6 +84,9 @@ async def test_the_constants_of_return_document_are_flags(users: Any) -> None:
 
 
 ODD: list[tuple[Call, type[Exception], str]] = [
+    (lambda db, _: db.coll_mod(None, validation_level="off"), InvalidName, "str, not NoneType"),
+    (lambda db, _: db.coll_mod([], validation_level="off"), InvalidName, "str, not list"),
+    (lambda _, u: u.find({}, {"n": {1: 2}}).to_list(), QueryError, "str, not int"),
     (lambda db, _: db.create_collection([]), InvalidName, "str, not list"),
     (lambda db, _: db.drop_collection({}), InvalidName, "str, not dict"),
     (lambda db, _: db.drop_collection(5), InvalidName, "str, not int"),

@@ -61,9 +61,10 @@ def change_options(engine: Engine, name: str, given: Document) -> Change[None]:
     """Plan other options of a collection: those that are given; an empty validator is none.
 
     Raises:
+        InvalidName: No collection can have this name.
         CollectionNotFound: There is no such collection.
     """
-    collection = _existing(engine, name)
+    collection = _existing(engine, check_collection_name(name))
     options = _without_empty(collection.options | given)
     return engine.change([Define(collection.number, "options", options)] if given else [], None)
 
