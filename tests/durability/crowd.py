@@ -193,6 +193,9 @@ class Crowd:
     def _leave(self, session: Session) -> None:
         session.model = model_of_state(self.history.states[self.history.shown])
         self._compare(session.database)
+        if session.database.engine.failed:  # another process has recovered the database meanwhile
+            self._reenter(session)
+            return
         session.close()
         self.sessions.remove(session)
         self.counts["left"] += 1

@@ -6,24 +6,28 @@ from collections import Counter
 
 import pytest
 
+from durability.parallel import chunks, mapped
 from durability.scale import SEEDS
 from durability.simulation import run_seed
 
-CHUNKS = 8
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_every_recovered_state_is_legal(chunk: int) -> None:
+def run_seeds(seeds: range) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for seed in range(chunk, SEEDS, CHUNKS):
+    for seed in seeds:
         counts += run_seed(seed).counts
-    print(dict(counts))
+    return counts
 
-    assert counts["recovered"] > SEEDS // CHUNKS
+
+def test_every_recovered_state_is_legal() -> None:
+    counts = sum(mapped(run_seeds, chunks(SEEDS)), start=Counter())
+    print(f"{SEEDS} seeds: {dict(counts)}")
+
+    assert counts["recovered"] > SEEDS
     assert min(counts["stopped"], counts["torn"], counts["flips refused"]) > 0
 
 
 def test_a_seed_replays_exactly() -> None:
-    for seed in range(40):
+    for seed in range(100):
         assert run_seed(seed).trace == run_seed(seed).trace
