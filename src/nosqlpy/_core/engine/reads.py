@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.distinct import from_index
 from nosqlpy._core.engine.reader import Slot, Stored, slots_of
 from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
@@ -358,7 +359,12 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[An
     if not isinstance(key, str):
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    return _distinct(execute(engine, name, Request(query, decode_document)), parse_path(key), query)
+    collection, path = engine.collections.get(name), parse_path(key)
+    if collection is not None and query.predicate.everything and query.hint is None and query.collation is None:
+        indexed = from_index(collection, path)
+        if indexed is not None:
+            return _checked(indexed, query)
+    return _distinct(execute(engine, name, Request(query, decode_document)), path, query)
 
 
 def _distinct(execution: Execution[Document], path: Path, query: Query) -> Steps[list[Any]]:

@@ -162,7 +162,10 @@ class HashIndex:
     def sizes(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together, all of which are there."""
         found = list(map(self._entries.__getitem__, values))
-        return sum(len(held) if type(held) is _Bucket else 1 for held in found)
+        if _Bucket not in set(map(type, found)):
+            return len(found)
+        buckets = [held for held in found if type(held) is _Bucket]
+        return len(found) - len(buckets) + sum(map(len, buckets))
 
     def all_values(self) -> list[Hashable]:
         """Return every key, in no order; those of whole arrays are among them."""
