@@ -35,6 +35,7 @@ class HashIndex:
         "_entries",
         "_kept",
         "_order",
+        "_shared",
         "_version",
         "definition",
         "field",
@@ -58,6 +59,8 @@ class HashIndex:
         self.plain = definition.keys[0][0] if len(definition.keys) == 1 and definition.is_plain else None
         self.multikey: set[int] = set()
         self.moved: set[Hashable] = set()
+        # whether a key may have several documents
+        self._shared = False
         # a document's key, or a bucket of several
         self._entries: dict[Hashable, Any] = {}
         # the order that a reader made, if it is of this version; and the one that the change at hand maintains
@@ -94,6 +97,7 @@ class HashIndex:
                 if moved:
                     self.moved.add(value)
             elif held != key:
+                self._shared = True
                 entries[value] = _Bucket.fromkeys((held, key))
                 if moved:
                     self.moved.add(value)
@@ -121,6 +125,7 @@ class HashIndex:
     def clear(self) -> None:
         """Remove every entry."""
         self.forget_order()
+        self._shared = False
         self._entries.clear()
         self.multikey.clear()
         self.moved.clear()
@@ -155,15 +160,18 @@ class HashIndex:
     def documents(self, values: Iterable[Hashable]) -> list[Hashable]:
         """Return the keys of the documents under `values`, all of which are there; one may be named several times."""
         found = list(map(self._entries.__getitem__, values))
-        if _Bucket not in set(map(type, found)):
+        if not self._shared or _Bucket not in set(map(type, found)):
             return found
         return [key for held in found for key in (held if type(held) is _Bucket else (held,))]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a key may have several documents."""
+        return self._shared
 
     def sizes(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together, all of which are there."""
         found = list(map(self._entries.__getitem__, values))
-        if _Bucket not in set(map(type, found)):
-            return len(found)
         buckets = [held for held in found if type(held) is _Bucket]
         return len(found) - len(buckets) + sum(map(len, buckets))
 

@@ -18,6 +18,9 @@ from nosqlpy._core.index.components import NESTED_RANKS, component, rank_of
 CHUNK: Final = 1000
 """Keys of a chunk when it is made; one that has grown to twice as many is split."""
 
+PIECE: Final = 128
+"""Keys that are copied at once where they are gone through backwards."""
+
 PAST: Final = (1000,)
 """Appended to the beginning of a compound key it is past all keys that begin so."""
 
@@ -102,10 +105,13 @@ class SortedKeys:
         """Yield the same from the last to the first."""
         (first, begin), (last, end) = start, stop
         for number in range(min(last, len(self._chunks) - 1), first - 1, -1):
-            low, high = begin if number == first else 0, end if number == last else None
-            if part := self._chunks[number][low:high]:
+            chunk = self._chunks[number]
+            low, high = begin if number == first else 0, end if number == last else len(chunk)
+            while high > low:  # the last ones may be all that is wanted
+                part = chunk[max(low, high - PIECE) : high]
                 part.reverse()
                 yield part
+                high -= PIECE
 
 
 class Span(msgspec.Struct, frozen=True):

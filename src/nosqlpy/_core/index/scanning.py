@@ -31,7 +31,7 @@ def count(index: HashIndex, bounds: FieldBounds, most: int) -> int:
     for part in _parts(index, bounds):
         if isinstance(part, Span):
             found += len(part)
-            if found <= most:
+            if found <= most and index.is_shared:
                 found += index.sizes(part.all()) - len(part)
         else:
             found += len(index.lookup(part))
