@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -11,7 +12,7 @@ import pytest
 
 from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupported
 from corpus.typed import KINDS, Hidden, names_of
-from nosqlpy import AsyncClient, Client
+from nosqlpy import AsyncClient, Client, WriteError
 from nosqlpy._core.aggregate.pipeline import STARTS
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
@@ -93,6 +94,22 @@ def test_an_index_on_each_field_of_the_filter_changes_no_answer(case: Case, clie
     collection.insert_many(case.documents)
     for path in filter(is_indexable, sorted(compile_filter(case.filter).paths - {"_id"})):
         collection.create_index(path)
+
+    answer = run_blocking(perform(collection, case))
+
+    assert differences(case, answer) == [], case.page
+
+
+@pytest.mark.parametrize("case", QUERIES, ids=str)
+def test_an_index_on_all_fields_of_the_filter_changes_no_answer_and_no_order(case: Case, client: Client) -> None:
+    collection = client["compound"]
+    collection.drop()
+    collection.insert_many(case.documents)
+    paths = list(filter(is_indexable, sorted(compile_filter(case.filter).paths - {"_id"})))
+    for keys in (paths, paths[::-1]):
+        if keys:
+            with contextlib.suppress(WriteError):  # two paths through different arrays of a document
+                collection.create_index([(path, (-1) ** place) for place, path in enumerate(keys)])
 
     answer = run_blocking(perform(collection, case))
 
