@@ -370,3 +370,43 @@ async def test_an_index_model_that_cannot_be_made_is_refused(
         await users.create_indexes([IndexModel("ok"), index])
 
     assert await users.index_information() == {}
+
+
+async def test_an_index_is_hidden_and_shown_again(db: Any, many: Any) -> None:
+    await many.create_index("n")
+    await db.coll_mod("users", index={"name": "n_1", "hidden": True})
+
+    assert await stage(many.find({"n": 5})) == "COLLSCAN"
+    assert (await many.index_information())["n_1"]["hidden"] is True
+    with pytest.raises(QueryError, match="names no index"):
+        await many.find({"n": 5}, hint="n_1").to_list()
+
+    await many.insert({"_id": "new", "n": 5})
+    await db.coll_mod("users", index={"keyPattern": {"n": 1}, "hidden": False})
+
+    assert await stage(many.find({"n": 5})) == "IXSCAN"
+    assert await many.count({"n": 5}) == 11
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (5, QueryError, "document"),
+        ({"name": "n_1"}, QueryError, "hidden"),
+        ({"hidden": True}, QueryError, "keyPattern"),
+        ({"name": "n_1", "hidden": 1}, QueryError, "True or False"),
+        ({"name": "n_1", "hiden": True}, QueryError, "did you mean 'hidden'"),
+        ({"name": "n_1", "expireAfterSeconds": 5}, NotSupportedError, "expireAfterSeconds"),
+        ({"name": "m_1", "hidden": True}, OperationFailure, "did you mean 'n_1'"),
+        ({"name": "_id_", "hidden": True}, QueryError, "_id"),
+    ],
+    ids=repr,
+)
+async def test_a_change_of_an_index_that_cannot_be_made_is_refused(
+    db: Any, users: Any, change: Any, error: type[Exception], message: str
+) -> None:
+    await users.create_index("n")
+    with pytest.raises(error, match=message):
+        await db.coll_mod("users", index=change)
+
+    assert (await users.index_information())["n_1"] == {"v": 2, "key": [("n", 1)]}

@@ -207,20 +207,23 @@ class Client:
         validator: Filter | None = None,
         validation_level: str | None = None,
         validation_action: str | None = None,
+        index: Mapping[str, Any] | None = None,
         durability: Durability | None = None,
         **options: Any,
     ) -> None:
-        """Change the validator of a collection, its level or its action; what is not given stays.
+        """Change the validator of a collection, its level or its action, or an index; what is not given stays.
 
         The validator ``{}`` is none. Documents that are stored already are not looked at.
+        The `index` is a document with the ``name`` or ``keyPattern`` of one, and whether it is ``hidden``.
         See `create_collection`.
 
         Raises:
             CollectionNotFound: There is no such collection.
             QueryError: The validator is no filter, or an option is unknown or cannot have this value.
+            OperationFailure: There is no such index.
         """
         given = collection_options("coll_mod", validator, validation_level, validation_action, options)
-        self._backend.write(durability, definitions.change_options, name, given)
+        self._backend.write_all(durability, definitions.change_options, name, given, index)
 
     def drop_collection(self, name: str, /, *, durability: Durability | None = None) -> bool:
         """Drop a collection with its documents and indexes; return whether there was one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
+from nosqlpy._core.index.options import changed_index
 from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.values.order import equal
 from nosqlpy.aliases import Document, IndexKeys
@@ -57,16 +59,24 @@ def _without_empty(options: Document) -> Document:
     return {option: value for option, value in options.items() if value != {}}
 
 
-def change_options(engine: Engine, name: str, given: Document) -> Change[None]:
-    """Plan other options of a collection: those that are given; an empty validator is none.
+def change_options(engine: Engine, name: str, given: Document, index: Mapping[str, Any] | None = None) -> Change[None]:
+    """Plan other options of a collection: those that are given; an empty validator is none. Or of an `index` of it.
 
     Raises:
         InvalidName: No collection can have this name.
         CollectionNotFound: There is no such collection.
+        QueryError: The change of the index cannot be understood.
+        OperationFailure: There is no such index (27).
     """
     collection = _existing(engine, check_collection_name(name))
-    options = _without_empty(collection.options | given)
-    return engine.change([Define(collection.number, "options", options)] if given else [], None)
+    operations: list[Operation] = []
+    if given:
+        operations.append(Define(collection.number, "options", _without_empty(collection.options | given)))
+    if index is not None:
+        changed = changed_index(index, collection.definitions())
+        if changed is not None:
+            operations.append(Define(collection.number, "index", changed.to_payload()))
+    return engine.change(operations, None)
 
 
 def drop_collection(engine: Engine, name: str) -> Change[bool]:

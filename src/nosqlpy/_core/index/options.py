@@ -5,14 +5,24 @@ Manual: reference/method/db.collection.createIndex.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from nosqlpy._core.index.catalogue import OPTION_FIELDS, IndexDefinition, Keys, default_name, index_keys
+import msgspec
+
+from nosqlpy._core.index.catalogue import (
+    ID_INDEX,
+    OPTION_FIELDS,
+    IndexDefinition,
+    Keys,
+    default_name,
+    index_keys,
+    index_name,
+)
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import IndexKeys
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 from nosqlpy.naming import nearest
 
 _UNSUPPORTED: Final = (
@@ -63,6 +73,39 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
     definition = IndexDefinition(name or default_name(pairs), pairs, **fields)
     _check_together(pairs, definition)
     return definition
+
+
+def changed_index(change: Mapping[str, Any], held: Sequence[IndexDefinition]) -> IndexDefinition | None:
+    """Return what ``collMod`` makes of an index: hidden, or not any more; None if it is so already.
+
+    Manual: reference/command/collMod.
+
+    Raises:
+        QueryError: The change is malformed, or about the index of ``_id``.
+        NotSupportedError: It is one that only MongoDB makes.
+        OperationFailure: There is no such index (27).
+    """
+    if TYPES[type(change)] != OBJECT:
+        raise _mismatch(f"the index that coll_mod changes is a document, not {type(change).__name__}")
+    for name in change:
+        if name in _UNSUPPORTED:
+            raise NotSupportedError(f"coll_mod does not change the option {name!r} of an index")
+        if name not in _CHANGE:
+            raise QueryError(f"coll_mod has no {name!r} for an index{nearest(str(name), _CHANGE)}")
+    if ("name" in change) is ("keyPattern" in change) or "hidden" not in change:
+        raise QueryError("coll_mod changes an index by its 'name' or its 'keyPattern', and says whether it is 'hidden'")
+    name = index_name(change["name"] if "name" in change else change["keyPattern"], held)
+    found = next((definition for definition in held if definition.name == name), None)
+    if found is None:
+        names = [definition.name for definition in held]
+        raise OperationFailure(f"there is no index {name!r}{nearest(name, names)}", code=27, code_name="IndexNotFound")
+    hidden = _checked("hidden", change["hidden"])
+    if found.name == ID_INDEX:
+        raise QueryError("the index of _id cannot be hidden")
+    return None if found.hidden is hidden else msgspec.structs.replace(found, hidden=hidden)
+
+
+_CHANGE: Final = ("name", "keyPattern", "hidden")
 
 
 def _option(spelling: str) -> str:
