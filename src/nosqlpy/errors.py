@@ -118,7 +118,7 @@ class StorageError(NosqlpyError):
 
 
 class LockedError(StorageError):
-    """Another process is writing, or has the database for itself; `details` has its ``pid`` where it is known."""
+    """Another process writes or has the database for itself, or a transaction is open; `details` has its ``pid``."""
 
     code: int = 24
     code_name: str = "LockTimeout"

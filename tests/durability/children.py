@@ -183,6 +183,30 @@ def move_money(path: str, seed: str, durability: Any = "safe") -> None:
             client = Client(path, sync_interval=0.02, **options)
 
 
+def move_in_transactions(path: str, seed: str, durability: Any = "safe") -> None:
+    """Do as `move_money`, by reading both accounts and writing them, with the entry, in one transaction."""
+    random = Random(seed)
+    client = Client(path, sync_interval=0.02, durability=durability, slow_ms=None, lock_timeout=60)
+    number = int(seed) * 1_000_000
+    while True:
+        number += 1
+        source, target = random.sample(range(ACCOUNTS), 2)
+        amount = random.randint(1, 50)
+        with client.transaction() as tx:
+            bank = tx["bank"]
+            for id, change in ((source, -amount), (target, amount)):
+                account: Any = bank.get(id)
+                bank.save(account | {"n": account["n"] + change})
+            tx["entries"].insert({"_id": number, "pad": "x" * random.choice((0, 100, 3000))})
+            tx["twins"].insert({"_id": number})
+            if random.random() < 0.1:
+                tx.rollback()
+                continue
+        say(number)
+        if random.random() < 0.01:
+            client.compact()
+
+
 def count_up(path: str, times: str, face: str, durability: Any) -> None:
     """Add one to a counter so many times, through one of the faces."""
     options: Any = {"segment_size": 400, "durability": durability, "slow_ms": None, "lock_timeout": 30}

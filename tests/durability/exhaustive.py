@@ -47,6 +47,8 @@ def first_life(session: Session) -> None:
     session.rename("b", "c", "safe")
     session.compact()
     session.insert("c", document(7), "safe")
+    session.transaction([("a", document(12)), ("new", document(13))], 4, 0, "safe")
+    session.rollback("a", document(14), "safe")
     session.clear("a", "durable")
     session.close()
 
@@ -65,6 +67,7 @@ def third_life(session: Session) -> None:
     session.insert("a", document(11), "durable")
     session.update("a", 0, 52, "safe")
     session.look("a", 11, "safe")
+    session.transaction([("a", document(15)), ("b", document(16)), ("a", document(8, 50))], 11, 52, "fast")
     session.close()
 
 

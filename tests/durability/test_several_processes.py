@@ -56,7 +56,8 @@ def test_no_update_is_lost_between_processes_threads_and_tasks(tmp_path: Path, d
     assert report["ok"]
 
 
-def test_processes_that_are_killed_lose_no_money_and_no_acknowledged_entry(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mover", ["move_money", "move_in_transactions"])
+def test_processes_that_are_killed_lose_no_money_and_no_acknowledged_entry(tmp_path: Path, mover: str) -> None:
     """Four processes move money; a fifth reads all the while that the sum is right; one of the four is killed."""
     random = Random(2)
     place = tmp_path / "data"
@@ -70,9 +71,7 @@ def test_processes_that_are_killed_lose_no_money_and_no_acknowledged_entry(tmp_p
         for _ in range(KILLS):
             while len(running) < 4:
                 started += 1
-                running.append(
-                    stack.enter_context(child("move_money", place, started, random.choice(("safe", "durable"))))
-                )
+                running.append(stack.enter_context(child(mover, place, started, random.choice(("safe", "durable")))))
             victim = running.pop(random.randrange(4))
             acknowledged.add(int(told(victim)))
             until = time.monotonic() + random.random() / 8
@@ -88,12 +87,14 @@ def test_processes_that_are_killed_lose_no_money_and_no_acknowledged_entry(tmp_p
     reader.close()
     with Client(place) as again:
         found = {entry["_id"] for entry in again["entries"].find()}
+        twins = {entry["_id"] for entry in again["twins"].find()}
         money = sum(account["n"] for account in again["bank"].find())
         again.verify()
 
     assert len(acknowledged) >= KILLS
     assert acknowledged <= seen <= found
     assert money == MONEY
+    assert twins == (found if mover == "move_in_transactions" else set())
     print(f"{KILLS + 4} kills, {len(acknowledged)} acknowledged, none lost")
 
 

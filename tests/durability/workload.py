@@ -187,6 +187,39 @@ class Session:
                 durability,
             )
 
+    def transaction(self, documents: list[tuple[str, dict[str, Any]]], gone: Any, group: int, durability: Any) -> None:
+        """Write to several collections in one transaction: store documents, delete one, and move a group on."""
+
+        def change(model: Model) -> None:
+            for name, document in documents:
+                _shelf(model, name).documents.update({document["_id"]: document})
+            shelf = _shelf(model, documents[0][0]).documents
+            shelf.pop(gone, None)
+            for id, document in shelf.items():
+                if document["g"] == group:
+                    shelf[id] = document | {"g": group + 1}
+
+        def call() -> None:
+            with self.client.transaction(durability=durability) as tx:
+                for name, document in documents:
+                    tx[name].save(document)
+                first = tx[documents[0][0]]
+                first.delete(gone)
+                first.update_many({"g": group}, {"$inc": {"g": 1}})
+
+        self.write(change, call, durability)
+
+    def rollback(self, name: str, document: dict[str, Any], _durability: Any) -> None:
+        """Write in a transaction that is rolled back."""
+
+        def call() -> None:
+            with self.client.transaction() as tx:
+                tx[name].save(document)
+                tx[name].delete_many({"g": document["g"]})
+                tx.rollback()
+
+        self._done(call)
+
     def rename(self, name: str, new_name: str, durability: Any) -> None:
         def change(model: Model) -> None:
             renamed = {new_name if old == name else old: shelf for old, shelf in model.items() if old != new_name}
@@ -307,20 +340,21 @@ def random_step(session: Session, random: Random, durabilities: tuple[str, ...])
         (
             "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
             "rename", "index", "unindex", "validate", "sync", "flush", "background_flush", "background_sync",
-            "compact", "verify", "look",
+            "compact", "verify", "look", "transaction", "rollback",
         ),
-        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1, 20),
+        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2),
     )[0]  # fmt: skip
     match session_write:
-        case "insert":
-            session.insert(name, random_document(random), durability)
         case "insert_many":
-            documents = {d["_id"]: d for d in (random_document(random) for _ in range(random.randint(1, 6)))}
-            session.insert_many(name, list(documents.values()), durability)
+            several = {d["_id"]: d for d in (random_document(random) for _ in range(random.randint(1, 6)))}
+            session.insert_many(name, list(several.values()), durability)
         case "update":
             session.update(name, random.randint(0, 3), random.randint(0, 99), durability)
-        case "replace":
-            session.replace(name, random_document(random), durability)
+        case "insert" | "replace" | "rollback":
+            getattr(session, session_write)(name, random_document(random), durability)
+        case "transaction":
+            documents = [(random.choice(COLLECTIONS), random_document(random)) for _ in range(random.randint(1, 4))]
+            session.transaction(documents, random_id(random), random.randint(0, 3), durability)
         case "delete" | "look":
             getattr(session, session_write)(name, random_id(random), durability)
         case "delete_many":

@@ -51,6 +51,10 @@ def greater(document: Document, name: str, value: int) -> bool:
     return any(number(item) and item > value for item in (held if isinstance(held, list) else [held]))
 
 
+inside = precondition(lambda machine: machine.transaction is not None)
+outside = precondition(lambda machine: machine.transaction is None)
+
+
 class CollectionMachine(RuleBasedStateMachine):
     """The real collection lives in a directory, the model in a dict by id."""
 
@@ -61,12 +65,17 @@ class CollectionMachine(RuleBasedStateMachine):
         self.model: dict[int, Document] = {}
         self.durability: Any = "safe"
         self.indexes: set[str] = set()
+        # the transaction that is open, and what is committed meanwhile
+        self.transaction: Any = None
+        self.committed: dict[int, Document] = {}
 
     @property
     def users(self) -> Any:
-        return self.client["users"]
+        return self.client["users"] if self.transaction is None else self.transaction["users"]
 
     def teardown(self) -> None:
+        if self.transaction is not None:
+            self.transaction.rollback()
         self.client.close()
         shutil.rmtree(self.directory)
 
@@ -74,6 +83,26 @@ class CollectionMachine(RuleBasedStateMachine):
     def open(self, durability: Any, segment_size: int) -> None:
         self.client = Client(self.directory, durability=durability, segment_size=segment_size)
         self.durability, self.segment_size = durability, segment_size
+
+    # ── transactions ────────────────────────────────────────────────────────────
+
+    @outside
+    @rule(durability=DURABILITIES)
+    def begin(self, durability: Any) -> None:
+        self.transaction = self.client.transaction(durability=durability).__enter__()
+        self.committed = copy.deepcopy(self.model)
+
+    @inside
+    @rule()
+    def commit(self) -> None:
+        self.transaction.commit()
+        self.transaction = None
+
+    @inside
+    @rule()
+    def roll_back(self) -> None:
+        self.transaction.rollback()
+        self.transaction, self.model = None, self.committed
 
     # ── writes ──────────────────────────────────────────────────────────────────
 
@@ -180,6 +209,7 @@ class CollectionMachine(RuleBasedStateMachine):
         ids = [id for id, document in self.model.items() if name in document]
         assert found == (self.model.pop(max(ids)) if ids else None)
 
+    @outside
     @rule()
     def clear(self) -> None:
         assert self.users.clear() == len(self.model)
@@ -187,18 +217,20 @@ class CollectionMachine(RuleBasedStateMachine):
 
     # ── indexes, files ──────────────────────────────────────────────────────────
 
+    @outside
     @rule(name=FIELDS)
     def create_index(self, name: str) -> None:
         self.users.create_index(name)
         self.indexes.add(name)
 
-    @precondition(lambda self: self.indexes)
+    @precondition(lambda machine: machine.indexes and machine.transaction is None)
     @rule(data=st.data())
     def drop_index(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.indexes)))
         self.users.drop_index(name)
         self.indexes.remove(name)
 
+    @outside
     @rule(durability=DURABILITIES)
     def reopen(self, durability: Any) -> None:
         self.client.close()
@@ -211,7 +243,8 @@ class CollectionMachine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert self.client.verify()["documents"] == len(self.model)
+        held = self.model if self.transaction is None else self.committed
+        assert self.client.verify()["documents"] == len(held)
 
     # ── reads ───────────────────────────────────────────────────────────────────
 
@@ -242,6 +275,11 @@ class CollectionMachine(RuleBasedStateMachine):
         assert found == list(self.model.values())
         assert [list(document) for document in found] == [list(document) for document in self.model.values()]
         assert self.users.count() == len(self.model)
+
+    @inside
+    @invariant()
+    def nobody_else_sees_what_is_not_committed(self) -> None:
+        assert self.client["users"].find().to_list() == list(self.committed.values())
 
 
 TestCollection = CollectionMachine.TestCase

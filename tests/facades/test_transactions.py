@@ -186,14 +186,14 @@ async def test_every_way_to_read_sees_what_the_transaction_has_written(db: Any) 
         assert await users.count({"team": 1}, session=tx) == 4
         assert await users.count(session=tx) == 6
         assert await users.count_documents({"team": 0}, session=tx) == 2
-        assert sorted(await ids(users.find({"team": 1}, session=tx))) == [0, 3, 5, 9]
+        assert await ids(users.find({"team": 1}, session=tx)) == [0, 3, 5, 9]
         assert await ids(users.find(session=tx)) == [0, 2, 3, 4, 5, 9]
         assert await ids(users.find({"team": 1}, session=tx).sort("n", -1).limit(2)) == [9, 5]
         assert (await users.find_one({"n": 9}, session=tx))["_id"] == 9
         assert await users.find_one(1, session=tx) is None
         assert await users.distinct("n", {"team": 1}, session=tx) == [0, 3, 5, 9]
         assert await users.aggregate([{"$match": {"team": 1}}, {"$count": "n"}], session=tx).to_list() == [{"n": 4}]
-        assert (await users.find({"team": 1}, session=tx).explain())["queryPlanner"]["winningPlan"]["stage"] == "IXSCAN"
+        assert "IXSCAN" in str(await users.find({"team": 1}, session=tx).explain())
         assert await tx["users"].estimated_document_count() == 6
         assert (await tx["users"].stats())["count"] == 6
 
@@ -494,7 +494,7 @@ async def test_a_transaction_works_while_its_documents_are_evicted_and_moved(
         assert await ids(tx["users"].find({"n": 0})) == [1, 3, 5]
 
     assert await ids(users.find({"n": 0})) == [1, 3, 5]
-    assert sorted(await ids(users.find({"team": 1}))) == [1, 3, 5]
+    assert await ids(users.find({"team": 1})) == [1, 3, 5]
 
 
 # ── abandoned ────────────────────────────────────────────────────────────────────
@@ -562,3 +562,11 @@ async def test_the_database_of_the_first_seed_has_transactions_too(directory: Pa
 
         assert (inserted, updated) == (1, 1)
         assert await users.find_one({"_id": 1}) == {"_id": 1, "n": 2}
+
+
+async def test_a_client_waits_as_long_as_it_says_itself(connect: Callable[..., Any], directory: Path) -> None:
+    patient, impatient = connect(directory, lock_timeout=60), connect(directory, lock_timeout=0.02)
+    async with patient.transaction() as tx:
+        await tx["users"].insert({"_id": 1})
+        with pytest.raises(LockedError, match=r"waited 0\.02 s"):
+            await impatient["users"].insert({"_id": 2})

@@ -203,13 +203,13 @@ class LocalBackend(Backend):
         **kwargs: P.kwargs,
     ) -> R:
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
-        wanted = self.writable(durability)
+        wanted, timeout_s = self.writable(durability), self.options.lock_timeout
         database = self.opened()
         began = perf_counter()
         try:
             while True:
                 try:
-                    result, lsn = database.in_turn(partial(database.commit, wanted, plan, *args, **kwargs))
+                    result, lsn = database.in_turn(partial(database.commit, wanted, plan, *args, **kwargs), timeout_s)
                     break
                 except CallNeeded as needed:
                     needed.make()
@@ -233,14 +233,14 @@ class LocalBackend(Backend):
         **kwargs: P.kwargs,
     ) -> R:
         """Log and apply the changes that `plan` yields, one after the other; return its result."""
-        wanted = self.writable(durability)
+        wanted, timeout_s = self.writable(durability), self.options.lock_timeout
         database = self.opened()
         steps = Outcome(plan(database.engine, *args, **kwargs))
         lsn = None
         began = perf_counter()
         try:
             while not steps.ended:
-                lsn = database.in_turn(partial(database.step, wanted, steps)) or lsn
+                lsn = database.in_turn(partial(database.step, wanted, steps), timeout_s) or lsn
         finally:
             if lsn is not None:
                 database.wait_durable(lsn)

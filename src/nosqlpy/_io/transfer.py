@@ -158,7 +158,7 @@ def _commit(
 ) -> tuple[Imported, int | None]:
     while True:
         try:
-            return database.in_turn(partial(database.commit, durability, plan))
+            return database.in_turn(partial(database.commit, durability, plan), database.options.lock_timeout)
         except Unloaded as needed:
             database.load(needed)
 

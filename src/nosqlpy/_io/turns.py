@@ -19,18 +19,18 @@ class Turns(Committing):
     that other processes wait as well; `lock`, which is held around a commit, it has not.
     """
 
-    def in_turn(self, function: Callable[[], R]) -> R:
+    def in_turn(self, function: Callable[[], R], timeout_s: float | None) -> R:
         """Do as `exclusively`; while others have the right to write, wait for a turn.
 
         Raises:
-            LockedError: It did not come within ``lock_timeout``.
+            LockedError: It did not come within `timeout_s` seconds (None: for ever).
         """
         try:
             return self.exclusively(function)
         except Occupied:
             turn, asleep = waiting_turn(self)
         try:
-            self.gate.await_turn(turn, asleep, self.options.lock_timeout)
+            self.gate.await_turn(turn, asleep, timeout_s)
             return self.exclusively(self.conclude, turn, function)
         finally:
             self.end_turn(turn)

@@ -63,8 +63,13 @@ def follow(engine: Engine, *, upto: int | None, moved: bool = False) -> Procedur
             continue  # removed by a compaction, which has published another manifest
         except _LostError:
             break
-    yield from _reload(engine)
-    return (yield from _read_on(engine, upto))
+    for _ in range(TRIES):
+        yield from _reload(engine)
+        try:
+            return (yield from _read_on(engine, upto))
+        except _LostError:
+            continue  # compacted away meanwhile
+    return 0
 
 
 def _read_manifest(engine: Engine) -> Procedure[Manifest]:
