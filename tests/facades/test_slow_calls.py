@@ -36,7 +36,7 @@ async def test_a_slow_call_is_one_warning_with_its_collection_duration_plan_and_
     (line,) = lines(caplog)
     assert line.startswith("slow find_one on 'users': ")
     assert line.endswith(
-        " ms, COLLSCAN of 3 documents, filter {name: ?, age: {$gt: ?, $lt: ?}, $or: [{a.b: ?}, {c: {$in: ?}}]}"
+        " ms, IXSCAN age_1 of 1 documents, filter {name: ?, age: {$gt: ?, $lt: ?}, $or: [{a.b: ?}, {c: {$in: ?}}]}"
     )
 
 

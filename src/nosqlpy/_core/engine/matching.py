@@ -30,9 +30,10 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-def reach(engine: Engine, name: str, asked: object) -> int:
+def reach(engine: Engine, name: object, asked: object) -> int:
     """Return how many documents a write looks at to find what is `asked` for by a query; None: all."""
-    collection = engine.collections.get(name)
+    # what is no name is refused by the plan
+    collection = engine.collections.get(name) if isinstance(name, str) else None
     if collection is None:
         return 0
     query = asked.query if isinstance(asked, Returned) else asked
