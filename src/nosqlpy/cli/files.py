@@ -48,7 +48,7 @@ class Rejects:
 
     def __init__(self, file: BinaryIO | None) -> None:
         self._file = file
-        self.count = 0
+        self.count: int = 0
 
     def add(self, line: Document) -> None:
         """Write one."""

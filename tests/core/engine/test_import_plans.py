@@ -15,7 +15,8 @@ SIZE_MAX = 1000
 
 def batch(*documents: dict[str, Any], plain: bool = True, error: Any = None) -> Batch:
     """Return documents of lines 11, 12 …"""
-    return Batch(list(documents), range(11, 11 + len(documents)), plain=plain, error=error)
+    texts = [b"{}"] * len(documents)
+    return Batch(list(documents), range(11, 11 + len(documents)), plain=plain, texts=texts, error=error)
 
 
 def prepared(*documents: dict[str, Any], **options: Any) -> Prepared:
