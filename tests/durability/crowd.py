@@ -291,3 +291,11 @@ def run_crowd(seed: int) -> Outcome:
     except AssertionError as error:
         error.add_note(f"seed {seed}; replay it with run_crowd({seed})")
         raise
+
+
+def run_crowds(seeds: range) -> Counter[str]:
+    """Return what happened under all of these seeds."""
+    counts: Counter[str] = Counter()
+    for seed in seeds:
+        counts += run_crowd(seed).counts
+    return counts

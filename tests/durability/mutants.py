@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from durability.crowd import run_crowd
 from durability.simulated_disk import SimulatedStorage
+from durability.simulation import run_seed
 from durability.workload import Mismatch
 from nosqlpy._core.engine import compaction, effects, publish, reader, recovery, shared
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
@@ -302,6 +304,8 @@ CROWD_MUTANTS = (
     recovered_beside_others,
 )
 
+SEEDS_MAX = 3000  # as many as it may take; most are found within a dozen
+
 MUTANTS = (
     places_read_unchecked,
     hints_of_any_state,
@@ -396,3 +400,10 @@ def is_caught(run: Any) -> bool:
     except (Mismatch, CorruptionError, ValueError, TypeError):
         return True
     return False
+
+
+def seed_that_catches(mutant: Any) -> int | None:
+    """Return the first seed that notices a mutant, or None."""
+    run = run_crowd if mutant in CROWD_MUTANTS else run_seed
+    with infected(mutant):
+        return next((seed for seed in range(SEEDS_MAX) if is_caught(lambda seed=seed: run(seed))), None)

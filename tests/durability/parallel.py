@@ -18,7 +18,8 @@ CHUNK = 50
 def mapped(function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
     """Return the results of `function` for all arguments; the first error is raised.
 
-    Not forked: a child would have the locks of the parent's threads, and none of the threads.
+    It stands in a module of helpers, which the others can import; one of tests they cannot. They are not
+    forked: a child would have the locks of the parent's threads, and none of the threads.
     """
     context = get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=silence) as pool:

@@ -208,3 +208,11 @@ def run_seed(seed: int) -> Outcome:
         raise
     finally:
         hints.NEW_MIN = before
+
+
+def run_seeds(seeds: range) -> Counter[str]:
+    """Return what happened under all of these seeds."""
+    counts: Counter[str] = Counter()
+    for seed in seeds:
+        counts += run_seed(seed).counts
+    return counts

@@ -6,20 +6,13 @@ from collections import Counter
 
 import pytest
 
-from durability.crowd import run_crowd
+from durability.crowd import run_crowd, run_crowds
 from durability.parallel import chunks, mapped
 from durability.scale import CROWDS
 
 pytestmark = pytest.mark.usefixtures("quiet")
 # what once went wrong, in the engine or in the simulation itself
 PINNED = (1308, 3105, 3255, 3997, 100937, 101522, 101695)
-
-
-def run_crowds(seeds: range) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for seed in seeds:
-        counts += run_crowd(seed).counts
-    return counts
 
 
 def test_processes_see_each_others_writes_and_lose_none_when_one_is_killed() -> None:

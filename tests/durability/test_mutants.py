@@ -6,18 +6,8 @@ from typing import Any
 
 import pytest
 
-from durability.crowd import run_crowd
-from durability.mutants import CROWD_MUTANTS, MUTANTS, infected, is_caught
+from durability.mutants import CROWD_MUTANTS, MUTANTS, seed_that_catches
 from durability.parallel import mapped
-from durability.simulation import run_seed
-
-SEEDS = 3000  # as many as it may take; most are found within a dozen
-
-
-def seed_that_catches(mutant: Any) -> int | None:
-    run = run_crowd if mutant in CROWD_MUTANTS else run_seed
-    with infected(mutant):
-        return next((seed for seed in range(SEEDS) if is_caught(lambda seed=seed: run(seed))), None)
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,9 @@ import pytest
 
 from durability.parallel import chunks, mapped
 from durability.scale import SEEDS
-from durability.simulation import run_seed
+from durability.simulation import run_seed, run_seeds
 
 pytestmark = pytest.mark.usefixtures("quiet")
-
-
-def run_seeds(seeds: range) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for seed in seeds:
-        counts += run_seed(seed).counts
-    return counts
 
 
 def test_every_recovered_state_is_legal() -> None:

@@ -11,6 +11,9 @@ from typing import Any
 from durability.model import History, Model, Shelf, describe, model_of_state, state_of_engine, state_of_model
 from durability.simulated_disk import SimulatedDisk, SimulatedStorage
 from nosqlpy import Client
+from nosqlpy._core.engine import backup
+from nosqlpy._io.backup import DOING
+from nosqlpy._io.building import build
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options
 from nosqlpy.errors import CorruptionError, StorageError
@@ -298,6 +301,24 @@ class Session:
     def compact(self) -> None:
         self._done(self.client.compact)
 
+    def back_up(self) -> None:
+        """Copy the database to another disk, which loses its power then: what is there is what was copied."""
+        target = SimulatedDisk(self.database.storage.disk.random.getrandbits(32))
+        if self._done(lambda: self._back_up(target)):
+            target.power_loss()
+            shown = state_of_engine(open_database(target, create=False).engine)
+            if shown != state_of_model(self.model):
+                raise Mismatch(f"a backup holds {describe(shown)} instead of {describe(state_of_model(self.model))}")
+
+    def _back_up(self, target: SimulatedDisk) -> None:
+        database = self.database
+        with database.keeping_segments():
+            moment = database.moment(backup.moment)
+            try:
+                build(SimulatedStorage(target), DOING, backup.copy(moment), database.check_open, database.storage)
+            except CorruptionError as error:
+                raise Mismatch(f"a backup takes an undamaged disk for corrupt: {error}") from error
+
     def verify(self) -> None:
         """Check everything: the disk may refuse to be read, what it gives is right."""
         if not self.database.engine.failed:
@@ -340,9 +361,9 @@ def random_step(session: Session, random: Random, durabilities: tuple[str, ...])
         (
             "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
             "rename", "index", "unindex", "validate", "sync", "flush", "background_flush", "background_sync",
-            "compact", "verify", "look", "transaction", "rollback",
+            "compact", "verify", "look", "transaction", "rollback", "back_up",
         ),
-        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2),
+        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2, 1),
     )[0]  # fmt: skip
     match session_write:
         case "insert_many":
