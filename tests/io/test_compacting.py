@@ -48,7 +48,8 @@ def until(condition: Any) -> None:
 
 
 def compacted(db: Client) -> bool:
-    return db.stats()["disk_bytes"] < 10_000
+    """Whether less than half of what `waste` writes is left; what follows a compaction may stay."""
+    return db.stats()["disk_bytes"] < 25_000
 
 
 def test_a_log_that_is_mostly_dead_is_compacted_by_itself(db: Client, tmp_path: Path) -> None:
