@@ -60,6 +60,24 @@ def test_a_log_that_is_mostly_dead_is_compacted_by_itself(db: Client, tmp_path: 
     assert db.verify()["ok"]
 
 
+def test_what_dies_while_a_compaction_runs_is_compacted_after_it(db: Client, monkeypatch: Any) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def give_way(*so_far: int) -> None:
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(compacting, "_give_way", give_way)
+    waste(db)
+    assert begun.wait(DEADLINE_S)
+    waste(db)
+    time.sleep(0.05)  # the sync in the background finds a compaction running
+    go_on.set()
+    until(lambda: compacted(db))
+
+    assert db.stats()["compactions"] > 1
+
+
 def test_with_compaction_off_it_is_not(tmp_path: Path) -> None:
     with Client(tmp_path / "data", sync_interval=0.001, compaction="off") as db:
         waste(db)

@@ -112,6 +112,8 @@ class Compactor:
             report = compact(self._database, _give_way, reserve=RESERVE, asked=False)
             if report:
                 log.info("the log was compacted from %d to %d bytes", report["bytes_before"], report["bytes_after"])
+            self._thread = None
+            self.consider()  # what died meanwhile may be due by now, and nobody may write again
         except (ClosedError, LockedError):  # or another process is at it
             return
         except StorageError as error:
