@@ -28,6 +28,7 @@ from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operator
 from tests.benchmarks.measure import interleaved, seconds
 from tests.benchmarks.opening import measure_opening, show_opening
 from tests.benchmarks.points import points
+from tests.benchmarks.transactions import transactions
 
 import nosqlpy
 from nosqlpy import AsyncClient
@@ -199,6 +200,7 @@ def measure_language(directory: Path, rounds: int) -> dict[str, list[Figure]]:
         "a filter of a known shape": bound_shapes(rounds),
         "operators in a scan, per document; ratio to $gt": operators(rounds),
         "operations on one document; ratio to the floor": points(directory, rounds),
+        "transactions; ratio to the same writes one by one": transactions(directory, rounds),
     }
 
 

@@ -57,6 +57,8 @@ class Gate:
 
     def leave(self, turn: Turn) -> None:
         """End a turn, or the wait for it. Doing so again does nothing."""
+        if self.owner is not turn and not self._waiting:
+            return
         with self._lock:
             if self.owner is turn:
                 self.owner = None

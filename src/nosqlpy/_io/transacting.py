@@ -6,7 +6,7 @@ import _thread
 import threading
 import warnings
 from contextlib import suppress
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from nosqlpy._core.engine import definitions
 from nosqlpy._core.engine.transaction import TransactionView
@@ -149,7 +149,7 @@ class Unit:
                 "the transaction is in the middle of an operation: it is for one thread, or one task, at a time"
             )
         view = self._view
-        if view is None or view.interrupted or self.ended or self.backend.closed or self.database.closed:
+        if view is None or view.begun != view.applied or self.ended or self.backend.closed or self.database.closed:
             self._busy.release()
             self.check_in_progress()
             raise TransactionError("an operation of the transaction was interrupted half-way: roll it back")
@@ -175,16 +175,16 @@ class Unit:
             raise ClosedError("the client was closed, and its transaction rolled back")
         return view
 
-    def check_write(self, durability: Durability | None, plan: object) -> None:
-        """Refuse what no transaction can do.
+    @staticmethod
+    def refuse(durability: Durability | None, plan: Any) -> NoReturn:
+        """Refuse a write that no transaction can do.
 
         Raises:
-            TransactionError: `plan` changes the catalogue, or the write has a `durability` of its own.
+            TransactionError: It has a `durability` of its own, or `plan` changes the catalogue.
         """
         if durability is not None:
             raise TransactionError("a transaction is as durable as transaction(durability=) says, all of it")
-        if plan in CATALOGUE:
-            raise _cannot(CATALOGUE[plan])
+        raise _cannot(CATALOGUE[plan])
 
 
 def refusal(method: Any) -> TransactionError:

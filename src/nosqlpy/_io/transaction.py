@@ -14,7 +14,7 @@ from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.database import Database
 from nosqlpy._io.gate import Occupied, waiting_turn
 from nosqlpy._io.local import LocalBackend, Outcome, Steps
-from nosqlpy._io.transacting import Session, Unit, backend_of, refusal
+from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
 
@@ -145,7 +145,8 @@ class LocalTransaction(LocalBackend):
     ) -> R:
         """Plan one write and apply it to what the transaction sees; return its result."""
         unit = self.unit
-        unit.check_write(durability, plan)
+        if durability is not None or plan in CATALOGUE:
+            unit.refuse(durability, plan)
         view = unit.enter()
         began = perf_counter()
         try:
@@ -173,7 +174,8 @@ class LocalTransaction(LocalBackend):
     ) -> R:
         """Apply the changes that `plan` yields, one after the other; return its result."""
         unit = self.unit
-        unit.check_write(durability, plan)
+        if durability is not None or plan in CATALOGUE:
+            unit.refuse(durability, plan)
         view = unit.enter()
         began = perf_counter()
         try:

@@ -20,7 +20,7 @@ from nosqlpy._io.following import INLINE_BYTES
 from nosqlpy._io.gate import Occupied
 from nosqlpy._io.local import Outcome, Steps
 from nosqlpy._io.local_async import INLINE_DOCUMENTS, AsyncLocalBackend, event_loop
-from nosqlpy._io.transacting import Session, Unit, backend_of, refusal
+from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
 
@@ -175,7 +175,8 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         **kwargs: P.kwargs,
     ) -> R:
         """Plan one write and apply it to what the transaction sees; return its result."""
-        self.unit.check_write(durability, plan)
+        if durability is not None or plan in CATALOGUE:
+            self.unit.refuse(durability, plan)
         view = await self._enter()
         return await self._apply(view, partial(plan, view, *args, **kwargs), inline=True)
 
@@ -189,7 +190,8 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         **kwargs: P.kwargs,
     ) -> R:
         """Do as `write`, in a worker thread where many documents must be looked at to find what is `asked` for."""
-        self.unit.check_write(durability, plan)
+        if durability is not None or plan in CATALOGUE:
+            self.unit.refuse(durability, plan)
         view = await self._enter()
         few = matching.reach(view, name, asked) <= INLINE_DOCUMENTS
         return await self._apply(view, partial(plan, view, name, asked, *args, **kwargs), inline=few)
@@ -234,7 +236,8 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         Cancelling it between two of them leaves the first done and the second not.
         """
         unit = self.unit
-        unit.check_write(durability, plan)
+        if durability is not None or plan in CATALOGUE:
+            unit.refuse(durability, plan)
         view = await self._enter()
         began = time.perf_counter()
         try:

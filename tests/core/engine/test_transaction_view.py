@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from nosqlpy._core.aggregate.pipeline import compile_pipeline
 from nosqlpy._core.engine import reads, state, writes
 from nosqlpy._core.engine.aggregation import AggregateRequest, aggregate
 from nosqlpy._core.engine.definitions import create_index, drop_collection
+from nosqlpy._core.engine.overlay import OverlaySlots
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.operation import Define, Delete, Put
 from nosqlpy._core.update.compile import compile_update
@@ -301,3 +303,18 @@ def test_only_definitions_that_make_collections_come_from_a_transaction() -> Non
     inside.insert("new", {"_id": 1})
 
     assert [type(one) for one in inside.view.operations()] == [Define, Put]
+
+
+def test_a_transaction_leaves_no_work_to_the_collector_of_cycles() -> None:
+    gc.collect()
+    inside = Inside(people())
+    inside.insert("a", {"_id": 9})
+    inside.insert("b", {"_id": 9})
+    inside.ids("a", {"g": 1})
+    gc.disable()
+    try:
+        del inside
+
+        assert not any(type(found) is OverlaySlots for found in gc.get_objects())
+    finally:
+        gc.enable()

@@ -44,21 +44,22 @@ class OverlaySlots(Slots):
         super().__init__(memory)
 
     def _use(self, held: dict[Hashable, Slot]) -> None:
+        """Keep nothing that refers to this: it goes with its transaction, and not when the collector comes by."""
         self._held = held
-        self.get = self._find
-        self.holds = self._is_there
-        self.count = self._count
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
-    def _find(self, key: Hashable) -> bytes | None:
+    def get(self, key: Hashable) -> bytes | None:
+        """Return the document of a key, or None."""
         return self._changed[key] if key in self._changed else self.base.get(key)
 
-    def _is_there(self, key: object) -> bool:
+    def holds(self, key: object) -> bool:
+        """Whether there is a document of this key."""
         assert isinstance(key, Hashable), "keys are"
         return self._changed[key] is not None if key in self._changed else self.base.holds(key)
 
-    def _count(self) -> int:
+    def count(self) -> int:
+        """Return how many documents there are."""
         return self.base.count() - len(self._gone) + len(self._added)
 
     @property
@@ -93,15 +94,15 @@ class OverlaySlots(Slots):
 
     def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
         """Return the documents of those of `keys` that are there."""
-        return list(filter(None, map(self._find, keys)))
+        return list(filter(None, map(self.get, keys)))
 
     def pairs(self, keys: Iterable[Hashable]) -> list[tuple[Hashable, bytes]]:
         """Return the documents of those of `keys` that are there, with their keys."""
-        return [(key, data) for key in keys if (data := self._find(key)) is not None]
+        return [(key, data) for key in keys if (data := self.get(key)) is not None]
 
     def disjoint(self, keys: Iterable[Hashable]) -> bool:
         """Whether there is no document of any of `keys`."""
-        return not any(map(self._is_there, keys))
+        return not any(map(self.holds, keys))
 
     @property
     def places(self) -> int:
@@ -116,7 +117,11 @@ class OverlaySlots(Slots):
     # ── changing ─────────────────────────────────────────────────────────────────
 
     def know(self, keys: Iterable[Hashable]) -> None:
-        """Find out which of `keys` the collection has."""
+        """Find out which of `keys` the collection has: applying a change cannot fail, and looking there can.
+
+        Raises:
+            Unloaded: The collection must be loaded for that.
+        """
         known, holds = self._known, self.base.holds
         for key in keys:
             if key not in known:
@@ -125,15 +130,15 @@ class OverlaySlots(Slots):
     def put_under(self, keys: Sequence[Hashable], ids: Sequence[Any], documents: Sequence[bytes]) -> None:
         """Store documents, each in the place of the one with its key."""
         known, changed, size = self._known, self._changed, 0
-        for key, id, document in zip(keys, ids, documents, strict=True):
+        for key, document in zip(keys, documents, strict=True):
             before = changed.get(key)
             if before is not None:
                 size -= len(before)
             elif key in changed or not known.get(key):
                 self._added[key] = None
             changed[key] = document
-            self._ids[key] = id
             size += len(document)
+        self._ids.update(zip(keys, ids, strict=True))
         self._memory.resident += size
 
     def delete_under(self, keys: Sequence[Hashable], ids: Sequence[Any]) -> None:
@@ -154,6 +159,10 @@ class OverlaySlots(Slots):
 
     def operations(self, number: int) -> list[Operation]:
         """Return what makes of the collection's documents those that are here."""
+        changed = self._changed
+        if not self._gone and len(changed) == len(self._added):  # all are new, and in this order
+            documents = [data or b"" for data in changed.values()]
+            return [Put(number, list(changed), list(self._ids.values()), documents)] if documents else []
         operations: list[Operation] = []
         if self._gone:
             gone = list(self._gone)
@@ -161,10 +170,10 @@ class OverlaySlots(Slots):
                 # of those that come after them, too: applied a second time, all of them come to the end in this order
                 gone += [key for key in self._added if key not in self._gone]
             operations.append(Delete(number, gone, [self._ids[key] for key in gone]))
-        replaced = [key for key, data in self._changed.items() if data is not None and key not in self._added]
+        replaced = [key for key, data in changed.items() if data is not None and key not in self._added]
         for keys in (replaced, list(self._added)):
             if keys:
-                documents = [self._changed[key] or b"" for key in keys]
+                documents = [changed[key] or b"" for key in keys]
                 operations.append(Put(number, keys, [self._ids[key] for key in keys], documents))
         return operations
 
@@ -172,12 +181,12 @@ class OverlaySlots(Slots):
 class OverlaidCollection(CollectionState):
     """A collection as a transaction sees it that has written to it; `base` is the collection without that."""
 
-    __slots__ = ("_base", "_overlay", "_written")
+    __slots__ = ("_base", "_written", "overlay")
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         super().__init__(base.number, base.name, memory)
-        self._overlay = OverlaySlots(memory, base.slots)
-        self.use(self._overlay)
+        self.overlay = OverlaySlots(memory, base.slots)
+        self.use(self.overlay)
         self.options, self.validator = base.options, base.validator
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
@@ -185,29 +194,21 @@ class OverlaidCollection(CollectionState):
 
     def lie_over(self, base: CollectionState) -> None:
         """Lie over `base`, which has the same documents as the one before, but was loaded."""
-        self._base, self._overlay.base = base, base.slots
+        self._base, self.overlay.base = base, base.slots
         # for the planner, which only counts in them
         self.indexes = base.indexes
-
-    def know(self, keys: Iterable[Hashable]) -> None:
-        """Find out what a change of the documents of `keys` must know: applying it cannot fail, and looking there can.
-
-        Raises:
-            Unloaded: The collection must be loaded for that.
-        """
-        self._overlay.know(keys)
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         self.natural.forget()
-        self._overlay.put_under(operation.keys, operation.ids, operation.documents)
+        self.overlay.put_under(operation.keys, operation.ids, operation.documents)
         if self._written is not None:
             self._written.put(operation)
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
         self.natural.forget()
-        self._overlay.delete_under(operation.keys, operation.ids)
+        self.overlay.delete_under(operation.keys, operation.ids)
         if self._written is not None:
             self._written.delete(operation)
 
@@ -225,14 +226,14 @@ class OverlaidCollection(CollectionState):
 
     def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
         """Return what a scan of one index leads to, and whether that is in natural order."""
-        touched = self._overlay.touched
+        touched = self.overlay.touched
         untouched = [key for key in self._base.scanned(plan)[0] if key not in touched]
         return [*untouched, *self._over().scanned(plan)[0]], False
 
     def _over(self) -> CollectionState:
         if self._written is None:
             written = CollectionState(self.number, self.name)
-            keys, documents = self._overlay.written()
+            keys, documents = self.overlay.written()
             written.slots.put(keys, documents, fresh=True)
             for definition in self.indexes.definitions():
                 written.build(definition)
@@ -245,7 +246,7 @@ class OverlaidCollection(CollectionState):
         Raises:
             Unloaded: An index must be built first.
         """
-        under = self._base.claims(ChainMap(self._overlay.touched, dict.fromkeys(leaving)))
+        under = self._base.claims(ChainMap(self.overlay.touched, dict.fromkeys(leaving)))
         return LayeredClaims(under, self._over().claims(leaving))
 
     def index_on(self, path: str) -> HashIndex | None:  # noqa: ARG002 - whatever it is
@@ -254,11 +255,11 @@ class OverlaidCollection(CollectionState):
 
     def operations(self) -> list[Operation]:
         """Return what makes of the collection what is here."""
-        return self._overlay.operations(self.number)
+        return self.overlay.operations(self.number)
 
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
-        base, written = self._base, self._overlay.written()
-        touched = base.slots.some(filter(self._overlay.touched.__contains__, base.slots.keys()))
+        base, written = self._base, self.overlay.written()
+        touched = base.slots.some(filter(self.overlay.touched.__contains__, base.slots.keys()))
         size = base.stats()["size"] - sum(map(len, touched)) + sum(map(len, written[1]))
         return super().stats() | {"size": size}

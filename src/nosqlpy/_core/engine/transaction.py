@@ -43,10 +43,10 @@ class _Collections(dict[str, CollectionState]):
                 made.lie_over(self._seen[name])
 
     def __getitem__(self, name: str) -> CollectionState:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found  # type: ignore[no-any-return]
+        if self._base.collections is not self._seen:
+            self._refresh()
+        found = dict.get(self, name)
+        return self._seen[name] if found is None else found
 
     def __contains__(self, name: object) -> bool:
         return dict.__contains__(self, name) or name in self._base.collections
@@ -76,16 +76,18 @@ class TransactionView(Engine):
     changes; `commit` plans them as one change of the engine.
     """
 
-    __slots__ = ("_base", "_created", "_moment", "_warnings")
+    __slots__ = ("_base", "_created", "_moment", "_overlaid", "_warnings")
 
     def __init__(self, base: Engine) -> None:
-        super().__init__(base.manifest, Tail(base.tail.header, base.tail.end, 0), memory=Memory())
-        self.document_size_max = base.document_size_max
-        self.sort_memory = base.sort_memory
+        # not all that an engine has: it is neither written to a log nor recovered from one
+        self.document_size_max, self.sort_memory = base.document_size_max, base.sort_memory
+        self.manifest, self.tail = base.manifest, Tail(base.tail.header, base.tail.end, 0)
+        self.memory = Memory()
         self.next_number = base.next_number
         self.collections = _Collections(base)
+        self.begun = self.applied = self._moment = base.applied
         self._base = base
-        self._moment = base.applied
+        self._overlaid: dict[int, OverlaidCollection] = {}
         self._created: list[Operation] = []
         self._warnings: tuple[str, ...] = ()
 
@@ -109,9 +111,9 @@ class TransactionView(Engine):
                 if operation.verb != "create":
                     raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")
                 continue
-            number = operation.collection
-            if number in self._numbers or number < self._base.next_number:
-                self._overlaid(number).know(operation.keys)  # type: ignore[union-attr]
+            held = self._overlaid.get(operation.collection) or self._lay_over_base(operation.collection)
+            if held is not None:
+                held.overlay.know(operation.keys)  # type: ignore[union-attr]
         if size > CHANGE_SIZE_MAX:
             raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         return Change(operations, b"", end, Position(end.size, end.lsn + 1, 0), result, warnings)
@@ -119,8 +121,13 @@ class TransactionView(Engine):
     def apply(self, change: Change[R]) -> R:
         """Make a change visible to the transaction; return its result."""
         if change.operations:
-            super().apply(change)
-            self._warnings += change.warnings
+            self.begun = change.end.lsn
+            for operation in change.operations:
+                self.replay(operation)
+            self.tail.end = change.end
+            self.applied = change.end.lsn
+            if change.warnings:
+                self._warnings += change.warnings
         return change.result
 
     def replay(self, operation: Operation) -> None:
@@ -131,23 +138,18 @@ class TransactionView(Engine):
             self.next_number += 1
             self._lay_over(CollectionState(number, operation.payload["name"]))
         elif type(operation) is Put:
-            self._numbers[number].put(operation)
+            self._overlaid[number].put(operation)
         elif type(operation) is Delete:
-            self._numbers[number].delete(operation)
+            self._overlaid[number].delete(operation)
 
-    def _overlaid(self, number: int) -> OverlaidCollection:
-        """Return a collection that the transaction writes to."""
-        held = self._numbers.get(number)
-        if held is None:
-            base = self._base.collection(number)
-            assert base is not None, "nobody drops it while the transaction is open"
-            return self._lay_over(base)
-        assert isinstance(held, OverlaidCollection), "there are no others here"
-        return held
+    def _lay_over_base(self, number: int) -> OverlaidCollection | None:
+        """Return a collection that the transaction is going to write to, unless it is going to make it."""
+        base = self._base.collection(number)
+        return None if base is None else self._lay_over(base)
 
     def _lay_over(self, base: CollectionState) -> OverlaidCollection:
         made = OverlaidCollection(base, self.memory)
-        self._numbers[made.number] = self.collections[made.name] = made
+        self._overlaid[made.number] = self.collections[made.name] = made
         return made
 
     @property
@@ -176,8 +178,7 @@ class TransactionView(Engine):
     def operations(self) -> list[Operation]:
         """Return what the transaction has done, as few operations as say it."""
         operations = [*self._created]
-        for collection in self._numbers.values():
-            assert isinstance(collection, OverlaidCollection), "others are not written to"
+        for collection in self._overlaid.values():
             operations += collection.operations()
         return operations
 
