@@ -82,6 +82,9 @@ SEARCHES: dict[str, Callable[..., Any]] = {
     "find": lambda users, **options: users.find({"n": 1}, **options).to_list(),
     "find, sorted": lambda users, **options: users.find({}, **options).sort("n").to_list(),
     "aggregate": lambda users, **options: users.aggregate([{"$group": {"_id": "$n"}}], **options).to_list(),
+    "aggregate, joined": lambda users, **options: users.aggregate(
+        [{"$limit": 1}, {"$lookup": {"from": "users", "pipeline": [{"$match": {"n": 1}}], "as": "same"}}], **options
+    ).to_list(),
     "find_one": lambda users, **options: users.find_one({"n": 1}, **options),
     "count_documents": lambda users, **options: users.count_documents({"n": 1}, **options),
     "distinct": lambda users, **options: users.distinct("n", {"n": {"$lte": 0}}, **options),

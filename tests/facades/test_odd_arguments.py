@@ -33,6 +33,8 @@ def nested(levels: int, kind: type = dict) -> Any:
 STORED = [{"_id": 1, "n": 1}, {"_id": 2, "n": 2.5}]
 SET = {"$set": {"n": 9}}
 DEEP, DEEP_LIST = nested(3000), nested(3000, list)
+RING: dict[str, Any] = {}
+RING["a"] = RING
 Call = Callable[[Any, Any], Any]
 
 
@@ -105,6 +107,12 @@ ODD: list[tuple[Call, type[Exception], str]] = [
     (lambda _, u: u.find({}, ["\ud800"]).to_list(), QueryError, "projected path.*surrogate"),
     (lambda _, u: u.find({"\ud800": 1}).to_list(), QueryError, "path.*surrogate"),
     (lambda _, u: u.find(sort=[(["n"], 1)]).to_list(), QueryError, "sort key.*list"),
+    (lambda db, _: db.compact(progress=True), QueryError, "progress is a function, not bool"),
+    (lambda db, _: db.dump(io.BytesIO(), collections=True), QueryError, "list of names of collections, not bool"),
+    (lambda db, _: db.dump(io.BytesIO(), collections=b"users"), QueryError, "list of names of collections, not bytes"),
+    (lambda db, _: db.dump(io.BytesIO(), collections=[{}]), InvalidName, "str, not dict"),
+    (lambda db, _: db.dump(io.BytesIO(), compression={}), ConfigurationError, "compression is"),
+    (lambda db, _: db.list_collection_names(RING), QueryError, "nested more than 100 levels"),
 ]
 
 

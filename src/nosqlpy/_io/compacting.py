@@ -12,7 +12,7 @@ from nosqlpy._core.engine import compaction
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy.aliases import Document
-from nosqlpy.errors import ClosedError, LockedError, StorageError
+from nosqlpy.errors import ClosedError, LockedError, QueryError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -38,7 +38,10 @@ def compact(
         StorageError: The disk has no room, or refuses; the database is as it was.
         ClosedError: The database is being closed.
         InvalidOperation: Called by `progress`, or by a backup.
+        QueryError: `progress` is no function.
     """
+    if progress is not None and not callable(progress):
+        raise QueryError(f"progress is a function, not {type(progress).__name__}", code=14, code_name="TypeMismatch")
     with database.keeping_segments(wait=asked):
         database.look_at_manifest()
         if not asked and not database.view(compaction.due):

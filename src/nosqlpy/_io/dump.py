@@ -16,6 +16,7 @@ from nosqlpy._io.database import Database
 from nosqlpy._io.places import Place, check_bytes, check_place, write_to
 from nosqlpy.aliases import Document
 from nosqlpy.errors import QueryError
+from nosqlpy.naming import check_collection_name
 
 BLOCK_SIZE = 1 << 20
 
@@ -36,9 +37,11 @@ def dump(
         OSError: The file cannot be written; what was there is as it was.
     """
     check_place("dump", target, "write")
-    if isinstance(collections, str):
-        message = "dump takes a list of names of collections, not a str"
+    if collections is not None and not isinstance(collections, list | tuple):
+        message = f"dump takes a list of names of collections, not {type(collections).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
+    for name in collections or ():
+        check_collection_name(name)
     writer = DumpWriter(compression)
     began = time.monotonic()
     moment = database.moment(lambda engine: dumping.moment(engine, collections))

@@ -255,6 +255,13 @@ def test_there_is_an_explanation_for_every_filter_of_the_corpus():
     assert all(failure.details["operatorName"] and failure.message for failure in refused)
 
 
+def test_a_clause_that_cannot_be_computed_where_another_decides_is_left_out():
+    divided = {"$expr": {"$eq": [{"$divide": [1, "$z"]}, 1]}}
+    details = explain({"$nor": [{"a": 1}, divided]}, {"a": 1, "z": 0}).details
+
+    assert [clause["index"] for clause in details["clausesSatisfied"]] == [0]
+
+
 def test_at_most_ten_values_are_shown():
     details = explain({"a": {"$gt": 100}}, {"a": list(range(12))}).details
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query.explanation import explain
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.values.codec import decode_document, decode_value, encode_value
-from nosqlpy._core.values.types import OBJECT, STRING, TYPES
+from nosqlpy._core.values.types import OBJECT, STRING, TYPES, as_mapping
 from nosqlpy.aliases import Document
 from nosqlpy.errors import NotSupportedError, QueryError, ValidationError
 from nosqlpy.naming import nearest
@@ -147,7 +147,7 @@ def collection_options(
     if TYPES[type(validator)] != OBJECT:
         message = f"a validator is a filter, hence a document, not {type(validator).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    copied: Document = decode_value(encode_value({"validator": dict(validator)}))
+    copied: Document = decode_value(encode_value({"validator": dict(as_mapping(validator))}))
     compile_filter(copied["validator"])
     return copied | options
 

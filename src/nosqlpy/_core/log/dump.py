@@ -75,7 +75,7 @@ class DumpWriter:
     """
 
     def __init__(self, compression: str | None) -> None:
-        if compression not in COMPRESSIONS:
+        if compression not in tuple(COMPRESSIONS):  # as a list: not all that is given has a hash
             raise ConfigurationError(f"compression is 'zlib' or None, not {compression!r}")
         self._compression = COMPRESSIONS[compression]
         self._crc = self._number = 0

@@ -33,6 +33,7 @@ from nosqlpy._core.values.types import (
     type_number,
 )
 from nosqlpy.aliases import Document
+from nosqlpy.errors import OperationFailure
 
 CONSIDERED_MAX: Final = 10
 """Values that are shown at most, as on a server."""
@@ -156,7 +157,7 @@ def _of_all(filters: Sequence[Any], document: Document, *, inverted: bool) -> Fa
     found = {
         index: _of_filter(as_mapping(part), document, inverted=inverted)
         for index, part in enumerate(filters)
-        if inverted or not compile_filter(as_mapping(part)).matches(document)
+        if inverted or _answer(part, document) is False
     }
     return _combined("$and", "clausesSatisfied" if inverted else "clausesNotSatisfied", found)
 
@@ -167,13 +168,21 @@ def _of_some(name: str, filters: Sequence[Any], document: Document, *, inverted:
     found = {
         index: _of_filter(as_mapping(part), document, inverted=wanted)
         for index, part in enumerate(filters)
-        if compile_filter(as_mapping(part)).matches(document) is wanted
+        if _answer(part, document) is wanted
     }
     failure = _combined(name, "clausesSatisfied" if wanted else "clausesNotSatisfied", found)
     if wanted:
         return failure
     text = f"must match at least one of {len(filters)} filters"
     return Failure(failure.details, text, (), (name,), "filter")
+
+
+def _answer(filter: Any, document: Document) -> bool | None:
+    """Return whether a filter matches; None if it cannot be computed, which was not asked for if another decided."""
+    try:
+        return compile_filter(as_mapping(filter)).matches(document)
+    except OperationFailure:
+        return None
 
 
 def _combined(name: str, key: str, found: Mapping[int, Failure]) -> Failure:

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import ARRAY, OBJECT, REGEX, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
@@ -63,7 +64,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         nodes_max, longest = self.nodes or sys.maxsize, self.regex_length or sys.maxsize
         nodes = depth = 0
         level: list[Any] = [filter]
-        while level:
+        while level and depth <= DEPTH_MAX:  # what is deeper, or holds itself, is refused when it is compiled
             depth += 1
             below: list[Any] = []
             for value in level:

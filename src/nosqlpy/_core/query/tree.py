@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
-from operator import and_, not_, or_
+from itertools import compress
+from operator import not_
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query import sieves
@@ -332,21 +332,28 @@ def _inverse(mask: Mask) -> Mask:
 def _all_of(masks: list[Mask]) -> Mask:
     if len(masks) == 1:
         return masks[0]
-    return lambda rows: _combined(and_, masks, rows, start=True)
+    return lambda rows: _combined(masks, rows, undecided=True)
 
 
 def _any_of(masks: list[Mask]) -> Mask:
     if len(masks) == 1:
         return masks[0]
-    return lambda rows: _combined(or_, masks, rows, start=False)
+    return lambda rows: _combined(masks, rows, undecided=False)
 
 
-def _combined(
-    combine: Callable[[bool, bool], bool], masks: list[Mask], rows: Sequence[Row], *, start: bool
-) -> list[bool]:
-    flags = list(repeat(start, len(rows)))
-    for mask in masks:
-        flags = list(map(combine, flags, mask(rows)))
-        if start not in flags:  # each row has its answer: a list of 100 000 values may follow
-            break
+def _combined(masks: list[Mask], rows: Sequence[Row], *, undecided: bool) -> list[bool]:
+    """Ask each mask about the rows that those before it left undecided, and about no others: it might fail there."""
+    if not masks:
+        return [undecided] * len(rows)
+    flags = found = masks[0](rows)
+    places: Sequence[int] = range(len(rows))
+    for mask in masks[1:]:
+        if found.count(undecided) < len(found):
+            chosen = found if undecided else list(map(not_, found))
+            places, rows = list(compress(places, chosen)), list(compress(rows, chosen))
+            if not places:
+                break
+        found = mask(rows)
+        for place in compress(places, map(not_, found) if undecided else found):
+            flags[place] = not undecided
     return flags
