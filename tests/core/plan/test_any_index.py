@@ -28,6 +28,11 @@ COLLECTIONS = st.one_of(
 )
 PATHS = st.sampled_from(["a", "b", "c", "a.b", "a.a", "a.0", "b.a"])
 KEYS = st.lists(st.tuples(PATHS, st.sampled_from([1, -1])), min_size=1, max_size=3, unique_by=lambda pair: pair[0])
+HASHED_KEYS = st.builds(
+    lambda keys, at: [(path, "hashed" if at % len(keys) == place else way) for place, (path, way) in enumerate(keys)],
+    KEYS,
+    st.integers(0, 2),
+)
 PARTS = st.sampled_from(
     [
         {"a": {"$exists": True}},
@@ -41,7 +46,7 @@ PARTS = st.sampled_from(
 OPTIONS = st.one_of(
     st.just({}), st.just({}), st.just({"sparse": True}), PARTS.map(lambda part: {"partialFilterExpression": part})
 )
-INDEXES = st.lists(st.tuples(KEYS, OPTIONS), min_size=1, max_size=4)
+INDEXES = st.lists(st.tuples(KEYS | KEYS | HASHED_KEYS, OPTIONS), min_size=1, max_size=4)
 COMPARISONS = st.builds(
     lambda name, value: {name: value}, st.sampled_from(["$eq", "$gt", "$gte", "$lt", "$lte", "$ne"]), FEW | SCALARS
 ).filter(lambda condition: not hasattr(next(iter(condition.values())), "pattern"))

@@ -10,7 +10,7 @@ from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
 from nosqlpy._core.index import scanning
-from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ORDERED, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
@@ -192,7 +192,8 @@ class CollectionState:
 
     def index_on(self, path: str) -> HashIndex | None:
         """Return an index over the values at `path` that is built and has all documents, if there is one."""
-        index = next((each for each in self.indexes.by_name.values() if each.plain == path), None)
+        indexes = self.indexes.by_name.values()
+        index = next((each for each in indexes if each.plain == path and each.definition.kind == ORDERED), None)
         return None if isinstance(index, DeferredIndex) else index
 
     def stats(self) -> dict[str, Any]:

@@ -14,15 +14,22 @@ from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
 
 ID_INDEX = "_id_"
+ORDERED: Final = "ordered"
+HASHED: Final = "hashed"
+WAYS: Final = frozenset({HASHED})
+"""What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 FIELDS_MAX: Final = 32
 """MongoDB's limit of the fields of a compound index."""
 
-Keys = tuple[tuple[str, int], ...]
+Keys = tuple[tuple[str, int | str], ...]
 
 
 class IndexDefinition(msgspec.Struct, frozen=True):
-    """An index as the catalogue and the log hold it: its name, its (path, direction) pairs and its options."""
+    """An index as the catalogue and the log hold it: its name, its (path, direction) pairs and its options.
+
+    What stands for a direction may be the index's kind: ``("a", "hashed")``.
+    """
 
     name: str
     keys: Keys
@@ -31,6 +38,11 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     partial: Mapping[str, Any] | None = None
     expire_after: int | float | None = None
     hidden: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Of which kind the index is: ``"ordered"``, or one of `WAYS`."""
+        return next((way for _, way in self.keys if isinstance(way, str)), ORDERED)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -51,7 +63,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def refuses(self) -> bool:
         """Whether a document may not fit the index."""
-        return self.unique or len(self.keys) > 1
+        return self.unique or len(self.keys) > 1 or self.kind == HASHED
 
     def to_payload(self) -> dict[str, Any]:
         """Return what the log says of the index."""
@@ -139,9 +151,11 @@ def _check_together(pairs: Keys) -> None:
         seen.add(path)
 
 
-def _pair(entry: Any) -> tuple[str, int]:
+def _pair(entry: Any) -> tuple[str, int | str]:
     path, direction = (entry, 1) if isinstance(entry, str) else _two(entry)
     if isinstance(direction, str):
+        if direction in WAYS:
+            return _checked_path(path), direction
         if direction in MONGODB_KINDS:
             raise NotSupportedError(f"{direction!r} indexes are not supported yet")
         raise QueryError(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")

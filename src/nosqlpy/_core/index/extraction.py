@@ -8,8 +8,10 @@ condition may ask for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any, Final, TypeAlias
 
+from nosqlpy._core.index.catalogue import HASHED
 from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.query.filter import Predicate, compile_filter
@@ -31,6 +33,8 @@ _NONE: Final[tuple[Hashable, ...]] = ()
 def extraction(index: HashIndex, layout: Layout) -> Extract:
     """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths."""
     extract = _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
+    if index.definition.kind == HASHED:
+        extract = _flat_only(index, layout, extract)
     return extract if index.definition.partial is None else _partial(extract, compile_filter(index.definition.partial))
 
 
@@ -40,12 +44,27 @@ def paths_of(index: HashIndex) -> frozenset[str]:
 
 
 def _partial(extract: Extract, predicate: Predicate) -> Extract:
-    def kept(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[IndexKeys]:
+    def kept(rows: Sequence[Row], blobs: Sequence[bytes]) -> list[IndexKeys]:
         selected = set(map(id, predicate.select(blobs)))
-        for keys, blob in zip(extract(rows, blobs), blobs, strict=True):
-            yield keys if id(blob) in selected else _NONE
+        inside = [id(blob) in selected for blob in blobs]
+        found = iter(extract(list(compress(rows, inside)), list(compress(blobs, inside))))
+        return [next(found) if each else _NONE for each in inside]
 
     return kept
+
+
+def _flat_only(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
+    """Return `extract` for an index that refuses a document in which a field is, or comes through, an array."""
+    columns = [layout.column(path, matched_values) for path, _ in index.keys]
+
+    def checked(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterable[IndexKeys]:
+        for column, (path, _) in zip(columns, index.keys, strict=True):
+            if not _ARRAYS.isdisjoint(map(type, column(rows))):
+                message = f"index {index.name!r} is hashed: it cannot hold a document with an array at {path!r}"
+                raise WriteError(message, code=16766, code_name="Location16766")
+        return extract(rows, blobs)
+
+    return checked
 
 
 def _single(index: HashIndex, layout: Layout) -> Extract:

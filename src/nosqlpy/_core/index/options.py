@@ -19,6 +19,7 @@ from nosqlpy._core.index.catalogue import (
     index_keys,
     index_name,
 )
+from nosqlpy._core.index.kinds import cannot_create, check_kind
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import IndexKeys
@@ -72,6 +73,7 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
     fields = {OPTION_FIELDS[option]: _checked(option, value) for option, value in given.items() if value is not None}
     definition = IndexDefinition(name or default_name(pairs), pairs, **fields)
     _check_together(pairs, definition)
+    check_kind(definition)
     return definition
 
 
@@ -142,24 +144,21 @@ def _check_partial(filter: Mapping[str, Any]) -> None:
             for part in condition:
                 _check_partial(as_mapping(part))
         elif name.startswith("$"):
-            raise _cannot(f"the filter of a partial index cannot have {name}")
+            raise cannot_create(f"the filter of a partial index cannot have {name}")
         elif TYPES[type(condition)] == OBJECT:
             for operator, operand in as_mapping(condition).items():
                 if not operator.startswith("$"):
                     break
                 if operator not in _PARTIAL_OPERATORS or (operator == "$exists" and not operand):
                     shown = "$exists: false" if operator == "$exists" else operator
-                    raise _cannot(f"the filter of a partial index cannot have {shown} (under {name!r})")
+                    raise cannot_create(f"the filter of a partial index cannot have {shown} (under {name!r})")
 
 
 def _check_together(keys: Keys, definition: IndexDefinition) -> None:
     if definition.sparse and definition.partial is not None:
-        raise _cannot("an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does")
+        message = "an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does"
+        raise cannot_create(message)
     if keys == (("_id", 1),) and definition.options:
         option = next(iter(definition.options))
         message = f"the index of _id takes no option {option!r}"
         raise QueryError(message, code=197, code_name="InvalidIndexSpecificationOption")
-
-
-def _cannot(message: str) -> QueryError:
-    return QueryError(message, code=67, code_name="CannotCreateIndex")

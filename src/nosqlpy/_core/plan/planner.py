@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, Keys
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.plan.plan import Plan, scan
 from nosqlpy._core.plan.search import Search
@@ -15,7 +15,7 @@ from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import QueryError
 
 # an index's name, or its (path, direction) pairs; "$natural" for none
-Hint: TypeAlias = str | tuple[tuple[str, int], ...]
+Hint: TypeAlias = str | Keys
 
 
 def choose(

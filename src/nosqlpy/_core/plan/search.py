@@ -7,6 +7,7 @@ from typing import Final
 
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.bounds import Bounds, meet_all
+from nosqlpy._core.index.catalogue import HASHED
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
 from nosqlpy._core.plan.conditions import has_position, table_of
@@ -100,13 +101,15 @@ class Search:
         """Return the bounds of an index on one field; of several, where the conditions may be met by several values."""
         conditions = self._table[index.field]
         found = conditions if index.multikey else [meet_all(conditions)]
+        if index.keys[0][1] == HASHED:
+            found = [each for each in found if not each.ranges]
         return [(each,) for each in found if not (index.definition.sparse and each.has_null)]
 
     def _compound(self, index: HashIndex) -> list[FieldBounds]:
         """Return the bounds of the first fields of an index on several; after ranges none can follow."""
         bounds: list[Bounds] = []
         combinations, many = 1, False
-        for position, (path, _) in enumerate(index.keys):
+        for position, (path, way) in enumerate(index.keys):
             conditions = self._table.get(path)
             if conditions is None or (index.multikey and has_position(path)):
                 break
@@ -118,7 +121,7 @@ class Search:
             else:
                 each = meet_all(conditions)
             combinations *= max(1, len(each.points))
-            if not each.is_flat or combinations > PREFIXES_MAX:
+            if not each.is_flat or combinations > PREFIXES_MAX or (way == HASHED and each.ranges):
                 break
             bounds.append(each)
             if each.ranges:
@@ -224,6 +227,8 @@ class Search:
         position = fields.index(wanted[0][0])
         directions = [direction for _, direction in wanted]
         if fields[position : position + len(wanted)] != [path for path, _ in wanted]:
+            return None
+        if any(way == HASHED for _, way in index.keys[position : position + len(wanted)]):
             return None
         if index.definition.sparse and (not bounds or all(each.has_null for each in bounds)):
             return None

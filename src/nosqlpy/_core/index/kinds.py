@@ -1,0 +1,46 @@
+"""The kinds of indexes beside the ordered one: what each of them cannot be.
+
+To add a kind: what stands for its direction in `catalogue.WAYS`, its rule here, and how it finds its keys in
+`extraction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from nosqlpy._core.index.catalogue import HASHED, IndexDefinition
+from nosqlpy.errors import QueryError
+
+
+def check_kind(definition: IndexDefinition) -> None:
+    """Refuse an index that its kind does not allow.
+
+    Raises:
+        QueryError: Its keys do not go together, or it has an option that its kind cannot have.
+    """
+    rule = _RULES.get(definition.kind)
+    if rule is not None:
+        rule(definition)
+
+
+def cannot_create(message: str) -> QueryError:
+    """Return the error of an index whose parts do not go together."""
+    return QueryError(message, code=67, code_name="CannotCreateIndex")
+
+
+def _check_hashed(definition: IndexDefinition) -> None:
+    """Refuse what no hashed index can be. Manual: core/indexes/index-types/index-hashed."""
+    hashed = [path for path, way in definition.keys if way == HASHED]
+    if len(hashed) > 1:
+        message = f"an index has at most one hashed field, not {len(hashed)}: {', '.join(map(repr, hashed))}"
+        raise QueryError(message, code=31303, code_name="Location31303")
+    if definition.unique:
+        message = "a hashed index cannot be unique; create another index on the field that is"
+        raise QueryError(message, code=16764, code_name="Location16764")
+    if definition.expire_after is not None:
+        raise cannot_create("a hashed index cannot have expireAfterSeconds: it has no order of dates")
+
+
+_RULES: Final[dict[str, Callable[[IndexDefinition], None]]] = {HASHED: _check_hashed}
+"""The rule of each kind, by its name."""
