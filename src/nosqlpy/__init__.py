@@ -13,6 +13,7 @@ import logging
 from nosqlpy._core.query.filter import literal
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
+from nosqlpy._io.profiling import Profile
 from nosqlpy.aio.client import AsyncClient
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
@@ -50,6 +51,7 @@ from nosqlpy.errors import (
     WriteConflict,
     WriteError,
 )
+from nosqlpy.profiles import ProfiledOperation, ProfiledShape
 from nosqlpy.results import (
     ASCENDING,
     DESCENDING,
@@ -116,6 +118,9 @@ __all__ = [
     "NosqlpyError",
     "NotSupportedError",
     "OperationFailure",
+    "Profile",
+    "ProfiledOperation",
+    "ProfiledShape",
     "Projection",
     "QueryError",
     "ReadOnlyError",

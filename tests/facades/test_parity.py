@@ -42,7 +42,7 @@ TYPES = {
 }
 # builders return at once, on both faces; everything else that is a method waits on the async one
 AT_ONCE = {
-    "aggregate",
+    *("aggregate", "profile"),
     *("collection", "with_session", "transaction", "with_type", "find", "list_collections", "list_indexes", "from_env"),
     *("sort", "skip", "limit", "project", "hint", "collation", "batch_size", "max_time_ms", "comment", "clone"),
 }

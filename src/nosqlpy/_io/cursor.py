@@ -12,12 +12,11 @@ import msgspec
 
 from nosqlpy._core.engine.aggregation import Aggregation
 from nosqlpy._core.engine.reads import Execution, Source, execute
-from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
-from nosqlpy._io.timing import TimeLimit, warn_of_find
+from nosqlpy._io.timing import TimeLimit
 from nosqlpy.aliases import CollationSpec, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 
@@ -132,17 +131,29 @@ class CursorBase(Generic[T]):
             limit.restart(began)
         steps = self._steps = execution.steps()
         self._forks = self._backend.forks
+        batch: list[T] = []
+        failure = None
         try:
-            return next(steps, [])
+            batch = next(steps, [])
+        except Exception as error:
+            failure = type(error)
+            raise
         finally:
             seconds = perf_counter() - began
-            if execution.several:
-                self._steps = self._timed(steps, execution.plan, seconds)
+            if execution.several and failure is None:
+                self._steps = self._timed(steps, execution, seconds, len(batch))
                 next(self._steps)
-            elif seconds >= self._backend.slow_s:
-                warn_of_find(self._options.method, self._name, self._request.query, execution.plan, seconds)
+            elif seconds >= self._backend.watch_s:
+                self._took(execution, seconds, len(batch), failure)
+        return batch
 
-    def _timed(self, steps: Iterator[list[T]], plan: Plan, seconds: float) -> Iterator[list[T]]:
+    def _timed(
+        self,
+        steps: Iterator[list[T]],
+        execution: Execution[T] | Aggregation[T],
+        seconds: float,
+        returned: int,
+    ) -> Iterator[list[T]]:
         """Yield nothing at first, and then what follows the first of `steps`, which took so many seconds.
 
         In the end, also where nobody asks for the rest, it says so if all took long.
@@ -150,6 +161,7 @@ class CursorBase(Generic[T]):
         query = self._request.query
         limit = query.check if isinstance(query.check, TimeLimit) else None
         batch: list[T] | None = []
+        failure = None
         try:
             while batch is not None:
                 if limit is not None:
@@ -164,9 +176,25 @@ class CursorBase(Generic[T]):
                     seconds += perf_counter() - began
                 if limit is not None:  # an aggregation has steps that its find knows nothing of
                     limit()
+                returned += len(batch or ())
+        except Exception as error:
+            failure = type(error)
+            raise
         finally:
-            if seconds >= self._backend.slow_s:
-                warn_of_find(self._options.method, self._name, query, plan, seconds)
+            if seconds >= self._backend.watch_s:
+                self._took(execution, seconds, returned, failure)
+
+    def _took(
+        self,
+        execution: Execution[T] | Aggregation[T],
+        seconds: float,
+        returned: int,
+        failure: type[Exception] | None,
+    ) -> None:
+        """Say that the find took long."""
+        self._backend.found(
+            self._options.method, self._name, self._request.query, execution, seconds, returned, failure
+        )
 
     def _check_open(self) -> None:
         if self._steps is not None and self._forks != self._backend.forks:

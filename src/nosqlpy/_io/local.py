@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.aggregation import Aggregation
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
@@ -21,7 +22,8 @@ from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
 from nosqlpy._io.options import Options, check_durability
-from nosqlpy._io.timing import warn_of_call
+from nosqlpy._io.profiling import METHODS, Profile, record, wrapped
+from nosqlpy._io.timing import call_of, call_of_find, warn
 from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
@@ -49,6 +51,9 @@ class Backend:
         self.options = options
         # seconds that a call may take without a word in the log
         self.slow_s: float = inf if options.slow_ms is None else options.slow_ms / 1000
+        # likewise, and without one in a profile, of which there are these
+        self.watch_s: float = self.slow_s
+        self.profiles: tuple[Profile, ...] = ()
         self._database: Database | None = None
         self._closed = False
         self._opening = threading.RLock()
@@ -108,14 +113,56 @@ class Backend:
         if self._finalizer is not None and self._finalizer.detach() and self._database is not None:
             registry.release(self._database)
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine, once the database is open."""
+        return None if self._database is None else self._database.engine
+
     def took(self, seconds: float, function: Callable[..., Any], arguments: Sequence[Any], *, wrote: bool) -> None:
         """Warn of a call that took long."""
-        engine = None if self._database is None else self._database.engine
-        warn_of_call(engine, function.__name__, arguments, seconds, wrote=wrote)
+        warn(call_of(self.engine, function.__name__, arguments), seconds, counted=not wrote)
+
+    def found(
+        self,
+        action: str,
+        name: str,
+        query: reads.Query,
+        execution: reads.Execution[Any] | Aggregation[Any],
+        seconds: float,
+        returned: int,
+        failure: type[Exception] | None,
+    ) -> None:
+        """Warn of a find, or an aggregation, that took long, and have it recorded by the profiles."""
+        if seconds >= self.slow_s:
+            warn(call_of_find(action, name, query, execution.plan, execution.plan.candidates), seconds, counted=True)
+        if self.profiles:
+            call = call_of_find(action, name, query, execution.plan, execution.examined, self.engine)
+            decoded = returned if isinstance(execution, reads.Execution) else None
+            record(self.profiles, call, seconds, returned, decoded, error=failure)
+
+    def record_for(self, profile: Profile) -> None:
+        """Have all calls recorded by one more profile."""
+        with self._opening:
+            self._set_profiles((*self.profiles, profile))
+
+    def end_recording_for(self, profile: Profile) -> None:
+        """Have no calls recorded by this profile any more."""
+        with self._opening:
+            self._set_profiles(tuple(one for one in self.profiles if one is not profile))
+
+    def _set_profiles(self, profiles: tuple[Profile, ...]) -> None:
+        self.profiles = profiles
+        self.watch_s = min(self.slow_s, *(profile.slow_s for profile in profiles), inf)
+        for method in METHODS:  # a client that has no profile runs no code for one
+            if profiles:
+                setattr(self, method, wrapped(self, method))
+            else:
+                vars(self).pop(method, None)
 
     def forked(self) -> None:
         """In a forked process: open the database anew when it is used next. What is open is the parent's."""
         self.forks += 1
+        self._set_profiles(())  # the parent's: another thread of it may have been writing to one
         self._opening = threading.RLock()
         if self.options.directory is not None:
             if self._finalizer is not None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 from nosqlpy._core.engine.bulk import Insertion
+from nosqlpy._core.engine.explaining import examined_keys
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments
 from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._core.plan.explain import keys_examined
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import choose
 from nosqlpy.errors import ExecutionTimeout, QueryError
@@ -21,6 +26,7 @@ log = logging.getLogger("nosqlpy.slow")
 MAX_TIME_MS = 2**31 - 1
 # what a function of the engine is called by whoever calls it
 _ACTIONS = {"find_first": "find_one", "insert_one_result": "insert_one"}
+_BY_ID = ("get", "delete_by_id")
 
 
 class TimeLimit:
@@ -71,37 +77,72 @@ def time_limit(limit_ms: Any) -> TimeLimit | None:
     return TimeLimit(limit_ms) if limit_ms else None
 
 
-def warn_of_find(action: str, name: str, query: Query, plan: Plan, seconds: float) -> None:
-    """Warn of a find, or an aggregation, that took long."""
-    _warn(action, name, seconds, [*_planned(plan, counted=True), *_asked(query)], query.comment)
+class Call(msgspec.Struct, frozen=True):
+    """What a call asks for, without any value of it but its comment, and how that is found.
+
+    `stage` is that of the plan, with its index; it leads to so many `keys` of indexes and `documents`, which are None
+    where nothing is searched, or that is not known. `amount` is what the call brings along: ``5 documents``.
+    """
+
+    action: str
+    collection: str
+    shape: str = ""
+    stage: str = ""
+    keys: int | None = None
+    documents: int | None = None
+    amount: str = ""
+    comment: Any = None
 
 
-def warn_of_call(
-    engine: Engine | None, function: str, arguments: Sequence[Any], seconds: float, *, wrote: bool
-) -> None:
-    """Warn of a call of a `function` of the engine that took long."""
+def call_of_find(
+    action: str, name: str, query: Query, plan: Plan, documents: int, engine: Engine | None = None
+) -> Call:
+    """Return what is to be said of a find, or an aggregation, that has examined so many documents."""
+    keys = None
+    if engine is not None:
+        with suppress(RuntimeError, KeyError, Unloaded):  # the index may have been dropped meanwhile
+            keys = examined_keys(engine.collections.get(name), plan, documents)
+    return Call(action, name, _shape(query), _stage(plan), keys, documents, comment=query.comment)
+
+
+def call_of(engine: Engine | None, function: str, arguments: Sequence[Any]) -> Call:
+    """Return what is to be said of a call of a `function` of the engine, with the plan that it has now."""
     name, asked = arguments[0] if arguments else "", arguments[1:]
     query = next((found for found in map(_query, asked) if found is not None), None)
-    parts: list[str] = []
+    stage, keys, documents = ("IDHACK _id_", 1, 1) if function in _BY_ID else ("", None, None)
     if query is not None and engine is not None and name in engine.collections:
         collection = engine.collections[name]
-        # a hint that names no index refused the call; another thread may be changing the indexes
-        with suppress(QueryError, RuntimeError):
+        # a hint that names no index refuses the call; another thread may be changing the indexes
+        with suppress(QueryError, RuntimeError, Unloaded):
             plan = choose(query.predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
-            parts += _planned(plan, counted=not wrote)
-    parts += [] if query is None else _asked(query)
-    parts += [f"{len(one)} requests" for one in asked if isinstance(one, list)]
-    parts += [f"{len(one.ids)} documents" for one in asked if isinstance(one, NewDocuments)]
-    comment = next((found for found in map(_comment, asked) if found is not None), None)
-    _warn(_ACTIONS.get(function, function), name, seconds, parts, comment)
+            stage, documents = _stage(plan), plan.candidates
+            keys = keys_examined(plan, collection.indexes.by_name)
+    amounts = [f"{len(one)} requests" for one in asked if isinstance(one, list)]
+    amounts += [f"{len(one.ids)} documents" for one in asked if isinstance(one, NewDocuments)]
+    return Call(
+        _ACTIONS.get(function, function),
+        name,
+        "" if query is None else _shape(query),
+        stage,
+        keys,
+        documents,
+        ", ".join(amounts),
+        next((found for found in map(_comment, asked) if found is not None), None),
+    )
 
 
-def _warn(action: str, name: str, seconds: float, parts: Sequence[str], comment: Any) -> None:
+def warn(call: Call, seconds: float, *, counted: bool) -> None:
+    """Warn of a call that took long; what its plan leads to is said if it is `counted` still."""
+    found = f" of {call.documents} documents" if counted else ""
+    parts = [f"{call.stage}{found}"] if call.stage else []
+    parts += [f"filter {call.shape}"] if call.shape else []
+    parts += [call.amount] if call.amount else []
     described = "".join(f", {part}" for part in parts)
-    if comment is None:
-        log.warning("slow %s on %r: %.1f ms%s", action, name, seconds * 1000, described)
+    if call.comment is None:
+        log.warning("slow %s on %r: %.1f ms%s", call.action, call.collection, seconds * 1000, described)
     else:
-        log.warning("slow %s on %r: %.1f ms%s, comment %r", action, name, seconds * 1000, described, comment)
+        message = "slow %s on %r: %.1f ms%s, comment %r"
+        log.warning(message, call.action, call.collection, seconds * 1000, described, call.comment)
 
 
 def _query(argument: Any) -> Query | None:
@@ -120,14 +161,13 @@ def _comment(argument: Any) -> Any:
     return None if query is None else query.comment
 
 
-def _planned(plan: Plan, *, counted: bool) -> Iterator[str]:
-    """Yield the plan's stage and index, and how many documents it leads to, if they are `counted` still."""
-    index = "" if plan.index is None else f" {plan.index}"
-    yield f"{plan.stage}{index} of {plan.candidates} documents" if counted else f"{plan.stage}{index}"
+def _stage(plan: Plan) -> str:
+    return plan.stage if plan.index is None else f"{plan.stage} {plan.index}"
 
 
-def _asked(query: Query) -> Iterator[str]:
-    """Yield what a query asks for, without its values."""
-    yield f"filter {query.predicate.shape}"
-    if query.ordering is not None:
-        yield "sort {" + ", ".join(f"{path}: {direction}" for path, direction in query.ordering.keys) + "}"
+def _shape(query: Query) -> str:
+    """Return what a query asks for, without its values: its filter, and its sort."""
+    if query.ordering is None:
+        return query.predicate.shape
+    keys = ", ".join(f"{path}: {direction}" for path, direction in query.ordering.keys)
+    return f"{query.predicate.shape}, sort {{{keys}}}"

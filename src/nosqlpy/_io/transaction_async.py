@@ -35,6 +35,10 @@ class AsyncLocalTransaction(AsyncLocalBackend):
     def __init__(self, outer: AsyncLocalBackend, durability: Durability | None) -> None:
         # no database of its own: what the base class would prepare is for one
         self.options, self.slow_s, self.forks = outer.options, outer.slow_s, outer.forks
+        self.watch_s = outer.watch_s
+        self.profiles = ()
+        if outer.profiles:
+            self._set_profiles(outer.profiles)
         self.unit = Unit(outer, durability)
         self._outer = outer
         self._event: anyio.Event | None = None
@@ -44,6 +48,11 @@ class AsyncLocalTransaction(AsyncLocalBackend):
     def closed(self) -> bool:
         """Whether the client was closed."""
         return self._outer.closed
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine, as it is outside of the transaction."""
+        return self._outer.engine
 
     def within(self, session: Session[AsyncLocalBackend] | None) -> AsyncLocalBackend:
         """Return this; the transaction itself may be given once more.

@@ -20,6 +20,7 @@ from nosqlpy._io.dump import dump, restore
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend, in_worker
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
+from nosqlpy._io.profiling import Profile
 from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aio.collection import AsyncCollection
@@ -421,3 +422,10 @@ class AsyncClient:
     async def stats(self) -> Document:
         """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""
         return await self._backend.call(Database.stats)
+
+    def profile(self, *, slow_ms: float = 0.0, size: int = 1000, path: str | os.PathLike[str] | None = None) -> Profile:
+        """Return a profile of what is done with this client from now on; it ends with its ``with`` block.
+
+        It is on when this returns, and its ``with`` is no ``async with``. See `nosqlpy.Client.profile`.
+        """
+        return Profile(self._backend, slow_ms, size, path)

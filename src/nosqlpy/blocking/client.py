@@ -20,6 +20,7 @@ from nosqlpy._io.dump import dump, restore
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend, in_place
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
+from nosqlpy._io.profiling import Profile
 from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions, require_binary
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
@@ -414,3 +415,17 @@ class Client:
     def stats(self) -> Document:
         """Return how many documents there are, live and dead bytes, segments and commits, and how opening went."""
         return self._backend.call(Database.stats)
+
+    def profile(self, *, slow_ms: float = 0.0, size: int = 1000, path: str | os.PathLike[str] | None = None) -> Profile:
+        """Return a profile of what is done with this client from now on; it ends with its ``with`` block.
+
+        It keeps the last `size` operations that took `slow_ms` milliseconds or more: the shape of the filter,
+        never a value, the plan, how many keys and documents were examined, returned and decoded, and the time,
+        whichever thread or task asked for them. With a `path` each is also appended to that file, a JSON line,
+        for ``nosqlpy top``. Without a profile the calls of a client do nothing for one.
+
+        Raises:
+            ConfigurationError: `slow_ms` or `size` cannot have this value.
+            OSError: The file cannot be opened.
+        """
+        return Profile(self._backend, slow_ms, size, path)

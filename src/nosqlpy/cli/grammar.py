@@ -22,6 +22,7 @@ from nosqlpy.cli.arguments import (
 from nosqlpy.cli.demo.command import run_demo
 from nosqlpy.cli.doctor import doctor
 from nosqlpy.cli.parser import VARIABLE, Parser, parse
+from nosqlpy.cli.top import ORDERS, top
 
 EXAMPLES = f"""\
 examples:
@@ -33,6 +34,7 @@ examples:
   nosqlpy schema shop orders                              which fields, of which types
   nosqlpy export shop orders - --filter '{{"state": "paid"}}' | gzip > paid.jsonl.gz
   nosqlpy doctor shop                                     is all well?
+  nosqlpy top calls.jsonl                                 what takes the time?
   nosqlpy backup shop backups/monday                      a copy that opens
   nosqlpy dump shop shop.nqd --compression zlib           one file
 
@@ -78,7 +80,16 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         made.set_defaults(run=run)
         return made
 
-    for add in (_add_demo, _add_finding, _add_looking, _add_storing, _add_changing, _add_defining, _add_files):
+    for add in (
+        _add_demo,
+        _add_finding,
+        _add_looking,
+        _add_top,
+        _add_storing,
+        _add_changing,
+        _add_defining,
+        _add_files,
+    ):
         add(command)
     _add_copies(command)
     return parse(parser, found.choices, argv)
@@ -150,6 +161,16 @@ def _add_looking(command: Command) -> None:
         ("compact", writing.compact, "Give back the space of what is dead"),
     ):
         _add_place(command(name, run, text, f"nosqlpy {name} shop"), collection=False)
+
+
+def _add_top(command: Command) -> None:
+    shown = command(
+        "top", top, "Print which calls that a profile has recorded take the time", "nosqlpy top calls.jsonl"
+    )
+    shown.add_argument("file", metavar="FILE", help="the file of client.profile(path=FILE), or - for stdin")
+    shown.add_argument("--sort", choices=tuple(ORDERS), default="total", help="the largest first (default: total)")
+    shown.add_argument("--limit", type=_natural, default=20, metavar="N", help="print at most N (default 20; 0: all)")
+    _add_form(shown)
 
 
 def _add_storing(command: Command) -> None:

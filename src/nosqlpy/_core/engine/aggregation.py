@@ -48,6 +48,11 @@ class Aggregation(Generic[T]):
         """The plan of the find in front."""
         return self._execution.plan
 
+    @property
+    def examined(self) -> int:
+        """How many documents the find in front has looked at so far."""
+        return self._execution.examined
+
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step works on a bounded number of documents."""
         convert, size = self._request.convert, self._request.query.batch_size or STEP

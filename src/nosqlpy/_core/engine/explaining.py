@@ -47,7 +47,7 @@ def explain(
             "executionSuccess": True,
             "nReturned": returned,
             "executionTimeMillis": (clock() - started) * 1000,
-            "totalKeysExamined": _keys_examined(collection, plan, execution.examined),
+            "totalKeysExamined": examined_keys(collection, plan, execution.examined),
             "totalDocsExamined": execution.examined,
             "docsTested": 0 if plan.exact or query.predicate.everything else execution.examined,
             "docsDecoded": returned,
@@ -77,7 +77,8 @@ def _tree(collection: CollectionState | None, query: Query, plan: Plan) -> Docum
     return tree
 
 
-def _keys_examined(collection: CollectionState | None, plan: Plan, examined: int) -> int:
+def examined_keys(collection: CollectionState | None, plan: Plan, examined: int) -> int:
+    """Return how many keys of indexes were looked at to find as many documents as were examined."""
     if collection is None:
         return 0
     keys = keys_examined(plan, collection.indexes.by_name)
