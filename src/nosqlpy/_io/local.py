@@ -14,7 +14,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import reads
-from nosqlpy._core.engine.aggregation import Aggregation
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
@@ -127,12 +126,12 @@ class Backend:
         action: str,
         name: str,
         query: reads.Query,
-        execution: reads.Execution[Any] | Aggregation[Any],
+        execution: Any,
         seconds: float,
         returned: int,
         failure: type[Exception] | None,
     ) -> None:
-        """Warn of a find, or an aggregation, that took long, and have it recorded by the profiles."""
+        """Warn of the `execution` of a find, or an aggregation, that took long, and have the profiles record it."""
         if seconds >= self.slow_s:
             warn(call_of_find(action, name, query, execution.plan, execution.plan.candidates), seconds, counted=True)
         if self.profiles:
