@@ -1,6 +1,6 @@
 """Print how nosqlpy compares: ``python -m tests.benchmarks [--documents 100000] [--rounds 5] [--json FILE]``;
 with ``--language`` what filters, their operators and operations on one document cost instead, with
-``--aggregation`` pipelines beside SQL.
+``--aggregation`` pipelines beside SQL, with ``--import`` JSON Lines beside a bare loop.
 
 Every answer is compared with the other competitors' before it is timed. A line shows
 microseconds (per call, or per document) and the ratios to the floor and to SQLite.
@@ -24,6 +24,7 @@ from tests.benchmarks.aggregations import aggregations, show_aggregations
 from tests.benchmarks.beside_tinydb import beside_tinydb, show_beside_tinydb
 from tests.benchmarks.competitors import Floor, Nosqlpy, Sqlite
 from tests.benchmarks.documents import AGES, CITIES, make_document, make_documents
+from tests.benchmarks.imports import imports
 from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operators
 from tests.benchmarks.measure import interleaved, seconds
 from tests.benchmarks.opening import measure_opening, show_opening
@@ -226,6 +227,7 @@ def main() -> None:
         "--open", action="store_true", help="measure opening at 10 000, 100 000 and 1 000 000 documents"
     )
     parser.add_argument("--aggregation", action="store_true", help="measure aggregations beside SQL over JSON")
+    parser.add_argument("--import", dest="imports", action="store_true", help="measure the import of JSON Lines")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         if options.language:
@@ -234,6 +236,8 @@ def main() -> None:
             report = aggregations(options.documents, options.rounds)
         elif options.open:
             report = measure_opening(Path(directory), options.rounds)
+        elif options.imports:
+            report = imports(options.documents, options.rounds)
         elif options.tinydb:
             report = beside_tinydb(Path(directory), options.rounds)
         else:
@@ -243,6 +247,7 @@ def main() -> None:
         (options.open, show_opening),
         (options.tinydb, show_beside_tinydb),
         (options.aggregation, show_aggregations),
+        (options.imports, print),
     ]
     next((function for asked, function in shows if asked), show)(report)
     if options.json:

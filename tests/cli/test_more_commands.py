@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -186,6 +187,16 @@ def test_an_interrupted_import_says_what_there_is(tmp_path):
 
     assert process.returncode == 130
     assert stderr == b"nosqlpy: collection 'c' has 1 documents now\nnosqlpy: interrupted\n"
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
+def test_a_reject_file_on_a_full_disk_ends_the_import_and_says_how_many_are_in(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"_id": 1}\n{"_id": 1}\n{"_id": 2}\n')
+    done = run("import", tmp_path / "db", "c", tmp_path / "a.jsonl", "--rejects", "/dev/full")
+
+    assert done.code == 1
+    assert done.stderr == "nosqlpy: /dev/full: No space left on device; 1 imported before it\n"
     assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
 
 

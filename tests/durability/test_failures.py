@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import threading
 from contextlib import suppress
 from typing import Any
@@ -127,6 +128,36 @@ def test_a_write_that_a_full_disk_refuses_leaves_the_database_usable() -> None:
     lose_everything_unsynced(disk)
 
     assert ids(disk) == [1, 3]
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert"])
+def test_an_import_that_a_full_disk_ends_says_how_many_documents_are_in(mode: str) -> None:
+    disk = SimulatedDisk()
+    client = client_of(open_database(disk))
+    lines = b"".join(b'{"_id": %d}\n' % number for number in range(5000))
+    disk.faults = [Fault(3, errno.ENOSPC, verb="append", forever=True)]
+    with pytest.raises(StorageError, match=r"full.*\(2000 imported before it\)") as caught:
+        client["a"].import_file(io.BytesIO(lines), mode=mode)
+    disk.faults = []
+    client["a"].insert_one({"_id": "after"}, durability="durable")
+    lose_everything_unsynced(disk)
+
+    assert caught.value.details["imported"] == 2000
+    assert ids(disk) == [*range(2000), "after"]
+
+
+def test_an_import_that_would_replace_on_a_full_disk_changes_nothing() -> None:
+    disk = SimulatedDisk()
+    client = client_of(open_database(disk))
+    client["a"].insert_one({"_id": "old"}, durability="durable")
+    disk.faults = [Fault(1, errno.ENOSPC, verb="append", forever=True)]
+    with pytest.raises(StorageError, match="full") as caught:
+        client["a"].import_file(io.BytesIO(b'{"_id": 1}'), mode="replace")
+    disk.faults = []
+    lose_everything_unsynced(disk)
+
+    assert caught.value.details["imported"] == 0
+    assert ids(disk) == ["old"]
 
 
 def test_a_full_disk_during_rotation_does_not_refuse_the_write() -> None:

@@ -32,6 +32,7 @@ from nosqlpy.errors import (
     NosqlpyError,
     NotSupportedError,
     QueryError,
+    StorageError,
     ValidationError,
 )
 from nosqlpy.naming import nearest
@@ -91,7 +92,8 @@ def import_file(
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
         DocumentError: A document cannot be stored; likewise.
-        OSError: The file cannot be read.
+        StorageError: The disk is full, for one; what was written before is in, and `details` has how many that are.
+        OSError: The file cannot be read; a note says how many documents went in before.
     """
     check_place("import_file", source, "read")
     found = format_of(format, source)
@@ -113,18 +115,71 @@ def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Im
     imported, lsn = 0, None
     clear = how.mode == "replace"
     try:
-        for batch in _batches(stream, how):
-            for done, unsynced in _parts(database, name, batch, how, clear=clear):
+        for piece in _pieces(stream, how):
+            for done, unsynced in _written(database, name, piece, how, clear=clear):
                 lsn, clear = unsynced or lsn, False
                 imported += done.count
                 if done.error is not None and how.on_reject is None:
                     raise done.error
     except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
         raise _located(error, where, imported) from None
+    except StorageError as error:
+        details = {**error.details, "imported": imported}
+        message = f"{error} ({imported} imported before it)"
+        raise type(error)(message, code=error.code, code_name=error.code_name, details=details) from error
+    except OSError as error:  # the file cannot be read, or on_reject cannot write
+        error.add_note(f"{imported} imported before it")
+        raise
     finally:
         if lsn is not None:
             database.wait_durable(lsn)
     return imported
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """Lines of JSON, of which the first has the number `first`."""
+
+    lines: list[bytes]
+    first: int
+
+
+def _written(
+    database: Database, name: str, piece: Batch | Lines, how: Importing, *, clear: bool
+) -> Iterator[tuple[Imported, int | None]]:
+    """Write a batch, or lines; yield what became of it as `_parts` does."""
+    if isinstance(piece, Lines):
+        return _line_parts(database, name, piece, how, clear=clear)
+    return _parts(database, name, piece, how, clear=clear)
+
+
+def _line_parts(
+    database: Database, name: str, lines: Lines, how: Importing, *, clear: bool
+) -> Iterator[tuple[Imported, int | None]]:
+    """Write plain lines in the short way, and from one on that is odd or refused, in the way that looks at each."""
+    start = 0
+    prepared = importing.prepare_lines(lines.lines, lines.first, how.make_id, database.engine.document_size_max)
+    if prepared is not None:
+        plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
+        done, lsn = _commit(database, how.durability, plan)
+        if done.error is None or done.count:
+            yield Imported(done.count, None), lsn
+            clear = False
+        if done.error is None:
+            return
+        start = done.count
+    for batch in _parsed(lines.lines[start:], lines.first + start):
+        yield from _parts(database, name, batch, how, clear=clear)
+
+
+def _parsed(lines: list[bytes], number: int) -> Iterator[Batch]:
+    """Yield `lines` as batches; one that ends with an error is followed by what comes after it."""
+    while True:
+        batch = parse_lines(lines, number)
+        yield batch
+        if batch.error is None:
+            return
+        done = batch.error.details["line"] + 1 - number
+        lines, number = lines[done:], number + done
 
 
 def _parts(
@@ -170,27 +225,19 @@ def _located(error: NosqlpyError, where: str, imported: int) -> NosqlpyError:
     return type(error)(message, code=error.code, code_name=error.code_name, details=details)
 
 
-def _batches(stream: BinaryIO, how: Importing) -> Iterator[Batch]:
+def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Lines]:
     if how.format == "json":
         return array_batches(_read(stream), LINE_SIZE_MAX)
     if how.format in DELIMITERS:
         return sheet_batches(_chunks(stream), DELIMITERS[how.format], how.types)
-    return _line_batches(stream)
+    return _numbered(_chunks(stream))
 
 
-def _line_batches(stream: BinaryIO) -> Iterator[Batch]:
-    """Yield the lines of `stream` as batches; once nothing, if there are none."""
+def _numbered(chunks: Iterator[list[bytes]]) -> Iterator[Lines]:
     number = 1
-    for lines in _chunks(stream):
-        rest = lines
-        while True:
-            batch = parse_lines(rest, number)
-            yield batch
-            if batch.error is None:
-                break
-            done = batch.error.details["line"] + 1 - number
-            rest, number = rest[done:], number + done
-        number += len(rest)
+    for lines in chunks:
+        yield Lines(lines, number)
+        number += len(lines)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:

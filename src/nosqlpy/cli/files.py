@@ -20,7 +20,10 @@ REJECTED = 1
 def load(arguments: argparse.Namespace) -> int:
     """Import a file or stdin; 1 if something was rejected."""
     with ExitStack() as stack:
-        rejects = Rejects(arguments.rejects and stack.enter_context(Path(arguments.rejects).open("wb")))
+        name = arguments.rejects
+        # unbuffered: what a full disk refuses is known at once, while it can be said what went in
+        file = stack.enter_context(Path(name).open("wb", buffering=0)) if name else None
+        rejects = Rejects(file, name)
         source, where = _source(arguments.file, stack)
         db = stack.enter_context(writer(arguments, create=True))
         try:
@@ -46,14 +49,18 @@ def load(arguments: argparse.Namespace) -> int:
 class Rejects:
     """The file of what could not be imported: a JSON line for each, with its place, the reason and the text."""
 
-    def __init__(self, file: BinaryIO | None) -> None:
+    def __init__(self, file: BinaryIO | None, name: str | None) -> None:
         self._file = file
+        self._name = name
         self.count: int = 0
 
     def add(self, line: Document) -> None:
         """Write one."""
         assert self._file is not None, "without a file the first one ends the import"
-        self._file.write(encode_json(line) + b"\n")
+        try:
+            self._file.write(encode_json(line) + b"\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._name) from None
         self.count += 1
 
 

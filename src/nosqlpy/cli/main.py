@@ -51,7 +51,8 @@ def _run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _end("; ".join([told, *getattr(error, "__notes__", ())]), FAILED)
 
 
 def _end(message: str, code: int) -> int:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core.engine.logged import Logged
-from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare
+from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare, prepare_lines
 from nosqlpy._core.values.codec import decode_document
-from nosqlpy._core.values.json_lines import Batch
+from nosqlpy._core.values.json_lines import Batch, parse_lines
 from nosqlpy.errors import DocumentError, DuplicateKeyError, QueryError
 
 SIZE_MAX = 1000
@@ -46,6 +46,36 @@ def test_documents_are_encoded_and_get_ids(plain: bool) -> None:
     assert [decode_document(blob) for blob in done.blobs] == [{"_id": "made", "x": 1}, {"_id": 2.5, "x": [{"y": None}]}]
     assert done.ids == done.keys == ["made", 2.5]
     assert done.error is None
+
+
+LINES = [
+    b'{"_id":1}',
+    b'{"x":1.5,"_id":"b"}',
+    b'{"x":"' + b"y" * 300 + b'","z":[{"a":null}]}',
+    b' {"_id": {"k": 1}, "t": 9223372036854775807}\r',
+    b'{"_id":1e19}',
+]
+
+
+def test_plain_lines_are_encoded_in_groups_as_they_are_one_by_one() -> None:
+    lines = LINES * 50
+    short = prepare_lines(lines, 11, lambda: "made", SIZE_MAX)
+
+    assert short is not None
+    assert short == prepare(parse_lines(lines, 11), lambda: "made", SIZE_MAX)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b"", b" ", b"7", b"[]", b"{", b'{"a":1}x', b'{"a":"\xff"}', b'{"_id":null}', b'{"_id":[1]}'),
+        *(b'{"a":{"$oid":"x"}}', b'{"a":{"\\u0024oid":1}}', b'{"a\\u0000":1}', b'{"a":"\\ud800"}'),
+        *(b'{"a":9223372036854775808}', b'{"a":[18446744073709551615]}', b'{"a":99999999999999999999}'),
+        *(b'{"a":' + b"[" * 101 + b"]" * 101 + b"}", b'{"a":"' + b"x" * SIZE_MAX + b'"}'),
+    ],
+)
+def test_lines_of_which_one_is_odd_are_left_to_the_way_that_looks_at_each(odd: bytes) -> None:
+    assert prepare_lines([*LINES * 30, odd, *LINES], 1, lambda: "made", SIZE_MAX) is None
 
 
 def test_a_batch_without_documents_is_its_error() -> None:

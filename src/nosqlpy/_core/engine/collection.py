@@ -62,7 +62,8 @@ class CollectionState:
                 self._index(keys[0], documents[0])
             slots.put_one(keys[0], documents[0])
             return
-        fresh = slots.disjoint(keys)
+        fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
+        fresh = fresh or slots.disjoint(keys)
         if self.indexes:
             if fresh:
                 self.indexes.insert(keys, documents)

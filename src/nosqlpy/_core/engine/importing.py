@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -13,14 +14,18 @@ from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.validation import Before, Validator
 from nosqlpy._core.engine.writes import duplicate_key
-from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.log.operation import Define, Put
 from nosqlpy._core.values.check import has_wide_int
 from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
-from nosqlpy._core.values.json_lines import Batch
+from nosqlpy._core.values.json_lines import Batch, plain_groups
 from nosqlpy._core.values.keys import equality_keys
 from nosqlpy.errors import DocumentError, NosqlpyError
 
 _encode = msgspec.msgpack.Encoder().encode
+_past_int64 = re.compile(rb"\xcf[\x80-\xff]").search
+_many_digits = re.compile(rb"[0-9]{19}").search
+# what decoding and encoding raise for a line that is no document, or for one that cannot be stored as it is
+_NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, OverflowError)
 
 
 class Prepared(msgspec.Struct):
@@ -57,6 +62,37 @@ def prepare(batch: Batch, make_id: Callable[[], Any], size_max: int) -> Prepared
     except DocumentError:
         return _prepare_each(batch, make_id, size_max)
     return Prepared(equality_keys(ids), ids, blobs, batch.numbers, batch.error)
+
+
+def prepare_lines(lines: Sequence[bytes], first: int, make_id: Callable[[], Any], size_max: int) -> Prepared | None:
+    """Return the documents of JSON `lines`, of which the first has the number `first`, encoded; None if one is odd.
+
+    None says that `parse_lines` and `prepare` have to look at each line.
+    """
+    groups = plain_groups(lines)
+    if groups is None:
+        return None
+    all_ids: list[Any] = []
+    all_blobs: list[bytes] = []
+    try:
+        for documents in groups:
+            complete, ids = with_ids(documents, make_id)
+            all_blobs += map(_encode, complete)
+            all_ids += ids
+    except (*_NOT_PLAIN, DocumentError):
+        return None
+    if max(map(len, all_blobs)) > size_max or _may_have_wide_int(lines, all_blobs):
+        return None
+    return Prepared(equality_keys(all_ids), all_ids, all_blobs, range(first, first + len(lines)), None)
+
+
+def _may_have_wide_int(lines: Sequence[bytes], blobs: Sequence[bytes]) -> bool:
+    """Return whether one of `blobs`, which the JSON `lines` became, may hold an int that signed 64 bits cannot hold.
+
+    Such an int has 19 digits or more, and MessagePack writes what may as well be a part of other values.
+    """
+    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob]
+    return any(_many_digits(lines[position]) and _past_int64(blobs[position]) for position in suspects)
 
 
 def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list[bytes] | None:
@@ -103,7 +139,9 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
     validator = None if collection is None else collection.validator
     if validator is not None and not validator.warns:
         batch = _until_invalid(validator, batch, _replaced(slots, batch, upsert=upsert))
-    if len(set(batch.keys)) < len(batch.keys) or not (upsert or slots is None or slots.disjoint(batch.keys)):
+    distinct = len(set(batch.keys)) == len(batch.keys)
+    fresh = distinct and (slots is None or slots.disjoint(batch.keys))
+    if not fresh and not (upsert and distinct):
         batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
     if collection is not None and collection.indexes.refusing:
         batch = _until_unfit(collection, batch, clear=clear)
@@ -115,7 +153,11 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
         if batch.error is not None:
             return engine.change([], Imported(0, batch.error))
         operations = operations or [Define(number, "clear", {})]
-    return engine.change(_with_documents(operations, number, batch, clear=clear), imported, warnings)
+    if batch.keys:
+        operations = [*operations, Put(number, batch.keys, batch.ids, batch.blobs, fresh)]
+    elif not clear:
+        operations = []
+    return engine.change(operations, imported, warnings)
 
 
 def _replaced(slots: Slots | None, batch: Prepared, *, upsert: bool) -> Before | None:
@@ -127,12 +169,6 @@ def _until_invalid(validator: Validator, batch: Prepared, before: Before | None)
     """Return the documents before the first one that the validator refuses."""
     wrong = validator.refused(batch.blobs, before)
     return batch.upto(wrong[0], validator.error(batch.blobs[wrong[0]])) if wrong else batch
-
-
-def _with_documents(operations: list[Operation], number: int, batch: Prepared, *, clear: bool) -> list[Operation]:
-    if batch.keys:
-        return [*operations, Put(number, batch.keys, batch.ids, batch.blobs)]
-    return operations if clear else []
 
 
 def _until_taken(name: str, slots: Slots | None, batch: Prepared) -> Prepared:

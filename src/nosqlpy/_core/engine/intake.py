@@ -136,6 +136,9 @@ def _check_several(documents: Any) -> None:
 def portions(blobs: Sequence[bytes]) -> Iterator[range]:
     """Yield the places of what goes into one frame: a thousand of `blobs`, or 32 MiB of them if that is less."""
     start = 0
+    if sum(map(len, blobs)) <= CHUNK_SIZE:
+        yield from (range(begin, min(begin + CHUNK, len(blobs))) for begin in range(0, len(blobs), CHUNK))
+        start = len(blobs)
     while start < len(blobs):
         ends = list(accumulate(map(len, blobs[start : start + CHUNK])))
         places = range(start, start + max(1, bisect_right(ends, CHUNK_SIZE)))

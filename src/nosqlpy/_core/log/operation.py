@@ -35,12 +35,16 @@ MALFORMED = (AttributeError, LookupError, OverflowError, RecursionError, TypeErr
 
 
 class Put(msgspec.Struct, gc=False):
-    """Documents stored under their ids, each replacing the one that was there."""
+    """Documents stored under their ids, each replacing the one that was there.
+
+    `fresh` says that whoever planned it has seen that none was there; it holds for the first time that it is applied.
+    """
 
     collection: int
     keys: list[Hashable]
     ids: list[Any]
     documents: list[bytes]
+    fresh: bool = False
 
 
 class Delete(msgspec.Struct, gc=False):

@@ -27,6 +27,8 @@ _plain: set[type] = {str, int, float, bool, type(None), bytes}
 # Those among them that need no look at the value: an int may be past 64 bits.
 _checked: set[type] = _plain - {int}
 
+_NARROW = frozenset({str, float, bool, type(None), bytes})
+
 # Keys seen and found good: text without NUL that UTF-8 can hold.
 _keys: set[str] = {"_id"}
 _are_known = _keys.issuperset
@@ -54,7 +56,9 @@ def is_plain_scalar(value: Any) -> bool:
 
 def is_plain_value(value: Any) -> bool:
     """Return whether msgspec writes `value`, an array or a scalar, exactly as it is, but for integers past 64 bits."""
-    return _is_plain_array(value, 1) if type(value) is list else type(value) in _plain
+    if type(value) is not list:
+        return type(value) in _plain
+    return _plain.issuperset(map(type, value)) or _is_plain_array(value, 1)
 
 
 def is_plain_field(name: str, value: Any) -> bool:
@@ -69,7 +73,8 @@ def has_wide_int(value: Any) -> bool:
         return bool(value > _INT64_MAX)
     if kind is dict:
         return any(map(has_wide_int, value.values()))
-    return kind is list and any(map(has_wide_int, value))
+    # a list of texts, such as the ids of a frame, is told by one call
+    return kind is list and not _NARROW.issuperset(map(type, value)) and any(map(has_wide_int, value))
 
 
 def is_plain(document: dict[str, Any], depth: int = 1) -> bool:
