@@ -258,9 +258,30 @@ async def test_the_hint_natural_scans_the_collection(many: Any) -> None:
 
 
 @pytest.mark.parametrize("hint", [[("$natural", -1)], {"$natural": -1}])
-async def test_a_scan_backwards_is_refused(many: Any, hint: Any) -> None:
-    with pytest.raises(NotSupportedError, match=r"\$natural"):
-        await many.find(hint=hint).to_list(1)
+async def test_a_scan_backwards_begins_with_what_was_inserted_last(many: Any, hint: Any) -> None:
+    forwards = await many.find({"n": 5}, hint="$natural")
+
+    assert await many.find({"n": 5}, hint=hint) == forwards[::-1]
+    assert (await many.find({"n": 5}, hint=hint).explain())["queryPlanner"]["winningPlan"]["direction"] == "backward"
+
+
+async def test_natural_order_can_be_asked_for_backwards(many: Any) -> None:
+    everything = await many.find()
+    await many.create_index("n")
+
+    assert await many.find(sort="-$natural") == everything[::-1]
+    assert await many.find().sort("$natural", -1).skip(1).limit(2) == everything[-2:-4:-1]
+    assert await many.find(sort={"$natural": 1}) == everything
+    assert await many.find_one({"n": 5}, sort=[("$natural", -1)]) == (await many.find({"n": 5}))[-1]
+    assert (await many.find_one_and_delete({"n": 5}, sort="-$natural"))["_id"] == 905
+    assert len(await many.find({"n": 5}, sort="-$natural")) == 9
+
+
+async def test_natural_order_stands_alone(many: Any) -> None:
+    for refused in ({"sort": ["$natural", "n"]}, {"sort": "-$natural", "hint": {"$natural": 1}}):
+        with pytest.raises(QueryError, match="natural") as caught:
+            many.find(**refused)
+        assert caught.value.code == 2
 
 
 @pytest.mark.parametrize("filter", [{}, {"n": 5}])

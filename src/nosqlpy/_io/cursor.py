@@ -49,7 +49,10 @@ class CursorBase(Generic[T]):
         self._closed = False
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
-        """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``."""
+        """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``.
+
+        ``"$natural"`` is the order in which they were inserted, ``"-$natural"`` begins with the last.
+        """
         if direction != 1 and not isinstance(key, str):
             raise QueryError("a direction goes with one name; a list of pairs or a mapping has its own")
         return self._change(self._kind, sort=[(key, direction)] if isinstance(key, str) and direction != 1 else key)
@@ -63,7 +66,7 @@ class CursorBase(Generic[T]):
         return self._change(self._kind, limit=n)
 
     def hint(self, index: str | IndexKeys, /) -> Self:
-        """Use this index, named or by its keys; ``"$natural"`` means none."""
+        """Use this index, named or by its keys; ``"$natural"`` means none, ``{"$natural": -1}`` none and backwards."""
         return self._change(self._kind, hint=index)
 
     def collation(self, collation: CollationSpec | None, /) -> Self:

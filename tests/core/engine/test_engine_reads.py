@@ -13,7 +13,7 @@ from nosqlpy._core.engine.explaining import explain
 from nosqlpy._core.engine.reads import STEP, Request, compile_query
 from nosqlpy._core.engine.state import SORT_MEMORY
 from nosqlpy._core.values.codec import decode_document, encode_document
-from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
+from nosqlpy.errors import OperationFailure, QueryError
 
 BIG = 2 * STEP + 7
 
@@ -71,15 +71,18 @@ def test_a_negative_limit_is_a_limit() -> None:
         ({"x": -1}, (("x", -1),)),
         ({"$natural": 1}, "$natural"),
         ([("$natural", 1)], "$natural"),
+        ([("$natural", -1)], "-$natural"),
     ],
 )
 def test_a_hint_is_the_name_or_the_keys_of_an_index(hint: Any, meant: Any) -> None:
     assert compile_query(hint=hint).hint == meant
 
 
-def test_a_scan_goes_forwards_only() -> None:
-    with pytest.raises(NotSupportedError):
-        compile_query(hint={"$natural": -1})
+@pytest.mark.parametrize("sort", ["-$natural", {"$natural": -1}, [("$natural", -1)]])
+def test_natural_order_is_a_hint(sort: Any) -> None:
+    query = compile_query(sort=sort)
+
+    assert (query.hint, query.ordering) == ("-$natural", None)
 
 
 @pytest.mark.parametrize("hint", [5, {}, [], [1]])

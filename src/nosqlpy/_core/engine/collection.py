@@ -157,7 +157,7 @@ class CollectionState:
 
     def fetch(self, plan: Plan, most: int = 0) -> Sequence[bytes]:
         """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given."""
-        if plan.stage == "COLLSCAN":
+        if plan.stage == "COLLSCAN" and not plan.directions:
             return self.slots.first(most) if most else self.slots.all()
         keys = self.keys(plan)
         return self.slots.some(islice(keys, most) if most else keys)
@@ -165,7 +165,7 @@ class CollectionState:
     def keys(self, plan: Plan) -> Iterable[Hashable]:
         """Return the keys that `plan` leads to, none twice."""
         if plan.stage == "COLLSCAN":
-            return self.slots.keys()
+            return self.slots.keys()[::-1] if plan.directions else self.slots.keys()
         if plan.stage == "IDHACK":
             return plan.values
         if plan.directions:

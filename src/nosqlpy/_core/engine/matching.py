@@ -55,7 +55,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
         data = collection.slots.get(key)
         return [] if data is None else [Match(key, data)]
     plan = plan_of(collection, msgspec.structs.replace(query, limit=limit) if limit or query.ordering else query)
-    if plan.stage == "COLLSCAN":
+    if plan.stage == "COLLSCAN" and not plan.directions:
         found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
     else:
         keys = collection.keys(plan)

@@ -13,12 +13,12 @@ from nosqlpy._core.engine.reader import Slot, Stored, slots_of
 from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.plan import Plan
-from nosqlpy._core.plan.planner import Hint, choose
+from nosqlpy._core.plan.planner import NATURAL, Hint, choose
 from nosqlpy._core.query.buckets import Steps, mapped, ranked, released
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.projection import Projection
-from nosqlpy._core.query.sort import Ordering, compile_sort
+from nosqlpy._core.query.sort import Ordering, natural_direction, ordering_of, sort_keys
 from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
@@ -28,7 +28,7 @@ from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import QueryError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,10 +86,14 @@ def compile_query(
         NotSupportedError: It uses something that only MongoDB supports.
     """
     predicate = compile_filter({} if filter is None else _mapping(filter), variables, collation)
+    keys = () if sort is None else sort_keys(sort)
+    direction = natural_direction(keys)
+    if direction is not None:
+        keys, hint = (), _natural_hint(direction, hint)
     return Query(
         predicate,
         None if projection is None else compile_find_projection(projection, predicate, variables, collation),
-        None if sort is None else compile_sort(sort, collation=collation),
+        ordering_of(keys, collation) if keys else None,
         0 if type(skip) is int and not skip else _natural("skip", skip),
         0 if type(limit) is int and not limit else abs(_whole("limit", limit)),
         None if hint is None else _hint(hint),
@@ -120,14 +124,21 @@ def _natural(name: str, value: Any) -> int:
     return int(value)
 
 
+def _natural_hint(direction: int, hint: Any) -> str:
+    """Return the hint that a sort by ``$natural`` is; one that is given beside it must say the same."""
+    natural = NATURAL[direction < 0]
+    if hint is not None and _hint(hint) != natural:
+        raise QueryError("a sort by $natural uses no index: leave the hint out", code=2, code_name="BadValue")
+    return natural
+
+
 def _hint(hint: Any) -> Hint:
     if isinstance(hint, str):
         return hint
     keys = list(hint.items()) if isinstance(hint, Mapping) else hint
-    if isinstance(keys, Sequence) and [*keys] == [("$natural", 1)]:
-        return "$natural"
-    if isinstance(keys, Sequence) and [*keys] == [("$natural", -1)]:
-        raise NotSupportedError("the hint {$natural: -1} is not supported: a scan goes forwards")
+    for direction, natural in zip((1, -1), NATURAL, strict=True):
+        if isinstance(keys, Sequence) and [*keys] == [("$natural", direction)]:
+            return natural
     return index_keys(hint)
 
 

@@ -29,12 +29,16 @@ _KINDS = {
 def show(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
     """Return a plan as a tree of stages, the one that comes last at the root."""
     if plan.stage == "COLLSCAN":
-        return {"stage": "COLLSCAN", "direction": "forward"}
+        return {"stage": "COLLSCAN", "direction": _direction(plan)}
     if plan.stage == "IDHACK":
         return {"stage": "IDHACK", "indexName": plan.index}
     if plan.stage == "EOF":
         return {"stage": "EOF"}
     return {"stage": "FETCH", "inputStage": _keys(plan, indexes)}
+
+
+def _direction(plan: Plan) -> str:
+    return "backward" if plan.directions and plan.directions[0] < 0 else "forward"
 
 
 def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
@@ -54,7 +58,7 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         "isUnique": definition.unique,
         "isSparse": definition.sparse,
         "isPartial": definition.partial is not None,
-        "direction": "backward" if plan.directions and plan.directions[0] < 0 else "forward",
+        "direction": _direction(plan),
         "indexBounds": {
             path: list(_shown(bounds[position])) if position < len(bounds) else ["[MinKey, MaxKey]"]
             for position, (path, _) in enumerate(index.keys)

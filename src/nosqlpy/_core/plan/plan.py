@@ -30,6 +30,6 @@ class Plan(msgspec.Struct, frozen=True):
     branches: tuple[Plan, ...] = ()
 
 
-def scan(size: int) -> Plan:
-    """Return the plan that looks at all documents."""
-    return Plan("COLLSCAN", None, (), size)
+def scan(size: int, *, backwards: bool = False) -> Plan:
+    """Return the plan that looks at all documents, from the first or from the last."""
+    return Plan("COLLSCAN", None, (), size, directions=(-1,) if backwards else ())

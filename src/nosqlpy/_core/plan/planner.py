@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, Keys
 from nosqlpy._core.index.hashed import HashIndex
@@ -14,8 +14,11 @@ from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import QueryError
 
-# an index's name, or its (path, direction) pairs; "$natural" for none
 Hint: TypeAlias = str | Keys
+"""An index, by its name or its keys, or one of `NATURAL`."""
+
+NATURAL: Final = ("$natural", "-$natural")
+"""The hints to use no index, and to go through the documents from the first, or from the last."""
 
 
 def choose(
@@ -42,8 +45,8 @@ def choose(
                 return plan
         if not indexes:
             return _by_id(predicate.equalities["_id"]) if "_id" in predicate.equalities else scan(size)
-    if hint == "$natural":
-        return scan(size)
+    if hint in NATURAL:
+        return scan(size, backwards=hint == NATURAL[1])
     search = Search(predicate.conjunction, size)
     ids = search.points("_id")
     if hint is None:

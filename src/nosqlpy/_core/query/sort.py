@@ -191,10 +191,29 @@ def compile_sort(spec: SortSpec, direction: int = 1, collation: Collation | None
 
     Raises:
         QueryError: A direction is not 1 or -1, a path is malformed or named twice.
-        NotSupportedError: The order is by ``$meta`` or ``$natural``.
+        NotSupportedError: The order is by ``$meta``.
     """
-    keys = tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction))
-    return _ordering(keys, collation)
+    return ordering_of(sort_keys(spec, direction), collation)
+
+
+def sort_keys(spec: SortSpec, direction: int = 1) -> Keys:
+    """Return the paths that `spec` names, each with 1 or -1."""
+    return tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction))
+
+
+def natural_direction(keys: Keys) -> int | None:
+    """Return 1 or -1 if the order is that in which the documents were inserted, or that backwards; else None.
+
+    Manual: reference/method/cursor.sort, "Return Natural Order".
+
+    Raises:
+        QueryError: There is something beside ``$natural``.
+    """
+    if all(path != "$natural" for path, _ in keys):
+        return None
+    if len(keys) > 1:
+        raise QueryError("$natural stands alone in a sort", code=2, code_name="BadValue")
+    return keys[0][1]
 
 
 def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
@@ -237,8 +256,8 @@ def _unsigned(pair: Any) -> Any:
 
 
 def _checked_direction(path: Any, value: Any) -> int:
-    if isinstance(value, Mapping) or path == "$natural":
-        raise NotSupportedError(f"sorting by {'$meta' if path != '$natural' else path} is not supported")
+    if isinstance(value, Mapping):
+        raise NotSupportedError("sorting by $meta is not supported")
     is_number = TYPES[type(value)] in NUMERIC
     direction = truncate(value) if is_number else None  # the server takes 1.5 for 1
     if direction is None or direction not in (1, -1):
@@ -249,7 +268,8 @@ def _checked_direction(path: Any, value: Any) -> int:
 
 
 @lru_cache(maxsize=512)
-def _ordering(keys: Keys, collation: Collation | None) -> Ordering:
+def ordering_of(keys: Keys, collation: Collation | None) -> Ordering:
+    """Return the ordering by some paths; orderings are cached."""
     paths: set[str] = set()
     for path, _ in keys:
         parse_field_path(path, "the sort key")
