@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from threading import get_ident
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nosqlpy._core.engine import following, shared
 from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.expiry import Expiry, Known, removal
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.shared import BELL, END
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.deferred import loading
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.following import Following
@@ -29,6 +32,11 @@ R = TypeVar("R")
 
 log = logging.getLogger("nosqlpy.storage")
 validation_log = logging.getLogger("nosqlpy.validation")
+
+
+def clock() -> datetime:
+    """Return the time by which documents expire."""
+    return datetime.now(UTC)
 
 
 class WouldWait(Exception):
@@ -50,6 +58,7 @@ class Committing(Following):
         super().__init__(storage, options)
         self._segment_size = options.segment_size
         self._appender = Appender(storage)
+        self._known: Known = {}
         self._pending: Change[Any] | None = None
         self.gate: Gate = Gate()
         # whose turn the write that is being made belongs to, and who keeps the lock of writers until his turn ends
@@ -164,6 +173,9 @@ class Committing(Following):
             raise Occupied
         if self._pending is not None:
             self._settle()
+        if self.engine.expiring and args and isinstance(args[0], str):
+            named = self.engine.collections.get(args[0])
+            self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
         change = plan(self.engine, *args, **kwargs)
         return change.result, self.log(durability, change)
 
@@ -176,8 +188,20 @@ class Committing(Following):
         if self.gate.owner is not self._admitted:
             raise Occupied
         self._settle()
+        if self.engine.expiring:
+            loading(lambda: self._remove_expired(durability, self.engine.expiring))
         change = next(steps, None)
         return None if change is None else self.log(durability, change)
+
+    def expiry(self) -> Expiry:
+        """Return this moment, which documents are held against."""
+        return Expiry(clock(), self._known)
+
+    def _remove_expired(self, durability: Durability, numbers: Iterable[int], most: int | None = None) -> int:
+        """Remove what has expired in some collections, as a write of its own; return how many documents that were."""
+        change = removal(self.engine, self.expiry(), numbers, most)
+        self.log(durability, change)
+        return change.result
 
     def log(self, durability: Durability, change: Change[Any]) -> int | None:
         """Append and apply one planned change; return its LSN if it must still be synced."""

@@ -12,6 +12,7 @@ import msgspec
 
 from nosqlpy._core.engine import hints
 from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.shared import private_words
 from nosqlpy._core.engine.state import Engine
@@ -19,10 +20,10 @@ from nosqlpy._core.engine.verification import verify
 from nosqlpy._core.index.deferred import Unloaded, loading
 from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
+from nosqlpy._io.expiring import Expiring
 from nosqlpy._io.gate import Gate
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
-from nosqlpy._io.syncing import Syncing
 from nosqlpy.aliases import Document
 from nosqlpy.errors import ClosedError, CorruptionError, InvalidOperation, StorageError
 
@@ -35,7 +36,7 @@ log = logging.getLogger("nosqlpy.storage")
 VIEW_TRIES = 3
 
 
-class Database(Syncing):
+class Database(Expiring):
     """Reads, and what concerns the whole database. It holds no rule about documents."""
 
     # closing and forking change what the classes below made
@@ -104,6 +105,10 @@ class Database(Syncing):
         with self.lock:
             self._settle()
             return read(self.engine, *args, **kwargs)
+
+    def is_behind(self) -> bool:
+        """Whether so much has expired, as far as is known, that hiding or removing it takes long."""
+        return self.peek(backlog, self.expiry().now) > REMOVED_AT_ONCE
 
     @property
     def applying(self) -> bool:

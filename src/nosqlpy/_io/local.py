@@ -211,11 +211,17 @@ class LocalBackend(Backend):
 
     def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds, in a state between two writes."""
-        return self.database().view(read, *args, **kwargs)
+        database = self.database()
+        if database.engine.expiring:
+            return database.view(partial(database.unexpired, read), *args, **kwargs)
+        return database.view(read, *args, **kwargs)
 
     def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         database = self.database()
+        if database.engine.expiring:
+            data = self.read(reads.get, name, id)
+            return None if data is None else decode(data)
         try:
             data = reads.get(database.engine, name, id)
         except Unloaded:  # the view loads it

@@ -117,8 +117,22 @@ class AsyncLocalBackend(Backend):
         database = await self.database()
         while database.applying:  # on another thread, which may take its time: wait for it on one
             await anyio.to_thread.run_sync(database.settle)
+        if database.engine.expiring:
+            return await self._read_unexpired(database, partial(database.unexpired, read), *args, **kwargs)
         while True:
             try:
+                return database.peek(read, *args, **kwargs)
+            except Unloaded as needed:
+                await anyio.to_thread.run_sync(database.load, needed)
+
+    async def _read_unexpired(
+        self, database: Database, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Return what `read` finds; on a worker thread where so much has expired that hiding it takes long."""
+        while True:
+            try:
+                if database.is_behind():
+                    return await self._on_worker(partial(database.view, read, *args, **kwargs))
                 return database.peek(read, *args, **kwargs)
             except Unloaded as needed:
                 await anyio.to_thread.run_sync(database.load, needed)
@@ -146,8 +160,9 @@ class AsyncLocalBackend(Backend):
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
+        engine = (await self.database()).engine
         try:
-            data = reads.get((await self.database()).engine, name, id)
+            data = None if engine.expiring else reads.get(engine, name, id)
         except Unloaded:  # loaded in a worker thread
             data = None
         if data is None:
@@ -204,6 +219,7 @@ class AsyncLocalBackend(Backend):
         try:
             while True:
                 try:
+                    inline = inline and not (database.engine.expiring and database.is_behind())
                     result, lsn = await self._in_turn(database, commit, inline=inline)
                     break
                 except CallNeeded as needed:

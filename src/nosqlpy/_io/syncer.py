@@ -25,6 +25,9 @@ class Syncer:
         self._stopped = False
         self._flush_at: float | None = None
         self._sync_at: float | None = None
+        self._expire_at: float | None = None
+        # removes documents that have expired; returns in how many seconds to do so again, None for not yet
+        self.expire: Callable[[], float | None] = _never
 
     def appended(self, *, buffered: bool) -> None:
         """Note that there is something to sync, and if `buffered` to write first. Cheap when that is known."""
@@ -38,6 +41,13 @@ class Syncer:
     def flush_later(self) -> None:
         """Note that the buffer was refused, and is to be tried again when the log is synced."""
         self._flush_at = time.monotonic() + self._interval_s
+
+    def expire_in(self, seconds: float) -> None:
+        """Note that documents may expire, and are to be looked for at the latest in so many seconds."""
+        at = time.monotonic() + seconds
+        if self._expire_at is None or at < self._expire_at:
+            self._expire_at = at
+            self._awake()
 
     def stop(self) -> None:
         """End the thread, without waiting for it."""
@@ -71,7 +81,15 @@ class Syncer:
             if self._sync_at is not None and now >= self._sync_at:
                 self._sync_at = None
                 self._sync()
+            if self._expire_at is not None and now >= self._expire_at:
+                self._expire_at = None
+                if (seconds := self.expire()) is not None:
+                    self.expire_in(seconds)
 
     def _pause(self) -> float | None:
-        times = [at for at in (self._flush_at, self._sync_at) if at is not None]
+        times = [at for at in (self._flush_at, self._sync_at, self._expire_at) if at is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
+
+
+def _never() -> None:
+    """Remove nothing."""

@@ -105,7 +105,7 @@ class Unit:
 
     def begin(self) -> None:
         """Begin: nobody else writes from now on."""
-        self._view = TransactionView(self.database.engine)
+        self._view = TransactionView(self.database.engine, self.database.expiry())
 
     def spoil(self) -> None:
         """Note that nobody knows what the view is: another thread works on it, and nobody waits for that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from core.engine.logged import Inside, Logged, find, intake, request
 from core.query.filters import DOCUMENTS, FILTERS, SCALARS
 from nosqlpy._core.engine import definitions, writes
+from nosqlpy._core.engine.expiry import Expiry, removal
 from nosqlpy._core.engine.reads import count, distinct
+from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.update.compile import compile_update
@@ -180,4 +183,38 @@ def test_an_index_that_followed_every_change_is_the_one_that_is_built_now(
         assert {key: set(index.holders(key)) for key in index.all_values()} == {
             key: set(built.holders(key)) for key in built.all_values()
         }
+    db.check()
+
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DATES = st.sampled_from([NOON - timedelta(hours=1), NOON, NOON + timedelta(hours=1)])
+DATED = st.builds(lambda fields, seen: {**fields, **seen}, PLAIN | FLAT, st.just({}) | st.fixed_dictionaries(
+    {"t": DATES | st.lists(DATES | FEW, max_size=2) | FEW}
+))  # fmt: skip
+
+
+def is_past(value: Any) -> bool:
+    """Return whether a value, or one in it, is a date that is not after noon."""
+    values = value if isinstance(value, list) else [value]
+    return any(isinstance(each, datetime) and each <= NOON for each in values)
+
+
+@settings(max_examples=100 * SCALE)
+@given(st.lists(DATED, max_size=10), INDEXES, QUERIES, SORTS, st.integers(0, 3), st.sampled_from([0, 3600]))
+def test_what_has_expired_is_in_no_answer_whatever_the_indexes(
+    documents: list[Any], indexes: list[Any], filter: Any, sort: Any, limit: int, seconds: int
+) -> None:
+    stored = [{"_id": number, **document} for number, document in enumerate(documents)]
+    db, other = Logged(), Logged()
+    db.insert("x", *stored)
+    other.insert("x", *(document for document in stored if not is_past(document.get("t"))))
+    _create(db, [*indexes, ([("t", 1)], {"expireAfterSeconds": seconds})])
+    now = Expiry(NOON + timedelta(seconds=seconds), {})
+    view: Any = type("View", (), {"engine": TransactionView(db.engine, now)})
+    expected = answer(other, filter, sort=sort, limit=limit)
+
+    assert answer(view, filter, sort=sort, limit=limit) == expected
+    assert answer(view, filter, sort=sort, limit=limit, hint="$natural") == expected
+    db.commit(removal(db.engine, now, db.engine.expiring))
+    assert answer(db, filter, sort=sort, limit=limit) == expected
     db.check()

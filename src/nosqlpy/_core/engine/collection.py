@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from nosqlpy._core.engine.validation import Validator, make_validator
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.catalogue import ID_DEFINITION, ORDERED, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
+from nosqlpy._core.index.expiry import expired
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.index.unique import Claims
@@ -190,6 +192,15 @@ class CollectionState:
     def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
         """Return what a scan of one index leads to, and whether that is in natural order."""
         return scanning.found_by(self.indexes.by_name[plan.index or ""], plan.values, plan.bounds)
+
+    def expired(self, now: datetime) -> Collection[Hashable]:
+        """Return the keys of the documents that have expired at a moment.
+
+        Raises:
+            Unloaded: An index must be built first.
+        """
+        found = [expired(index, now) for index in self.indexes.expiring]
+        return found[0] if len(found) == 1 else dict.fromkeys(chain.from_iterable(found)).keys()
 
     def index_on(self, path: str) -> HashIndex | None:
         """Return an index over the values at `path` that is built and has all documents, if there is one."""

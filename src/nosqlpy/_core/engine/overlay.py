@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
@@ -229,6 +230,11 @@ class OverlaidCollection(CollectionState):
         touched = self.overlay.touched
         untouched = [key for key in self._base.scanned(plan)[0] if key not in touched]
         return [*untouched, *self._over().scanned(plan)[0]], False
+
+    def expired(self, now: datetime) -> Collection[Hashable]:
+        """Return the keys of the documents that have expired at a moment, the transaction's own among them."""
+        touched = self.overlay.touched
+        return [*(key for key in self._base.expired(now) if key not in touched), *self._over().expired(now)]
 
     def _over(self) -> CollectionState:
         if self._written is None:

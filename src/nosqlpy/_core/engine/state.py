@@ -59,6 +59,7 @@ class Engine:
         "begun",
         "collections",
         "document_size_max",
+        "expiring",
         "hint",
         "manifest",
         "memory",
@@ -81,6 +82,8 @@ class Engine:
         self.memory: Memory = memory or Memory()
         self.read_only: bool = read_only
         self.collections: dict[str, CollectionState] = {}
+        # the numbers of the collections in which documents expire
+        self.expiring: frozenset[int] = frozenset()
         self.next_number: int = 1
         self.next_segment: int = 1 + max([tail.header.number, *(segment.number for segment in manifest.sealed)])
         # the last frame whose apply began, and the last one whose apply ended: a reader
@@ -200,6 +203,9 @@ class Engine:
                 collection.indexes.drop(payload["name"])
             case unknown:
                 raise ValueError(f"{unknown!r} is nothing that is done to a collection")
+        if operation.verb in ("index", "unindex", "drop"):
+            expires = number in self._numbers and bool(collection.indexes.expiring)
+            self.expiring = self.expiring - {number} | ({number} if expires else set())
 
     def _build(self, collection: CollectionState, definition: IndexDefinition) -> None:
         prepared = self._prepared.get((collection.number, definition.name))
@@ -233,6 +239,7 @@ class Engine:
         self.collections, self._numbers = other.collections, other._numbers
         self.memory, self.manifest, self.tail, self.hint = other.memory, other.manifest, other.tail, None
         self.next_number, self.next_segment = other.next_number, other.next_segment
+        self.expiring = other.expiring
         self.applied = other.applied
 
     def check_writable(self) -> None:
@@ -273,6 +280,10 @@ class Engine:
     def failed(self) -> bool:
         """Whether the engine refuses writes because an earlier one failed."""
         return self._failure is not None
+
+    def version(self) -> int:
+        """Return what is another number after every change that a reader may have missed."""
+        return self.begun
 
     def count_documents(self) -> int:
         """Return how many documents there are in all collections."""

@@ -38,7 +38,7 @@ class StoredTable:
 
     def __init__(self, engine: Engine, collection: CollectionState | None, name: str) -> None:
         self.engine = engine
-        self.moment = engine.applied
+        self.moment = engine.version()
         self.collection = collection
         self._name = name
         self._documents: Sequence[bytes] = () if collection is None else collection.slots.all()
@@ -90,7 +90,7 @@ class PathFinder:
         return found
 
     def _is_ready(self, keys: Collection[Hashable]) -> bool:
-        return self._entries is not None or (self._answers(keys) and self._table.engine.begun == self._table.moment)
+        return self._entries is not None or (self._answers(keys) and self._table.engine.version() == self._table.moment)
 
     def prepare(self, keys: Collection[Hashable]) -> Iterator[None]:
         """Make an index, in steps, if there is none that leads to these keys, or it is of a later moment."""
@@ -122,7 +122,7 @@ class PathFinder:
         if self._entries is None:
             if self._live is not None and self._answers(keys):
                 found = self._live(keys)
-                if self._table.engine.begun == self._table.moment:
+                if self._table.engine.version() == self._table.moment:
                     return found
             for _ in self.prepare(keys):
                 pass

@@ -10,11 +10,13 @@ from collections.abc import ItemsView, Iterator, Sequence, ValuesView
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.expiry import Expiry
 from nosqlpy._core.engine.overlay import OverlaidCollection
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
+from nosqlpy._core.values.codec import decode_id
 from nosqlpy.errors import TransactionError, WriteConflict, WriteError
 
 R = TypeVar("R")
@@ -23,15 +25,38 @@ R = TypeVar("R")
 class _Collections(dict[str, CollectionState]):
     """The collections that a transaction writes to, by name, and behind them all those of the engine."""
 
-    def __init__(self, base: Engine) -> None:
+    def __init__(self, base: Engine, memory: Memory, expiry: Expiry | None) -> None:
         super().__init__()
         self._base = base
+        self._memory = memory
+        self._expiry = expiry
         self._seen = base.collections
+        # those that were written to, by their numbers
+        self.overlaid: dict[int, OverlaidCollection] = {}
+
+    def lay_over(self, base: CollectionState) -> OverlaidCollection:
+        """Return a collection that can be written to, over `base`."""
+        made = OverlaidCollection(base, self._memory)
+        self.overlaid[made.number] = self[made.name] = made
+        return made
+
+    def _hide(self, name: str) -> None:
+        """Remove what has expired from a collection, as the transaction sees it."""
+        held = dict.get(self, name) or self._seen.get(name)
+        if self._expiry is None or held is None or held.number not in self._base.expiring:
+            return
+        if found := self._expiry.of(held):
+            overlaid = self.overlaid.get(held.number) or self.lay_over(held)
+            overlaid.overlay.know(found)
+            ids = [key if type(key) is str else decode_id(data) for key, data in found.items()]
+            overlaid.delete(Delete(held.number, list(found), ids))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a collection as the transaction sees it."""
         if self._base.collections is not self._seen:
             self._refresh()
+        if self._base.expiring:
+            self._hide(name)
         found = dict.get(self, name)
         return self._seen.get(name, default) if found is None else found
 
@@ -45,6 +70,8 @@ class _Collections(dict[str, CollectionState]):
     def __getitem__(self, name: str) -> CollectionState:
         if self._base.collections is not self._seen:
             self._refresh()
+        if self._base.expiring:
+            self._hide(name)
         found = dict.get(self, name)
         return self._seen[name] if found is None else found
 
@@ -73,21 +100,25 @@ class TransactionView(Engine):
     """A view of an engine to which nobody else writes while it is in use.
 
     It reads what is committed where it lies, and collects the operations of its own
-    changes; `commit` plans them as one change of the engine.
+    changes; `commit` plans them as one change of the engine. What has expired at the moment of
+    `expiry` is hidden, and removed by the commit.
     """
 
     __slots__ = ("_base", "_created", "_moment", "_overlaid", "_warnings")
 
-    def __init__(self, base: Engine) -> None:
+    collections: _Collections
+
+    def __init__(self, base: Engine, expiry: Expiry | None = None) -> None:
         # not all that an engine has: it is neither written to a log nor recovered from one
         self.document_size_max, self.sort_memory = base.document_size_max, base.sort_memory
         self.manifest, self.tail = base.manifest, Tail(base.tail.header, base.tail.end, 0)
         self.memory = Memory()
         self.next_number = base.next_number
-        self.collections = _Collections(base)
+        self.collections = _Collections(base, self.memory, expiry)
+        self.expiring = base.expiring
         self.begun = self.applied = self._moment = base.applied
         self._base = base
-        self._overlaid: dict[int, OverlaidCollection] = {}
+        self._overlaid = self.collections.overlaid
         self._created: list[Operation] = []
         self._warnings: tuple[str, ...] = ()
 
@@ -136,7 +167,7 @@ class TransactionView(Engine):
         if isinstance(operation, Define):
             self._created.append(operation)
             self.next_number += 1
-            self._lay_over(CollectionState(number, operation.payload["name"]))
+            self.collections.lay_over(CollectionState(number, operation.payload["name"]))
         elif type(operation) is Put:
             self._overlaid[number].put(operation)
         elif type(operation) is Delete:
@@ -145,12 +176,11 @@ class TransactionView(Engine):
     def _lay_over_base(self, number: int) -> OverlaidCollection | None:
         """Return a collection that the transaction is going to write to, unless it is going to make it."""
         base = self._base.collection(number)
-        return None if base is None else self._lay_over(base)
+        return None if base is None else self.collections.lay_over(base)
 
-    def _lay_over(self, base: CollectionState) -> OverlaidCollection:
-        made = OverlaidCollection(base, self.memory)
-        self._overlaid[made.number] = self.collections[made.name] = made
-        return made
+    def version(self) -> int:
+        """Return what is another number after every change that a reader may have missed, the engine's among them."""
+        return self.begun + self._base.begun
 
     @property
     def size(self) -> int:

@@ -29,6 +29,16 @@ def cannot_create(message: str) -> QueryError:
     return QueryError(message, code=67, code_name="CannotCreateIndex")
 
 
+def check_expiring(definition: IndexDefinition) -> None:
+    """Refuse an index by which documents cannot expire. Manual: core/index-ttl.
+
+    Raises:
+        QueryError: It is on several fields.
+    """
+    if len(definition.keys) > 1:
+        raise cannot_create("documents expire by an index on a single field: no compound one has expireAfterSeconds")
+
+
 def _check_hashed(definition: IndexDefinition) -> None:
     """Refuse what no hashed index can be. Manual: core/indexes/index-types/index-hashed."""
     hashed = [path for path, way in definition.keys if way == HASHED]

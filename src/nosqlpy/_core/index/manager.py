@@ -19,14 +19,15 @@ class IndexManager:
 
     A document stands under the values that a condition on the path would be tested
     on, which is what makes an index lead to every match. `refusing` says whether one
-    of them may refuse a document.
+    of them may refuse a document; `expiring` are those by which documents expire.
     """
 
-    __slots__ = ("_extracts", "_layout", "by_name", "refusing")
+    __slots__ = ("_extracts", "_layout", "by_name", "expiring", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
         self.refusing: bool = False
+        self.expiring: tuple[HashIndex, ...] = ()
         self._layout: Layout | None = None
         self._extracts: list[tuple[HashIndex, Extract]] = []
 
@@ -79,6 +80,7 @@ class IndexManager:
         layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
         self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
         self.refusing = any(index.definition.refuses for index in indexes.values())
+        self.expiring = tuple(index for index in indexes.values() if index.definition.expire_after is not None)
 
     def claims(self, collection: str, leaving: Collection[Hashable] = ()) -> Claims:
         """Return what says which documents of a write can go in, for those `leaving` by their keys.

@@ -19,15 +19,17 @@ from nosqlpy._core.index.catalogue import (
     index_keys,
     index_name,
 )
-from nosqlpy._core.index.kinds import cannot_create, check_kind
+from nosqlpy._core.index.expiry import SECONDS_MAX
+from nosqlpy._core.index.kinds import cannot_create, check_expiring, check_kind
 from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.numbers import NUMERIC
+from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 from nosqlpy.naming import nearest
 
 _UNSUPPORTED: Final = (
-    "expireAfterSeconds",
     "collation",
     "background",
     "weights",
@@ -78,7 +80,7 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
 
 
 def changed_index(change: Mapping[str, Any], held: Sequence[IndexDefinition]) -> IndexDefinition | None:
-    """Return what ``collMod`` makes of an index: hidden, or not any more; None if it is so already.
+    """Return what ``collMod`` makes of an index: hidden or not, its documents expiring at an age; None if it is so.
 
     Manual: reference/command/collMod.
 
@@ -94,20 +96,34 @@ def changed_index(change: Mapping[str, Any], held: Sequence[IndexDefinition]) ->
             raise NotSupportedError(f"coll_mod does not change the option {name!r} of an index")
         if name not in _CHANGE:
             raise QueryError(f"coll_mod has no {name!r} for an index{nearest(str(name), _CHANGE)}")
-    if ("name" in change) is ("keyPattern" in change) or "hidden" not in change:
-        raise QueryError("coll_mod changes an index by its 'name' or its 'keyPattern', and says whether it is 'hidden'")
+    if ("name" in change) is ("keyPattern" in change) or not change.keys() & {"hidden", "expireAfterSeconds"}:
+        what = "whether it is 'hidden', and 'expireAfterSeconds'"
+        raise QueryError(f"coll_mod changes an index by its 'name' or its 'keyPattern': {what}")
     name = index_name(change["name"] if "name" in change else change["keyPattern"], held)
     found = next((definition for definition in held if definition.name == name), None)
     if found is None:
         names = [definition.name for definition in held]
         raise OperationFailure(f"there is no index {name!r}{nearest(name, names)}", code=27, code_name="IndexNotFound")
-    hidden = _checked("hidden", change["hidden"])
+    changed = _with_changes(change, found)
+    return None if changed == found else changed
+
+
+def _with_changes(change: Mapping[str, Any], found: IndexDefinition) -> IndexDefinition:
+    changes: dict[str, Any] = {}
+    if "hidden" in change:
+        changes["hidden"] = _checked("hidden", change["hidden"])
+    if "expireAfterSeconds" in change:
+        changes["expire_after"] = _seconds(change["expireAfterSeconds"], 72, "InvalidOptions")
     if found.name == ID_INDEX:
-        raise QueryError("the index of _id cannot be hidden")
-    return None if found.hidden is hidden else msgspec.structs.replace(found, hidden=hidden)
+        raise QueryError("the index of _id cannot be hidden, and no document expires by it")
+    changed = msgspec.structs.replace(found, **changes)
+    if changed.expire_after is not None:
+        check_expiring(changed)
+    check_kind(changed)
+    return changed
 
 
-_CHANGE: Final = ("name", "keyPattern", "hidden")
+_CHANGE: Final = ("name", "keyPattern", "hidden", "expireAfterSeconds")
 
 
 def _option(spelling: str) -> str:
@@ -121,6 +137,8 @@ def _option(spelling: str) -> str:
 
 
 def _checked(option: str, value: Any) -> Any:
+    if option == "expireAfterSeconds":
+        return _seconds(value, 67, "CannotCreateIndex")
     if option in ("unique", "sparse", "hidden"):
         if type(value) is not bool:
             raise _mismatch(f"the index option {option!r} is True or False, not {type(value).__name__}")
@@ -131,6 +149,18 @@ def _checked(option: str, value: Any) -> Any:
     compile_filter(filter)
     _check_partial(filter)
     return filter
+
+
+def _seconds(value: Any, code: int, code_name: str) -> int | float:
+    """Return the age at which documents expire, in seconds, as it was given."""
+    if TYPES[type(value)] not in NUMERIC:
+        message = f"expireAfterSeconds is a number, not {type(value).__name__}"
+    else:
+        seconds = number_content(value)
+        if seconds is not NAN and 0 <= seconds <= SECONDS_MAX:
+            return value if type(value) is float else int(seconds)
+        message = f"expireAfterSeconds is a number of seconds from 0 to {SECONDS_MAX}"
+    raise QueryError(message, code=code, code_name=code_name)
 
 
 def _mismatch(message: str) -> QueryError:
@@ -162,3 +192,5 @@ def _check_together(keys: Keys, definition: IndexDefinition) -> None:
         option = next(iter(definition.options))
         message = f"the index of _id takes no option {option!r}"
         raise QueryError(message, code=197, code_name="InvalidIndexSpecificationOption")
+    if definition.expire_after is not None:
+        check_expiring(definition)
