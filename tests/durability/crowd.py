@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from itertools import cycle
 from random import Random
 
 from durability.model import History, State, describe, model_of_state, state_of_engine, wrong_indexes
 from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk, SimulatedStorage
 from durability.simulation import Outcome
 from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, StorageError
 
@@ -38,6 +40,8 @@ class Crowd:
         self.with_faults = self.random.random() < 0.3
         self.memory_budget = self.random.choice((500, 4000, 1 << 20))
         self.hint_min = self.random.choice((0, 1000, 1 << 20))
+        # drawn apart, so that the other lives are what they were
+        self.compressions = cycle(Random(seed ^ 0xC0DEC).choice(((None,), (None, "zlib"))))
 
     def run(self) -> Counter[str]:
         """Live through some losses of power.
@@ -45,8 +49,8 @@ class Crowd:
         Raises:
             Mismatch: A process showed, or found, what it must not.
         """
-        before = hints.NEW_MIN
-        hints.NEW_MIN = self.hint_min
+        before, hints.NEW_MIN = hints.NEW_MIN, self.hint_min
+        block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN
         try:
             for _ in range(self.random.randint(1, EPOCHS)):
                 self._epoch()
@@ -57,6 +61,7 @@ class Crowd:
             self.sessions[0].database.verify()
         finally:
             hints.NEW_MIN = before
+            compaction.BLOCK_SIZE = block_size
         return self.counts
 
     def _epoch(self) -> None:
@@ -163,7 +168,12 @@ class Crowd:
     def _enter(self) -> None:
         alone = not self.disk.present
         try:
-            database = open_database(self.disk, segment_size=self.segment_size, memory_budget=self.memory_budget)
+            database = open_database(
+                self.disk,
+                segment_size=self.segment_size,
+                memory_budget=self.memory_budget,
+                compression=next(self.compressions),
+            )
         except CorruptionError as error:
             raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
         except StorageError:

@@ -74,7 +74,7 @@ def third_life(session: Session) -> None:
 LIVES = (first_life, second_life, third_life)
 
 
-def crash_points() -> list[Point]:
+def crash_points(compression: str | None = None) -> list[Point]:
     """Return the moments before each operation, and in the middle of each that writes."""
     points: list[Point] = []
     disk = SimulatedDisk()
@@ -85,19 +85,19 @@ def crash_points() -> list[Point]:
 
     disk.watch = watch
     for live in LIVES:
-        live(open_session(disk, history))
+        live(open_session(disk, history, compression))
     watch(disk, "end", "")
     return points
 
 
-def open_session(disk: SimulatedDisk, history: History) -> Session:
+def open_session(disk: SimulatedDisk, history: History, compression: str | None = None) -> Session:
     """Open the disk and check what it holds.
 
     Raises:
         Mismatch: It is no legal state.
     """
     try:
-        database = open_database(disk, segment_size=SEGMENT_SIZE, memory_budget=MEMORY_BUDGET)
+        database = open_database(disk, segment_size=SEGMENT_SIZE, memory_budget=MEMORY_BUDGET, compression=compression)
     except CorruptionError as error:
         raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
     state = state_of_engine(database.engine)
@@ -127,14 +127,14 @@ def crash(point: Point, damage: int) -> None:
         raise
 
 
-def crash_inside(at: int, damage: int) -> None:
+def crash_inside(at: int, damage: int, compression: str | None = None) -> None:
     """Run the workload until the machine stops inside operation `at`, then open what is left."""
     disk, history = SimulatedDisk(1000 * at + damage), History()
     disk.stop_at = at
     try:
         try:
             for live in LIVES:
-                live(open_session(disk, history))
+                live(open_session(disk, history, compression))
         except PowerCutError:
             (lose_power if damage % 2 else kill)(disk, history)
         session = open_session(disk, history)
@@ -144,7 +144,14 @@ def crash_inside(at: int, damage: int) -> None:
         raise
 
 
-def disturb(at: int, code: int, *, forever: bool, end: Callable[[SimulatedDisk, History], None]) -> bool:
+def disturb(
+    at: int,
+    code: int,
+    *,
+    forever: bool,
+    end: Callable[[SimulatedDisk, History], None],
+    compression: str | None = None,
+) -> bool:
     """Run the workload with a fault at operation `at`, then crash by `end`, and open; return whether it struck."""
     disk, history = SimulatedDisk(at), History()
     fault = Fault(at, code, forever=forever)
@@ -153,7 +160,7 @@ def disturb(at: int, code: int, *, forever: bool, end: Callable[[SimulatedDisk, 
         session: Session | None
         for live in LIVES:
             try:
-                session = open_session(disk, history)
+                session = open_session(disk, history, compression)
             except CorruptionError:
                 raise
             except StorageError:

@@ -17,14 +17,14 @@ from durability.model import state_of_engine
 from durability.simulated_disk import Inode, PowerCutError, SimulatedDisk
 from durability.workload import client_of, open_database
 from nosqlpy import Client
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import compaction, hints
 from nosqlpy._core.log.frame import CRC, FRAME_SIZE, HEAD, MARK
 from nosqlpy._core.log.hint import HEAD as HINT_HEAD
 from nosqlpy._core.log.hint import hint_lsn
 from nosqlpy._core.log.manifest import MAGIC as MANIFEST_MAGIC
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
 from nosqlpy._core.log.operation import COLUMNS
-from nosqlpy._core.log.segment import HEADER_SIZE, decode_header, segment_number
+from nosqlpy._core.log.segment import BLOCK_MIN, HEADER_SIZE, decode_header, segment_number
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, FormatVersionError
 
@@ -54,15 +54,16 @@ class Sample:
 
 
 @functools.cache
-def sample(seed: int, *, closed: bool, hinted: bool) -> Sample:
+def sample(seed: int, *, closed: bool, hinted: bool, packed: bool = False) -> Sample:
     """Return a small database of several segments, one of them a base, with a hint if it is wanted, open or closed.
 
-    One that is not `closed` was killed: the end of its log was never synced.
+    The base may be `packed`.     One that is not `closed` was killed: the end of its log was never synced.
     """
     before, hints.NEW_MIN = hints.NEW_MIN, 0 if hinted else 1 << 30
+    block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN
     try:
         disk = SimulatedDisk(seed)
-        database = open_database(disk, segment_size=700)
+        database = open_database(disk, segment_size=700, compression="zlib" if packed else None)
         client = client_of(database)
         _fill(client)
         client.sync()
@@ -75,6 +76,7 @@ def sample(seed: int, *, closed: bool, hinted: bool) -> Sample:
         return Sample(disk.files() | {SHM: bytes(disk.words)}, legal[-1], frozenset(legal[-1:] if closed else legal))
     finally:
         hints.NEW_MIN = before
+        compaction.BLOCK_SIZE = block_size
 
 
 def _fill(client: Client) -> None:
@@ -179,9 +181,9 @@ class Fuzzer:
             AssertionError: Opening, or reading, went another way than by an error that says what is damaged.
         """
         for number in range(count):
-            closed, hinted = self.random.random() < 0.5, self.random.random() < 0.5
-            mine = sample(1, closed=closed, hinted=hinted)
-            other = sample(2, closed=closed, hinted=hinted)
+            closed, hinted, packed = (self.random.random() < 0.5 for _ in range(3))
+            mine = sample(1, closed=closed, hinted=hinted, packed=packed)
+            other = sample(2, closed=closed, hinted=hinted, packed=packed)
             name = self.random.choice(sorted(mine.files))
             spoilt = self._spoilt(mine, other, name)
             try:

@@ -18,7 +18,7 @@ from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.shared import BELL, END
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log import frame, hint, operation, section
+from nosqlpy._core.log import frame, hint, operation, packed, packing, section
 from nosqlpy._io import driver
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.committing import Committing
@@ -206,6 +206,25 @@ def places_read_unchecked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reader, "zlib", AnyChecksum)
 
 
+def blocks_swapped(patch: pytest.MonkeyPatch) -> None:
+    """A block of a compressed base that was read once is taken for the one of that number in every later base."""
+    get, put = packed.BlockCache.get, packed.BlockCache.put
+    patch.setattr(packed.BlockCache, "get", lambda self, segment, number: get(self, 0, number))
+    patch.setattr(packed.BlockCache, "put", lambda self, segment, number, *rest: put(self, 0, number, *rest))
+
+
+def packed_tail_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """The last block of a compressed base, which is not full, is not written."""
+    end = packing.Packer.end
+
+    def hasty(self: packing.Packer) -> bytes:
+        self._taken -= len(self._rest)
+        self._rest.clear()
+        return end(self)
+
+    patch.setattr(packing.Packer, "end", hasty)
+
+
 # ── mistakes beside other processes ─────────────────────────────────────────────
 
 
@@ -308,6 +327,8 @@ SEEDS_MAX = 3000  # as many as it may take; most are found within a dozen
 
 MUTANTS = (
     places_read_unchecked,
+    blocks_swapped,
+    packed_tail_forgotten,
     hints_of_any_state,
     hints_not_checked,
     evicted_without_comparison,

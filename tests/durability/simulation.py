@@ -10,7 +10,8 @@ from random import Random
 from durability.model import History, State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database, random_step
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, FormatVersionError, StorageError
 
@@ -47,6 +48,8 @@ class Simulation:
         self.hint_min = self.random.choice((0, 0, 1000, 4 << 20))
         self.durabilities = self.random.choice(DURABILITIES)
         # some lives are short, on a disk that is soon full, so that a crash comes right after a refused write
+        # drawn apart, so that the other lives are what they were
+        self.compression = Random(seed ^ 0xC0DEC).choice((None, None, "zlib"))
         self.refusals = faults and self.random.random() < 0.15
 
     def run(self) -> Outcome:
@@ -99,7 +102,12 @@ class Simulation:
         self.counts["refused"] += session.refused
 
     def _database(self) -> Database:
-        return open_database(self.disk, segment_size=self.segment_size, memory_budget=self.memory_budget)
+        return open_database(
+            self.disk,
+            segment_size=self.segment_size,
+            memory_budget=self.memory_budget,
+            compression=self.compression,
+        )
 
     def _open(self) -> Session | None:
         try:
@@ -201,6 +209,7 @@ def run_seed(seed: int) -> Outcome:
     """Return what happened under this seed; everything about it follows from the number."""
     simulation = Simulation(seed)
     before, hints.NEW_MIN = hints.NEW_MIN, simulation.hint_min  # else only large databases have hints
+    block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN  # … and several blocks
     try:
         return simulation.run()
     except AssertionError as error:
@@ -208,6 +217,7 @@ def run_seed(seed: int) -> Outcome:
         raise
     finally:
         hints.NEW_MIN = before
+        compaction.BLOCK_SIZE = block_size
 
 
 def run_seeds(seeds: range) -> Counter[str]:

@@ -9,7 +9,8 @@ import pytest
 
 from durability.exhaustive import DAMAGES, Point, crash, crash_inside, crash_points, disturb, kill, lose_power
 from durability.scale import SCALE
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.log.segment import BLOCK_MIN
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -17,12 +18,18 @@ def hints_of_small_databases() -> Iterator[None]:
     """A database of any size is given a hint."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hints, "NEW_MIN", 0)
+        patch.setattr(compaction, "BLOCK_SIZE", BLOCK_MIN)
         yield
 
 
 @pytest.fixture(scope="module")
 def points() -> list[Point]:
     return crash_points()
+
+
+@pytest.fixture(scope="module")
+def packed_points() -> list[Point]:
+    return crash_points("zlib")
 
 
 def test_the_workload_does_all_that_a_database_does_to_a_disk(points: list[Point]) -> None:
@@ -43,6 +50,22 @@ def test_a_crash_inside_any_operation_leaves_a_legal_state(points: list[Point]) 
     for at in range(1, len(points)):
         for damage in range(4 * SCALE):
             crash_inside(at, damage)
+
+
+def test_a_crash_at_any_operation_leaves_a_legal_state_where_compaction_compresses(packed_points: list[Point]) -> None:
+    for at, point in enumerate(packed_points):
+        for damage in range(4 * SCALE):
+            crash(point, damage)
+        crash_inside(at, at % 4, "zlib")
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_an_operation_that_fails_leaves_a_legal_state_where_compaction_compresses(code: int) -> None:
+    at = 1
+    while disturb(at, code, forever=False, end=lose_power, compression="zlib"):
+        at += 1
+
+    assert at > 100
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])

@@ -36,6 +36,8 @@ from nosqlpy import Client
 from nosqlpy._core.engine import repairing
 from nosqlpy._core.engine.dumping import Restoring
 from nosqlpy._core.log.dump import DumpReader, DumpWriter
+from nosqlpy._core.log.packed import unpack
+from nosqlpy._core.log.segment import MAGIC, decode_header
 from nosqlpy._io.driver import drive
 from nosqlpy.errors import CorruptionError, FormatVersionError
 
@@ -219,10 +221,16 @@ def test_a_section_of_a_dump_whose_checksum_holds_makes_sense_or_is_corruption(p
         restored(data)
 
 
+def unpacked(data: bytes) -> bytes:
+    """Return the bytes of a segment as they were before they were compressed, and of any other file as they are."""
+    return unpack(data, decode_header(data, file="")) if data[:8] == MAGIC else data
+
+
 def test_a_repair_of_whatever_is_damaged_saves_only_what_was_written() -> None:
     random = Random(2)
     for number in range(500 * SCALE):
-        mine, other = (sample(seed, closed=number % 2 == 0, hinted=False) for seed in (1, 2))
+        packed = number % 4 > 1
+        mine, other = (sample(seed, closed=number % 2 == 0, hinted=False, packed=packed) for seed in (1, 2))
         files = sorted(name for name in mine.files if name != "SHM")
         name = random.choice(files)
         spoilt = spoil(random, mine.files[name], [*mine.files.values(), *other.files.values()])
@@ -231,14 +239,15 @@ def test_a_repair_of_whatever_is_damaged_saves_only_what_was_written() -> None:
         except (CorruptionError, FormatVersionError):
             continue
         saved = [blob for _, blobs in found.content.documents for blob in blobs]
-        written = [*mine.files.values(), *other.files.values()]
+        written = [unpacked(data) for data in (*mine.files.values(), *other.files.values())]
 
         assert all(any(blob in content for content in written) for blob in saved)
 
 
-def test_no_number_in_a_file_makes_room_for_more_than_the_file_has() -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_number_in_a_file_makes_room_for_more_than_the_file_has(packed: bool) -> None:
     """Every four bytes of every file claim to be two and four billion; and the whole costs no megabytes."""
-    original = sample(1, closed=True, hinted=True)
+    original = sample(1, closed=True, hinted=True, packed=packed)
     attempt(original.disk({}))  # what is made once
     tracemalloc.start()
     try:

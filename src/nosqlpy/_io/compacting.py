@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from nosqlpy._core.engine import compaction
+from nosqlpy._core.log.packing import code_of
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy.aliases import Document
@@ -48,7 +49,8 @@ def compact(
             return {}
         _check_room(database, reserve)
         database.sync()  # what is synced before keeps no writer waiting
-        moment = database.reorganise("compaction cannot begin", compaction.begin)
+        codec = code_of(database.options.compression)
+        moment = database.reorganise("compaction cannot begin", lambda engine: compaction.begin(engine, codec))
         try:
             base = drive(compaction.write_base(moment, partial(_watch, database, progress)), database.storage)
             report = database.reorganise(

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from nosqlpy._core.log.packing import code_of
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
 from nosqlpy._io.storage.system import SYSTEM
@@ -22,6 +23,8 @@ Recovery: TypeAlias = Literal["default", "strict"]
 RECOVERIES = ("default", "strict")
 Compaction: TypeAlias = Literal["auto", "off"]
 COMPACTIONS = ("auto", "off")
+Compression: TypeAlias = Literal["zlib", "zstd"]
+COMPRESSIONS = ("zlib", "zstd")
 DURABILITIES = ("fast", "safe", "durable")
 
 
@@ -33,6 +36,7 @@ class ClientOptions(TypedDict, total=False):
     create: bool
     recovery: Recovery
     compaction: Compaction
+    compression: Compression | None
     lock_timeout: float | None
     id_factory: Callable[[], Any]
     max_document_size: int
@@ -59,6 +63,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     create: bool = True
     recovery: Recovery = "default"
     compaction: Compaction = "auto"
+    compression: Compression | None = None
     lock_timeout: float | None = 5.0
     id_factory: Callable[[], Any] = new_id
     max_document_size: int = 16 << 20
@@ -93,6 +98,7 @@ def parse_options(url: str | os.PathLike[str], keywords: Mapping[str, Any]) -> O
     Raises:
         InvalidURL: The URL names no directory.
         ConfigurationError: An option is unknown, or cannot have this value.
+        NotSupportedError: An option needs a package that is not installed.
     """
     path, given = _place(url)
     for name in keywords:
@@ -141,7 +147,7 @@ def _check_name(name: str) -> None:
 def _from_text(name: str, value: str) -> Any:
     """Return the value of an option in a URL."""
     _check_name(name)
-    if name in ("durability", "recovery", "compaction"):
+    if name in ("durability", "recovery", "compaction", "compression"):
         return value
     if name in _FLAGS:
         if value not in ("true", "false"):
@@ -159,6 +165,9 @@ def _check_values(options: Options) -> None:
     check_durability(options.durability)
     _check_choice("recovery", options.recovery, RECOVERIES)
     _check_choice("compaction", options.compaction, COMPACTIONS)
+    if options.compression is not None:
+        _check_choice("compression", options.compression, COMPRESSIONS)
+        code_of(options.compression)
     for name in _FLAGS:
         if type(getattr(options, name)) is not bool:
             raise ConfigurationError(f"option {name!r} is True or False")

@@ -32,7 +32,8 @@ log = logging.getLogger("nosqlpy.storage")
 
 # what a database is opened with once, for all its clients
 _SHARED = (
-    "compaction", "exclusive", "max_document_size", "memory_budget", "segment_size", "sort_memory", "sync_interval"
+    "compaction", "compression", "exclusive", "max_document_size", "memory_budget", "segment_size", "sort_memory",
+    "sync_interval",
 )  # fmt: skip
 
 

@@ -8,12 +8,16 @@ from nosqlpy._io.driver import storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 
+# what is kept of compressed segments once it is decompressed: so much, and no larger part of the memory budget
+BLOCKS_SIZE, BLOCKS_SHARE = 4 << 20, 16
+
 
 def memory_of(storage: Storage, options: Options) -> Memory:
     """Return the memory of a database: its budget, and what reads its files. In memory there are none to read."""
     if options.path is None:
         return Memory()
-    return Memory(options.memory_budget, Reader(lambda name: OpenFile(storage, name)))
+    blocks_size = min(BLOCKS_SIZE, options.memory_budget // BLOCKS_SHARE)
+    return Memory(options.memory_budget, Reader(lambda name: OpenFile(storage, name), blocks_size))
 
 
 class OpenFile:

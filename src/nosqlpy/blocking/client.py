@@ -52,6 +52,7 @@ class Client:
             reports it in `recovery`, and opens what is before it.
         compaction: ``"auto"`` (default) gives back the space of what is dead by itself, in the background; not so
             with ``"off"``.
+        compression: ``"zlib"`` or ``"zstd"`` compresses what is compacted (default None). Any client can read it.
         lock_timeout: Seconds to wait for another process that is writing (default 5); None: for ever.
         id_factory: Makes the ``_id`` of a document that has none (default `new_id`).
         max_document_size: Bytes that an encoded document may have (default, and at most, 16 MiB).
@@ -65,6 +66,7 @@ class Client:
     Raises:
         InvalidURL: `url` names no database.
         ConfigurationError: An option is unknown or cannot have this value.
+        NotSupportedError: An option needs a package that is not installed.
     """
 
     def __init__(self, url: str | os.PathLike[str], /, **options: Unpack[ClientOptions]) -> None:

@@ -37,7 +37,7 @@ def test_a_manifest_of_any_other_length_is_corruption() -> None:
             decode_manifest(content)
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 2), (10, 1)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 2), (10, 2)])
 def test_a_newer_manifest_is_refused_as_such(offset: int, value: int) -> None:
     data = bytearray(MANIFEST.encode())
     struct.pack_into("<H", data, offset, value)

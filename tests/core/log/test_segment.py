@@ -45,7 +45,7 @@ def test_a_header_that_is_cut_short_is_corruption(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "layout", "value"),
-    [(8, "<H", 2), (10, "<H", 1), (14, "<B", 2), (15, "<B", 7)],
+    [(8, "<H", 2), (10, "<H", 2), (14, "<B", 2), (15, "<B", 7)],
     ids=["version", "incompatible feature", "checksum", "kind"],
 )
 def test_what_a_newer_version_wrote_is_refused_as_such(offset: int, layout: str, value: int) -> None:

@@ -26,7 +26,7 @@ class Moment(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """How many bytes there are to copy."""
-        return sum(segment.size for segment in self.segments)
+        return sum(segment.file_size for segment in self.segments)
 
 
 def moment(engine: Engine) -> Moment:
@@ -56,12 +56,12 @@ def copy(moment: Moment) -> Procedure[int]:
 def _copy_segment(segment: SealedSegment, database: bytes) -> Procedure[None]:
     name = segment_name(segment.number)
     check = SegmentCheck(segment, database)
-    for offset in range(0, segment.size, PART_SIZE):
-        data: bytes = yield ReadPart(name, offset, min(PART_SIZE, segment.size - offset))
+    for offset in range(0, segment.file_size, PART_SIZE):
+        data: bytes = yield ReadPart(name, offset, min(PART_SIZE, segment.file_size - offset))
         check.feed(data)
         yield Append(name, data) if offset else WriteFile(name, data)
         if offset and offset % SYNC_BYTES == 0:
             yield Sync(name)
     check.finish()
-    if segment.size > PART_SIZE:
+    if segment.file_size > PART_SIZE:
         yield Sync(name)

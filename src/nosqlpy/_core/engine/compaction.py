@@ -26,6 +26,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Operation, Put
+from nosqlpy._core.log.packing import BLOCK_SIZE
 from nosqlpy._core.log.place import place_of
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 
@@ -83,15 +84,16 @@ class Copied:
                     ledger.odd.update(zip(operation.keys, operation.ids, strict=True))
 
 
-def begin(engine: Engine) -> Procedure[Moment]:
-    """Phase one, under the lock: seal the active segment and take the state."""
+def begin(engine: Engine, codec: int = 0) -> Procedure[Moment]:
+    """Phase one, under the lock: seal the active segment and take the state. With a `codec` the base will be packed."""
     engine.check_writable()
     # taken before the active segment's, it is less than that: no other process takes it meanwhile
     number = engine.take_segment_number()
     yield from rotate(engine)
     salt = yield from new_salt()
     base_lsn = engine.tail.end.lsn
-    header = SegmentHeader(engine.manifest.database, number, base_lsn, salt, 0, KIND_BASE)
+    block_size = BLOCK_SIZE if codec else 0
+    header = SegmentHeader(engine.manifest.database, number, base_lsn, salt, 0, KIND_BASE, codec, block_size)
     copied = Copied(header.number)
     return Moment(engine.manifest.sealed, header, content.take(engine), copied, engine.memory.dead)
 
@@ -125,13 +127,14 @@ def finish(engine: Engine, moment: Moment, base: SealedSegment) -> Procedure[dic
     published = msgspec.structs.replace(
         manifest, generation=manifest.generation + 1, sealed=(base, *later), clean_size=None
     )
+    engine.expect_packed(published)
     if engine.memory.mixed:  # the base, too: another process may compact again
         engine.memory.files().hold([base.number, *(segment.number for segment in moment.covered)])
     yield from publish(published)
     engine.manifest = published
     engine.memory.dead -= moment.dead
-    before = sum(segment.size for segment in moment.covered)
-    return {"bytes_before": before, "bytes_after": base.size, "segments_merged": len(moment.covered)}
+    before = sum(segment.file_size for segment in moment.covered)
+    return {"bytes_before": before, "bytes_after": base.file_size, "segments_merged": len(moment.covered)}
 
 
 def sweep(moment: Moment) -> Procedure[None]:

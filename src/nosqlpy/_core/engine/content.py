@@ -19,6 +19,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import encode_frame
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Define, Operation, Put
+from nosqlpy._core.log.packing import Packer
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_keys
@@ -92,22 +93,31 @@ def write_base(
     """Write a base with a frame for each of `parts`, durably; return its entry for a manifest.
 
     `note` is told of each part, and where in the base its frame ends: the documents are the last of it.
+    With a codec in the header it is packed.
     """
     name = segment_name(header.number)
     head = header.encode()
     yield WriteFile(name, head)
     size, crc = len(head), header.prev_crc
-    synced = size
+    packer = Packer(header) if header.codec else None
+    written = synced = size
     for lsn, operations in enumerate(parts, start=1):
         data, crc = encode_frame(operations, lsn=lsn, synced_upto=0, prev_crc=crc, salt=header.salt)
-        yield Append(name, data)
         size += len(data)
+        if packer is not None:
+            data = packer.add(data)
+        if data:
+            yield Append(name, data)
+        written += len(data)
         if note is not None:
             note(operations, size)
-        if size - synced >= SYNC_BYTES:
+        if written - synced >= SYNC_BYTES:
             yield from sync(name)
-            synced = size
+            synced = written
+    if packer is not None:
+        yield Append(name, packer.end())
     yield from sync(name)
     yield SyncDirectory()
     yield Release(name)
-    return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc)
+    stored = 0 if packer is None else packer.size
+    return SealedSegment(header.number, KIND_BASE, header.base_lsn, size, crc, stored)

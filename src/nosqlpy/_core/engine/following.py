@@ -114,6 +114,7 @@ def _apply(engine: Engine, data: bytes, upto: int | None) -> int:
 
 def _move_on(engine: Engine, manifest: Manifest, upto: int | None) -> Procedure[int]:
     """Apply the rest of the engine's segment, which was sealed, and those after it, up to the active one."""
+    engine.expect_packed(manifest)
     rest, first = 0, engine.tail
     while (old := engine.tail).header.number != manifest.active:
         yield from _read_on(engine, None)  # whatever is in a sealed segment is committed

@@ -14,6 +14,7 @@ from itertools import islice
 from operator import lt
 from typing import Protocol, TypeAlias, overload
 
+from nosqlpy._core.log.packed import BlockCache, PackedFile
 from nosqlpy._core.log.place import (
     PLACE_SIZE,
     SEGMENT_SHIFT,
@@ -27,7 +28,8 @@ from nosqlpy._core.log.place import (
     unpack_columns,
     unpack_places,
 )
-from nosqlpy._core.log.segment import damaged, segment_name
+from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segment_name
+from nosqlpy.errors import CorruptionError, FormatVersionError
 
 # a document's bytes while it is resident, else its place
 Slot: TypeAlias = "bytes | Place"
@@ -57,16 +59,20 @@ PACKED_STEP = 2048
 class Reader:
     """Reads documents by their places; every one is verified by its own checksum."""
 
-    __slots__ = ("_open", "files")
+    __slots__ = ("_open", "blocks", "files", "packed_segments")
 
-    def __init__(self, opener: Open) -> None:
+    def __init__(self, opener: Open, blocks_size: int = 0) -> None:
         self._open = opener
+        # what was decompressed last, of packed segments
+        self.blocks = BlockCache(blocks_size)
+        # the numbers of those segments
+        self.packed_segments: frozenset[int] = frozenset()
         # replaced when a segment goes, so that whoever holds the old one can read on
         self.files: dict[int, File] = {}
 
     def fresh(self) -> Reader:
         """Return a reader of the same storage that has no file open."""
-        return Reader(self._open)
+        return Reader(self._open, self.blocks.capacity)
 
     def open(self, name: str) -> File:
         """Return what reads a file that is no segment."""
@@ -80,9 +86,19 @@ class Reader:
         """
         file = (self.files if files is None else files).get(number)
         if file is None:
-            file = self.files.get(number) or self._open(segment_name(number))
+            file = self.files.get(number) or self._open_segment(number)
             self.files[number] = file
         return file
+
+    def _open_segment(self, number: int) -> File:
+        file = self._open(segment_name(number))
+        if number not in self.packed_segments:
+            return file
+        try:
+            header = decode_header(file(0, HEADER_SIZE), file=segment_name(number))
+        except (CorruptionError, FormatVersionError):
+            return file  # whoever reads it finds out
+        return PackedFile(header, file, file.size(), self.blocks) if header.codec else file
 
     def hold(self, numbers: Iterable[int]) -> None:
         """Open segments whose names are about to go."""

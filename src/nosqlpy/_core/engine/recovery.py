@@ -26,6 +26,7 @@ from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.frame import Frame, Scan, encode_again, scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.operation import MALFORMED
+from nosqlpy._core.log.packed import check_unpacked
 from nosqlpy._core.log.section import DamagedHintError
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
@@ -162,6 +163,7 @@ def _load(
     """Read all that the manifest names; change nothing."""
     header, data = yield from _read(manifest, manifest.active, names)
     engine = Engine(manifest, Tail.start(header), read_only=read_only, memory=memory)
+    engine.expect_packed(manifest)
     frames = 0
     hint = hints.find(manifest, names, engine.memory.reader) if use_hint else None
     if hint is not None:
@@ -232,7 +234,7 @@ def _initialise(names: Sequence[str], memory: Memory | None) -> Procedure[Engine
 def _replay_sealed(engine: Engine, segment: SealedSegment, names: Sequence[str]) -> Procedure[int]:
     """Apply the frames of a sealed segment; return how many there were. Its bytes are not kept."""
     header, data = yield from _read(engine.manifest, segment.number, names)
-    scan = check_sealed(segment, header, data)
+    scan = check_sealed(segment, header, check_unpacked(data, segment, header))
     _replay(engine, scan, header)
     return len(scan.frames)
 
@@ -265,7 +267,7 @@ def _read(manifest: Manifest, number: int, names: Sequence[str]) -> Procedure[tu
 
 
 def check_sealed(segment: SealedSegment, header: SegmentHeader, data: bytes) -> Scan:
-    """Return the scan of a sealed segment.
+    """Return the scan of a sealed segment, unpacked.
 
     Raises:
         CorruptionError: It is not what the manifest says.

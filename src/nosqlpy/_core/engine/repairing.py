@@ -20,7 +20,15 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.operation import KIND_COMMIT, KIND_PART, MALFORMED, Define, Delete, Operation
-from nosqlpy._core.log.salvage import Lost, Saved, find_salt, frames_begin, salvage
+from nosqlpy._core.log.salvage import (
+    Lost,
+    Saved,
+    find_salt,
+    frames_begin,
+    guess_packed,
+    salvage,
+    salvage_unpacked,
+)
 from nosqlpy._core.log.segment import (
     HEADER_SIZE,
     KIND_BASE,
@@ -75,6 +83,7 @@ def repair() -> Procedure[Repaired]:
     Raises:
         CorruptionError: There is no segment of a database at all.
         FormatVersionError: A newer nosqlpy wrote the files.
+        NotSupportedError: A package is missing that the compression of a segment needs.
     """
     names: list[str] = yield ListFiles()
     notes: list[str] = []
@@ -105,10 +114,13 @@ def _manifest(names: Sequence[str], notes: list[str]) -> Procedure[Manifest | No
 def _segment(name: str, number: int, data: bytes) -> _Segment | None:
     try:
         header = decode_header(data, file=name)
-        return _Segment(name, data, header, header.salt, intact=True)
+        return _Segment(name, salvage_unpacked(data, header), header, header.salt, intact=True)
     except CorruptionError:
         guess = guess_header(data, number)
-        return None if guess is None else _Segment(name, data, *_probable(guess, data), intact=False)
+        if guess is None:
+            return None
+        data = salvage_unpacked(data, guess_packed(data, guess))
+        return _Segment(name, data, *_probable(guess, data), intact=False)
 
 
 def _probable(header: SegmentHeader, data: bytes) -> tuple[SegmentHeader, int | None]:

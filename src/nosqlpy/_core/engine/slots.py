@@ -21,23 +21,39 @@ RECORD_SIZE = 24
 class Memory:
     """What the documents of all collections take: bytes that are resident, and bytes in the log that are dead.
 
-    `limit` is how many bytes may stay resident, None for all. `evicted` is the place in
-    the log, as (segment, offset), up to which no document is resident any more.
+    `limit` is how many bytes may stay resident, None for all; `kept` is what the budget holds
+    besides, for blocks of packed segments. `evicted` is the place in the log, as (segment, offset),
+    up to which no document is resident any more.
     """
 
-    __slots__ = ("dead", "evicted", "limit", "mixed", "reader", "resident")
+    __slots__ = ("dead", "evicted", "kept", "limit", "mixed", "reader", "resident")
 
     def __init__(self, limit: int | None = None, reader: Reader | None = None) -> None:
         self.limit: int | None = limit
+        self.kept: int = 0
         self.reader: Reader | None = reader
         self.resident: int = 0
         self.dead: int = 0
         self.mixed: bool = False
         self.evicted: tuple[int, int] | None = None
 
+    @property
+    def budget(self) -> int | None:
+        """How many bytes of documents and blocks may be in memory, None for all."""
+        return None if self.limit is None else self.limit + self.kept
+
     def fresh(self) -> Memory:
         """Return what stands for no documents yet, with the same limit and files of its own."""
-        return Memory(self.limit, None if self.reader is None else self.reader.fresh())
+        return Memory(self.budget, None if self.reader is None else self.reader.fresh())
+
+    def expect_packed(self, segments: frozenset[int]) -> None:
+        """Read these segments as packed ones, and leave a part of the budget to what is decompressed of them."""
+        if self.reader is None:
+            return
+        self.reader.packed_segments |= segments
+        if self.limit is not None and not self.kept:
+            self.kept = min(self.reader.blocks.capacity, self.limit)
+            self.limit -= self.kept
 
     def files(self) -> Reader:
         """Return the reader, which is there where documents have places."""

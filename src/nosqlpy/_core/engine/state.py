@@ -314,6 +314,11 @@ class Engine:
             for definition in collection.indexes.definitions():
                 collection.load_index(definition)
 
+    def expect_packed(self, manifest: Manifest) -> None:
+        """Be ready to read the segments of a manifest, if some are packed."""
+        if manifest.is_packed:
+            self.memory.expect_packed(frozenset(segment.number for segment in manifest.sealed if segment.stored))
+
     def let_go(self) -> None:
         """Close segments that the manifest does not name, unless documents are read from there: they take room on disk.
 
@@ -332,18 +337,22 @@ class Engine:
         """Return documents, their size and where they are, the log's size and its segments."""
         collections = [collection.stats() for collection in list(self.collections.values())]
         live = sum(collection["size"] for collection in collections)
-        disk = sum(segment.size for segment in self.manifest.sealed) + self.tail.end.size
+        sealed, reader = self.manifest.sealed, self.memory.reader
+        log = sum(segment.size for segment in sealed) + self.tail.end.size
         return {
             "collections": len(collections),
             "documents": sum(collection["count"] for collection in collections),
             "live_bytes": live,
-            "disk_bytes": disk,
+            "disk_bytes": sum(segment.file_size for segment in sealed) + self.tail.end.size,
+            "log_bytes": log,
+            "compressed_bytes": sum(segment.stored for segment in sealed),
             # counted with an estimate of what stands around a document; never more than what is not live
-            "dead_bytes": max(0, min(self.memory.dead, disk - live)),
+            "dead_bytes": max(0, min(self.memory.dead, log - live)),
             "resident_bytes": sum(collection["resident_bytes"] for collection in collections),
+            "cached_bytes": 0 if reader is None else reader.blocks.size,
             "places": sum(collection["places"] for collection in collections),
-            "memory_budget": self.memory.limit,
+            "memory_budget": self.memory.budget,
             "hint_lsn": None if self.hint is None else self.hint.directory.lsn,
-            "segments": len(self.manifest.sealed) + 1,
+            "segments": len(sealed) + 1,
             "commits": self.tail.end.lsn,
         }

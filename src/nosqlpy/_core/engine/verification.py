@@ -10,6 +10,7 @@ from nosqlpy._core.engine.recovery import check_sealed
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
+from nosqlpy._core.log.packed import check_unpacked
 from nosqlpy._core.log.segment import damaged, decode_header, segment_name
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy.errors import CorruptionError
@@ -45,7 +46,8 @@ def _check_files(engine: Engine) -> Procedure[dict[str, Any]]:
     for segment in engine.manifest.sealed:
         name = segment_name(segment.number)
         data: bytes = yield ReadFile(name)
-        frames += len(check_sealed(segment, decode_header(data, file=name), data).frames)
+        header = decode_header(data, file=name)
+        frames += len(check_sealed(segment, header, check_unpacked(data, segment, header)).frames)
         size += len(data)
     data = yield ReadFile(engine.tail.name)
     scan = scan_segment(data, decode_header(data, file=engine.tail.name), synced=engine.tail.end.size)

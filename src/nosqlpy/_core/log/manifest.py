@@ -10,7 +10,7 @@ import zlib
 
 import msgspec
 
-from nosqlpy._core.log.segment import FORMAT_VERSION, check_version, damaged
+from nosqlpy._core.log.segment import FORMAT_VERSION, PACKED, check_version, damaged
 from nosqlpy.errors import CorruptionError
 
 MANIFEST = "MANIFEST"
@@ -21,13 +21,22 @@ _BODY = _HEAD.size + _CRC.size
 
 
 class SealedSegment(msgspec.Struct, frozen=True, array_like=True):
-    """A segment that will never change: its number, kind, last LSN, size in bytes and last checksum."""
+    """A segment that will never change: its number, kind, last LSN, size in bytes and last checksum.
+
+    `stored` is the size of its file if it is packed, else 0.
+    """
 
     number: int
     kind: int
     last_lsn: int
     size: int
     crc: int
+    stored: int = 0
+
+    @property
+    def file_size(self) -> int:
+        """How many bytes its file has."""
+        return self.stored or self.size
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -46,10 +55,15 @@ class Manifest(msgspec.Struct, frozen=True):
     clean_crc: int = 0
     epoch: int = 0
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether a segment is packed."""
+        return any(segment.stored for segment in self.sealed)
+
     def encode(self) -> bytes:
         """Return the bytes of the manifest file."""
         body = _encoder.encode(self)
-        head = _HEAD.pack(MAGIC, FORMAT_VERSION, 0, 0, 0, len(body))
+        head = _HEAD.pack(MAGIC, FORMAT_VERSION, PACKED if self.is_packed else 0, 0, 0, len(body))
         return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from nosqlpy._core.log.frame import CRC, FRAME_SIZE, HEAD, MARK, MARK_BYTES, body_size, read_frame
 from nosqlpy._core.log.operation import COLUMNS, MALFORMED, Operation, Put, covered_size, decode_bulk
-from nosqlpy._core.log.segment import HEADER_SIZE
+from nosqlpy._core.log.packing import MARK_BYTES as BLOCK_MARK
+from nosqlpy._core.log.packing import check_code, intact_blocks, looks_like_block, read_block, salvage_blocks
+from nosqlpy._core.log.segment import BLOCK_MAX, HEADER_SIZE, SegmentHeader
 from nosqlpy._core.values.keys import equality_keys
 
 # a hostile file could make every byte look like the head of a large frame
@@ -106,6 +109,43 @@ def _chosen(operation: Put, good: list[bool]) -> Put:
     ids = [id for id, fine in zip(operation.ids, good, strict=True) if fine]
     blobs = [blob for blob, fine in zip(operation.documents, good, strict=True) if fine]
     return Put(operation.collection, equality_keys(ids), ids, blobs)
+
+
+# ── packed segments ──────────────────────────────────────────────────────────────
+
+
+def salvage_unpacked(data: bytes, header: SegmentHeader) -> bytes:
+    """Return the bytes of a segment whose file has `data`: these, or what intact blocks of a packed one hold.
+
+    Raises:
+        NotSupportedError: A package is missing that the compression needs.
+    """
+    if not header.codec:
+        return data
+    check_code(header.codec)
+    return salvage_blocks(data, header)
+
+
+def guess_packed(data: bytes, header: SegmentHeader) -> SegmentHeader:
+    """Return what a damaged header should say of how the segment is packed, by its first blocks; and their salt."""
+    offset = -1
+    for _ in range(WITNESSES):
+        offset = data.find(BLOCK_MARK, offset + 1)
+        found = looks_like_block(data, offset) if offset >= 0 else None
+        if found is None:
+            continue
+        covered, crc, codec = found
+        for salt in (header.salt, _beginning(crc, covered)):
+            packed = msgspec.structs.replace(header, salt=salt, codec=codec, block_size=BLOCK_MAX)
+            block = read_block(data, offset, packed)  # that it can be decompressed proves that it is one
+            if block is not None:
+                return msgspec.structs.replace(packed, block_size=_full_size(data, packed) or len(block.data))
+    return header
+
+
+def _full_size(data: bytes, packed: SegmentHeader) -> int:
+    """Return how many bytes the first blocks hold, all but the last of which are full."""
+    return max((len(block.data) for block in islice(intact_blocks(data, packed), WITNESSES)), default=0)
 
 
 # ── a lost salt ──────────────────────────────────────────────────────────────────

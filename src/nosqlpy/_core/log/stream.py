@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nosqlpy._core.log.frame import FRAME_SIZE, body_size, first_lsn, read_frame
 from nosqlpy._core.log.manifest import SealedSegment
+from nosqlpy._core.log.packing import Unpacker, check_code
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, decode_header, segment_name
 from nosqlpy.errors import CorruptionError
 
@@ -19,6 +20,7 @@ class SegmentCheck:
         self._database = database
         self._name = segment_name(expected.number)
         self._header: SegmentHeader | None = None
+        self._unpacker: Unpacker | None = None
         self._rest = bytearray()
         self._offset = 0
         self._lsn = self._crc = 0
@@ -28,13 +30,16 @@ class SegmentCheck:
         """Check all frames that are complete with `data`.
 
         Raises:
+            NotSupportedError: It is packed, and a package is missing that this needs.
             CorruptionError: The header or a frame is not what was written; `details` has the offset.
         """
-        self._rest += data
         if self._header is None:
-            if len(self._rest) < min(HEADER_SIZE, self._expected.size):
+            self._rest += data
+            if len(self._rest) < min(HEADER_SIZE, self._expected.file_size):
                 return
             self._header = self._begin()
+            data, self._rest = bytes(self._rest), bytearray()
+        self._rest += data if self._unpacker is None else self._unpacker.feed(data)
         while (size := self._next_size()) is not None:
             self._take(bytes(self._rest[:size]), self._header)
 
@@ -45,6 +50,8 @@ class SegmentCheck:
             CorruptionError: It is shorter, longer or another one.
         """
         expected = self._expected
+        if self._unpacker is not None:
+            self._unpacker.finish()
         end = (self._offset, self._crc)
         if self._header is None or self._rest or end != (expected.size, expected.crc):
             raise damaged(self._name, min(self._offset, expected.size), "is not what was sealed")
@@ -54,6 +61,9 @@ class SegmentCheck:
         expected = self._expected
         if (header.database, header.number, header.kind) != (self._database, expected.number, expected.kind):
             raise damaged(self._name, 0, "belongs to another database or place")
+        if header.codec:
+            check_code(header.codec)
+            self._unpacker = Unpacker(header, expected.size)
         self._skip(HEADER_SIZE)
         self._lsn, self._crc = first_lsn(header) - 1, header.prev_crc
         return header
