@@ -54,16 +54,16 @@ def test_a_crash_inside_any_operation_leaves_a_legal_state(points: list[Point]) 
 
 def test_a_crash_at_any_operation_leaves_a_legal_state_where_compaction_compresses(packed_points: list[Point]) -> None:
     for at, point in enumerate(packed_points):
-        for damage in range(4 * SCALE):
-            crash(point, damage)
-        crash_inside(at, at % 4, "zlib")
+        crash(point, at % DAMAGES)
+        if at % 4 == 1:
+            crash_inside(at, at // 4 % 2, "zlib")
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
 def test_an_operation_that_fails_leaves_a_legal_state_where_compaction_compresses(code: int) -> None:
-    at = 1
+    at, step = code % 5 + 1, 1 if SCALE > 1 else 5
     while disturb(at, code, forever=False, end=lose_power, compression="zlib"):
-        at += 1
+        at += step
 
     assert at > 100
 

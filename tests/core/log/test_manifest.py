@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 
+import msgspec
 import pytest
 
 from nosqlpy._core.log.manifest import Manifest, SealedSegment, decode_manifest
@@ -35,6 +36,13 @@ def test_a_manifest_of_any_other_length_is_corruption() -> None:
     for content in (*(data[:size] for size in range(len(data))), data + b"x"):
         with pytest.raises(CorruptionError):
             decode_manifest(content)
+
+
+@pytest.mark.parametrize("name", ["generation", "epoch"])
+@pytest.mark.parametrize("count", [-1, 1 << 63])
+def test_a_count_that_no_word_holds_is_refused(name: str, count: int) -> None:
+    with pytest.raises(CorruptionError):
+        decode_manifest(msgspec.structs.replace(MANIFEST, **{name: count}).encode())
 
 
 @pytest.mark.parametrize(("offset", "value"), [(8, 2), (10, 2)])

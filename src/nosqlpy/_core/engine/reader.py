@@ -64,7 +64,7 @@ class Reader:
     def __init__(self, opener: Open, blocks_size: int = 0) -> None:
         self._open = opener
         # what was decompressed last, of packed segments
-        self.blocks = BlockCache(blocks_size)
+        self.blocks: BlockCache = BlockCache(blocks_size)
         # the numbers of those segments
         self.packed_segments: frozenset[int] = frozenset()
         # replaced when a segment goes, so that whoever holds the old one can read on

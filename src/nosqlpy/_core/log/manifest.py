@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -18,6 +19,10 @@ MAGIC = b"\x89NQM\r\n\x1a\n"
 _HEAD = struct.Struct("<8sHHHHI")
 _CRC = struct.Struct("<I")
 _BODY = _HEAD.size + _CRC.size
+
+
+# counts that processes share as words of 64 bits
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
 class SealedSegment(msgspec.Struct, frozen=True, array_like=True):
@@ -48,12 +53,12 @@ class Manifest(msgspec.Struct, frozen=True):
     """
 
     database: bytes
-    generation: int
+    generation: Count
     sealed: tuple[SealedSegment, ...]
     active: int
     clean_size: int | None = None
     clean_crc: int = 0
-    epoch: int = 0
+    epoch: Count = 0
 
     @property
     def is_packed(self) -> bool:
