@@ -11,7 +11,7 @@ from durability.model import History, State, describe, model_of_state, state_of_
 from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk, SimulatedStorage
 from durability.simulation import Outcome
 from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
-from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, StorageError
@@ -49,7 +49,8 @@ class Crowd:
         Raises:
             Mismatch: A process showed, or found, what it must not.
         """
-        before, hints.NEW_MIN = hints.NEW_MIN, self.hint_min
+        before = hints.NEW_MIN, snapshots.DOCUMENTS_MIN
+        hints.NEW_MIN, snapshots.DOCUMENTS_MIN = self.hint_min, 0
         block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN
         try:
             for _ in range(self.random.randint(1, EPOCHS)):
@@ -60,7 +61,7 @@ class Crowd:
                 raise Mismatch("an undisturbed disk cannot be opened")
             self.sessions[0].database.verify()
         finally:
-            hints.NEW_MIN = before
+            hints.NEW_MIN, snapshots.DOCUMENTS_MIN = before
             compaction.BLOCK_SIZE = block_size
         return self.counts
 

@@ -17,7 +17,7 @@ from durability.model import state_of_engine
 from durability.simulated_disk import Inode, PowerCutError, SimulatedDisk
 from durability.workload import client_of, open_database
 from nosqlpy import Client
-from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.frame import CRC, FRAME_SIZE, HEAD, MARK
 from nosqlpy._core.log.hint import HEAD as HINT_HEAD
 from nosqlpy._core.log.hint import hint_lsn
@@ -25,6 +25,7 @@ from nosqlpy._core.log.manifest import MAGIC as MANIFEST_MAGIC
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
 from nosqlpy._core.log.operation import COLUMNS
 from nosqlpy._core.log.segment import BLOCK_MIN, HEADER_SIZE, decode_header, segment_number
+from nosqlpy._core.log.snapshot import is_snapshot
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, FormatVersionError
 
@@ -57,9 +58,10 @@ class Sample:
 def sample(seed: int, *, closed: bool, hinted: bool, packed: bool = False) -> Sample:
     """Return a small database of several segments, one of them a base, with a hint if it is wanted, open or closed.
 
-    The base may be `packed`.     One that is not `closed` was killed: the end of its log was never synced.
+    The base may be `packed`. One that is not `closed` was killed: the end of its log was never synced.
     """
-    before, hints.NEW_MIN = hints.NEW_MIN, 0 if hinted else 1 << 30
+    before = hints.NEW_MIN, snapshots.DOCUMENTS_MIN
+    hints.NEW_MIN, snapshots.DOCUMENTS_MIN = 0 if hinted else 1 << 30, 0
     block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN
     try:
         disk = SimulatedDisk(seed)
@@ -75,7 +77,7 @@ def sample(seed: int, *, closed: bool, hinted: bool, packed: bool = False) -> Sa
             database.close()
         return Sample(disk.files() | {SHM: bytes(disk.words)}, legal[-1], frozenset(legal[-1:] if closed else legal))
     finally:
-        hints.NEW_MIN = before
+        hints.NEW_MIN, snapshots.DOCUMENTS_MIN = before
         compaction.BLOCK_SIZE = block_size
 
 
@@ -90,7 +92,7 @@ def _fill(client: Client) -> None:
 
 def is_derived(name: str) -> bool:
     """Whether a file is never needed: without it, all is as before."""
-    return name == SHM or hint_lsn(name) is not None
+    return name == SHM or hint_lsn(name) is not None or is_snapshot(name)
 
 
 # ── spoiling ────────────────────────────────────────────────────────────────────
@@ -203,7 +205,9 @@ class Fuzzer:
 
     @staticmethod
     def _kind(name: str) -> str:
-        return "segments" if segment_number(name) is not None else "hints" if hint_lsn(name) is not None else name
+        if segment_number(name) is not None:
+            return "segments"
+        return "hints" if hint_lsn(name) is not None else "snapshots" if is_snapshot(name) else name
 
 
 def judge(original: Sample, name: str, data: bytes, memory_budget: int) -> str:
@@ -254,9 +258,11 @@ def read_all(database: Database) -> str:
     """Return the state as a user reads it, and check every byte of it."""
     client = client_of(database)
     for name in client.list_collection_names():
-        client[name].find().to_list()
-        client[name].find({"g": 1}).to_list()
+        by_index = client[name].find({"g": 2}).to_list()
+        documents = client[name].find().to_list()
+        by_index += client[name].find({"g": 0}).to_list()
         client[name].get(1)
+        assert by_index == [found for g in (2, 0) for found in documents if found.get("g") == g]
     database.verify()
     return repr(state_of_engine(database.engine))
 

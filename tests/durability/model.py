@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,10 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
-from nosqlpy._core.index.deferred import DeferredIndex
+from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.pending import Pending
+from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.values.codec import decode_document
 
 # collections in their order: the name, the documents in their order, the names of the indexes, the options as text
@@ -94,15 +98,33 @@ def wrong_indexes(engine: Engine) -> list[str]:
         with observer:
             documents = [decode_document(data) for data in documents_of(collection)]
         for name, index in collection.indexes.by_name.items():
-            if isinstance(index, DeferredIndex):
-                continue
             expected: dict[Any, set[Any]] = {}
             for document in documents:
                 expected.setdefault(document[index.field], set()).add(document["_id"])
-            held = {value: set(index.lookup(value)) for value in expected}
-            if held != expected or len(index) != len(expected):
+            with observer:
+                held = entries_of(collection, index, expected)
+            if held is not None and held != expected:
                 wrong.append(f"{collection.name}.{name}")
     return wrong
+
+
+def entries_of(collection: CollectionState, index: HashIndex, values: Iterable[Any]) -> dict[Any, set[Any]] | None:
+    """Return what an index says, also while it is in a snapshot, which it then stays; None if it is yet to be built."""
+    pending = collection.indexes.pending
+    if isinstance(index, PlacedIndex):
+        try:
+            return {value: set(index.lookup(value)) for value in values}
+        except Unloaded:
+            return None
+    if isinstance(index, DeferredIndex):
+        if not pending:
+            return None
+        twin = Pending(pending._parts, pending._keys, dict(pending._changed))
+        taken = twin.take(index.definition, collection.slots.get)
+        if taken is None:
+            return None
+        index = taken
+    return {value: set(index.lookup(value)) for value in index.all_values()}
 
 
 @dataclass

@@ -18,7 +18,8 @@ from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.shared import BELL, END
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log import frame, hint, operation, packed, packing, section
+from nosqlpy._core.index.pending import Pending
+from nosqlpy._core.log import derived, frame, hint, operation, packed, packing, section
 from nosqlpy._io import driver
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.committing import Committing
@@ -187,7 +188,12 @@ def hints_of_any_state(patch: pytest.MonkeyPatch) -> None:
 def hints_not_checked(patch: pytest.MonkeyPatch) -> None:
     """What stands in a hint is believed."""
     patch.setattr(section, "zlib", AnyChecksum)
-    patch.setattr(hint, "zlib", AnyChecksum)
+    patch.setattr(derived, "zlib", AnyChecksum)
+
+
+def changes_since_a_snapshot_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An index is taken from a snapshot without what has changed since."""
+    patch.setattr(Pending, "_bring_up", lambda *_: None)
 
 
 def evicted_without_comparison(patch: pytest.MonkeyPatch) -> None:
@@ -331,6 +337,7 @@ MUTANTS = (
     packed_tail_forgotten,
     hints_of_any_state,
     hints_not_checked,
+    changes_since_a_snapshot_forgotten,
     evicted_without_comparison,
     no_directory_sync,
     manifest_not_synced,

@@ -10,7 +10,7 @@ from random import Random
 from durability.model import History, State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database, random_step
-from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, FormatVersionError, StorageError
@@ -46,6 +46,7 @@ class Simulation:
         self.segment_size = self.random.choice((400, 1000, 4096, 1 << 20))
         self.memory_budget = self.random.choice((0, 300, 3000, 256 << 20, 256 << 20))
         self.hint_min = self.random.choice((0, 0, 1000, 4 << 20))
+        self.snapshot_min = 0 if self.hint_min < 4 << 20 else 10_000
         self.durabilities = self.random.choice(DURABILITIES)
         # some lives are short, on a disk that is soon full, so that a crash comes right after a refused write
         # drawn apart, so that the other lives are what they were
@@ -96,6 +97,8 @@ class Simulation:
             return
         for _ in range(self.random.randint(1, 8 if self.refusals else 60)):
             random_step(session, self.random, self.durabilities)
+        if wrong := wrong_indexes(session.database.engine):
+            raise Mismatch(f"indexes do not fit their documents: {wrong}")
         if self.random.random() < 0.4 and not self.refusals:
             session.close()
             self.counts["closed"] += 1
@@ -195,6 +198,8 @@ class Simulation:
             self.counts["flips found late"] += 1
             return
         self._judge_flip(state, database.report.torn_bytes, legal, name)
+        if wrong := wrong_indexes(database.engine):
+            raise Mismatch(f"a flipped bit in {name} went unnoticed: {wrong}")
 
     def _judge_flip(self, state: State, torn_bytes: int, legal: set[State], name: str) -> None:
         if state in legal:
@@ -208,7 +213,9 @@ class Simulation:
 def run_seed(seed: int) -> Outcome:
     """Return what happened under this seed; everything about it follows from the number."""
     simulation = Simulation(seed)
-    before, hints.NEW_MIN = hints.NEW_MIN, simulation.hint_min  # else only large databases have hints
+    before = hints.NEW_MIN, snapshots.DOCUMENTS_MIN
+    # else only large databases have hints, and snapshots beside them …
+    hints.NEW_MIN, snapshots.DOCUMENTS_MIN = simulation.hint_min, simulation.snapshot_min
     block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN  # … and several blocks
     try:
         return simulation.run()
@@ -216,7 +223,7 @@ def run_seed(seed: int) -> Outcome:
         error.add_note(f"seed {seed}; replay it with run_seed({seed})")
         raise
     finally:
-        hints.NEW_MIN = before
+        hints.NEW_MIN, snapshots.DOCUMENTS_MIN = before
         compaction.BLOCK_SIZE = block_size
 
 

@@ -9,16 +9,17 @@ import pytest
 
 from durability.exhaustive import DAMAGES, Point, crash, crash_inside, crash_points, disturb, kill, lose_power
 from durability.scale import SCALE
-from nosqlpy._core.engine import compaction, hints
+from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.segment import BLOCK_MIN
 
 
 @pytest.fixture(scope="module", autouse=True)
 def hints_of_small_databases() -> Iterator[None]:
-    """A database of any size is given a hint."""
+    """A database of any size is given a hint, and a snapshot of its indexes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hints, "NEW_MIN", 0)
         patch.setattr(compaction, "BLOCK_SIZE", BLOCK_MIN)
+        patch.setattr(snapshots, "DOCUMENTS_MIN", 0)
         yield
 
 

@@ -126,7 +126,13 @@ def test_whatever_is_changed_in_any_file_is_noticed_or_does_not_matter() -> None
         counts += Fuzzer(seed).run(10_000)
     print(dict(counts))
 
-    assert min(counts[kind] for kind in ("MANIFEST", "segments", "hints", "SHM", "refused", "harmless", "torn")) > 0
+    assert (
+        min(
+            counts[kind]
+            for kind in ("MANIFEST", "segments", "hints", "snapshots", "SHM", "refused", "harmless", "torn")
+        )
+        > 0
+    )
 
 
 @given(st.lists(bodies, min_size=1, max_size=3))

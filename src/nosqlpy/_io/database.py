@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import hints, snapshots
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
 from nosqlpy._core.engine.publish import mark, rotate
@@ -18,6 +18,7 @@ from nosqlpy._core.engine.shared import private_words
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.verification import verify
 from nosqlpy._core.index.deferred import Unloaded, loading
+from nosqlpy._core.log.section import DamagedHintError
 from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.expiring import Expiring
@@ -159,8 +160,11 @@ class Database(Expiring):
         """Write a derived file. Without it the next opening takes longer, and nothing else is different."""
         try:
             self._drive(procedure)
-        except (OSError, StorageError) as error:
-            log.warning("a hint could not be written: %s", error)
+        except (OSError, StorageError, DamagedHintError) as error:
+            log.warning(
+                "a file that makes the next opening faster could not be written: %s",
+                str(error) or "the hint is damaged",
+            )
 
     @contextlib.contextmanager
     def keeping_segments(self, *, wait: bool = True) -> Iterator[None]:
@@ -285,12 +289,15 @@ class Database(Expiring):
         self.engine.check_writable()
         if self.storage.leave():
             if self.engine.manifest.clean_size is None:
-                if hints.worth(self.engine):
+                if hints.worth(self.engine) or snapshots.wanted(self.engine):
                     if self.engine.tail.end.size > HEADER_SIZE:
                         self._run("the database cannot be closed cleanly", rotate(self.engine))
                     self.derive(hints.write(self.engine))
+                    self.derive(snapshots.write(self.engine))
                 self._run("the database cannot be closed cleanly", mark(self.engine, clean=True))
                 self._group.done(self.engine.tail.end.lsn)
+            elif snapshots.wanted(self.engine):
+                self.derive(snapshots.write(self.engine))
         elif self._group.synced < self.engine.tail.end.lsn:
             with self._disk_sync:
                 self._sync_tail(self.engine.tail, self.engine.tail.end)

@@ -12,7 +12,8 @@ from nosqlpy._core.engine import effects, hints, reads
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import loading
-from nosqlpy._core.log.hint import DIRECTORY_SIZE_MAX, FOOT_SIZE, HEAD, hint_lsn, hint_name, read_directory
+from nosqlpy._core.log.derived import DIRECTORY_SIZE_MAX, FOOT_SIZE
+from nosqlpy._core.log.hint import HEAD, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.operation import Define, Put
 from nosqlpy.errors import CorruptionError
 

@@ -52,3 +52,11 @@ def test_a_newer_manifest_is_refused_as_such(offset: int, value: int) -> None:
 
     with pytest.raises(FormatVersionError, match="MANIFEST"):
         decode_manifest(bytes(data))
+
+
+@pytest.mark.parametrize("field", ["generation", "active", "clean_size", "clean_crc", "epoch"])
+def test_a_negative_number_in_a_manifest_is_corruption(field: str) -> None:
+    hostile = msgspec.structs.replace(MANIFEST, **{field: -1})
+
+    with pytest.raises(CorruptionError):
+        decode_manifest(hostile.encode())

@@ -120,9 +120,11 @@ class CollectionState:
         return self.indexes.claims(self.name, leaving)
 
     def load_index(self, definition: IndexDefinition) -> None:
-        """Build an index that was deferred, unless that has been done, or it is gone."""
-        if type(self.indexes.by_name.get(definition.name)) is DeferredIndex:
-            self.build(definition)
+        """Take an index that was deferred from the snapshot, or build it, unless that has been done, or it is gone."""
+        if isinstance(self.indexes.by_name.get(definition.name), DeferredIndex):
+            pending = self.indexes.pending
+            index = None if pending is None else pending.take(definition, self.slots.get)
+            self.indexes.add(self.prepare(definition) if index is None else index)
 
     def warm(self, keys: Sequence[Hashable]) -> None:
         """Read what applying a write needs of the documents that it replaces or removes."""

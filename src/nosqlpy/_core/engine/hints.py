@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nosqlpy._core.engine import content
+from nosqlpy._core.engine import content, snapshots
 from nosqlpy._core.engine.effects import Append, ListFiles, Procedure, WriteFile
 from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
@@ -59,6 +59,7 @@ def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
         if segment_name(segment.number) not in names:
             raise damaged(segment_name(segment.number), 0, "is missing")
         _check_segment(engine.manifest, segment, reader)
+    engine.snapshot = snapshots.find(hint, names, reader)
     try:
         _define(engine, hint)
     except MALFORMED as error:
@@ -71,13 +72,15 @@ def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
 
 def _define(engine: Engine, hint: Hint) -> None:
     reader, segments, sections = engine.memory.files(), hint.directory.segments, hint.sections()
+    parts = {} if engine.snapshot is None else engine.snapshot.parts
     for number, verb, payload in inspect_value(hint.directory.definitions):
         engine.replay(Define(number, verb, payload))
         held = engine.collection(number)
         if verb == "create" and held is not None and number in sections:
             load = partial(engine.load, number)
             rebuild = partial(_rebuild, reader, segments, number)
-            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild))
+            indexes = parts.get(number)
+            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild, indexes))
 
 
 def _check_segment(manifest: Manifest, segment: SealedSegment, reader: Reader) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import msgspec
 
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import hints, snapshots
 from nosqlpy._core.engine.effects import ListFiles, Procedure, RandomBytes, ReadFile, Remove, SyncDirectory
 from nosqlpy._core.engine.eviction import due, evict
 from nosqlpy._core.engine.publish import create_active, new_salt, publish, remove, write_new
@@ -313,6 +313,7 @@ def _tidy(
         name for name in names if _TEMPORARY.fullmatch(name) or (segment_number(name) is not None and name not in live)
     )
     yield from remove(hints.stale(names, None if engine.hint is None else engine.hint.name))
+    yield from remove(snapshots.stale(names, engine.hint))
     if report.clean:
         return report
     if report.torn_bytes:

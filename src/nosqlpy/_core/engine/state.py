@@ -23,6 +23,7 @@ from nosqlpy._core.log.frame import Frame
 from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
+from nosqlpy._core.log.snapshot import Snapshot
 from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError, WriteError
 
 R = TypeVar("R")
@@ -66,6 +67,7 @@ class Engine:
         "next_number",
         "next_segment",
         "read_only",
+        "snapshot",
         "sort_memory",
         "tail",
     )
@@ -79,6 +81,8 @@ class Engine:
         self.tail: Tail = tail
         # the hint that the database was opened with, or that was written since
         self.hint: Hint | None = None
+        # the snapshot of indexes that was beside it
+        self.snapshot: Snapshot | None = None
         self.memory: Memory = memory or Memory()
         self.read_only: bool = read_only
         self.collections: dict[str, CollectionState] = {}
@@ -238,6 +242,7 @@ class Engine:
         self.begun = other.begun
         self.collections, self._numbers = other.collections, other._numbers
         self.memory, self.manifest, self.tail, self.hint = other.memory, other.manifest, other.tail, None
+        self.snapshot = None
         self.next_number, self.next_segment = other.next_number, other.next_segment
         self.expiring = other.expiring
         self.applied = other.applied

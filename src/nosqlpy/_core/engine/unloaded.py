@@ -17,23 +17,39 @@ from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
+from nosqlpy._core.index.pending import Parts, Pending, shape_of
+from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.log.place import Place, length_of, pack_places, unpack_places
 from nosqlpy._core.log.section import DamagedHintError, SectionReader
 from nosqlpy._core.values.codec import decode_id
-from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.keys import equality_key, equality_keys
 
 # a look-up costs as much as loading so many documents
 LOOKUP_COST = 20
 LOOKUPS_MIN = 64
 # as many of the first documents are read without the others
 FIRST_MAX = 1000
+# documents written since, beyond which an index in a snapshot is not asked, but the collection loaded
+WRITTEN_MAX = 1000
 
 
 class UnloadedSlots(Slots):
     """Documents in a section of a hint; those of `_recent` were written since, None for one that was deleted."""
 
-    __slots__ = ("_counted", "_left", "_load", "_order", "_rebuild", "_recent", "_resolved", "_section")
+    __slots__ = (
+        "_before",
+        "_counted",
+        "_left",
+        "_load",
+        "_order",
+        "_rebuild",
+        "_recent",
+        "_resolved",
+        "_rows",
+        "_section",
+        "version",
+    )
 
     def __init__(
         self, memory: Memory, section: SectionReader, load: Callable[[], object], rebuild: Callable[[], Ledger]
@@ -49,6 +65,11 @@ class UnloadedSlots(Slots):
         # where documents that were written since lay before
         self._resolved: dict[Hashable, Place | None] = {}
         self._counted: tuple[int, int] | None = None
+        # once it is loaded: the keys of the hint by their rows, and what documents that were written since were before
+        self._rows: Sequence[Hashable] | None = None
+        self._before: dict[Hashable, Slot] = {}
+        # another number after every change
+        self.version: int = 0
 
     def _use(self, held: dict[Hashable, Slot]) -> None:
         self._held = held
@@ -141,6 +162,25 @@ class UnloadedSlots(Slots):
         """Whether there is no document of any of `keys`."""
         return not any(map(self._is_there, keys))
 
+    # ── for an index in a snapshot ───────────────────────────────────────────────
+
+    def in_rows(self, rows: Sequence[int]) -> list[tuple[Hashable, bytes]]:
+        """Return those documents of rows of the hint that are as they were."""
+        if self._section is None:
+            return []
+        self._left -= 2 * len(rows)  # they are read again by their ids
+        if self._left < 0:
+            self._ask()
+        documents = self._memory.files().many(list(map(self._section.place, rows)))
+        keys = equality_keys(list(map(decode_id, documents)))
+        return [(key, data) for key, data in zip(keys, documents, strict=True) if key not in self._recent]
+
+    def written(self) -> list[tuple[Hashable, bytes]]:
+        """Return the documents that were written since the hint."""
+        if len(self._recent) > WRITTEN_MAX:
+            self._ask()
+        return self.pairs([key for key, slot in list(self._recent.items()) if slot is not None])
+
     @property
     def places(self) -> int:
         """How many documents are not resident: those of the hint, and those written since that were evicted."""
@@ -160,14 +200,18 @@ class UnloadedSlots(Slots):
         self._recent.update(zip(keys, documents, strict=True))
         self._memory.resident += sum(map(len, documents))
         self._order.append((True, keys))
-        self._counted = None
+        self._changed()
 
     def delete(self, keys: Sequence[Hashable]) -> None:
         """Note that documents are gone."""
         self._release(keys)
         self._recent.update(dict.fromkeys(keys))
         self._order.append((False, keys))
+        self._changed()
+
+    def _changed(self) -> None:
         self._counted = None
+        self.version += 1
 
     def _release(self, keys: Sequence[Hashable]) -> None:
         recent = self._recent
@@ -179,7 +223,8 @@ class UnloadedSlots(Slots):
         """Remove every document."""
         self.bury()
         self._section = None
-        self._recent, self._order, self._resolved, self._counted = {}, [], {}, None
+        self._recent, self._order, self._resolved = {}, [], {}
+        self._changed()
 
     def bury(self) -> None:
         """Count every document as dead."""
@@ -220,12 +265,28 @@ class UnloadedSlots(Slots):
         memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
         return made
 
+    def pending(self, parts: Parts) -> Pending | None:
+        """Return the indexes of a snapshot of the hint for what `loaded` has returned, if they are of use."""
+        if not parts or self._rows is None:
+            return None
+        before = self._memory.files().many(list(self._before.values()))
+        changed: dict[Hashable, bytes | None] = dict(zip(self._before, before, strict=True))
+        for stored, keys in self._order:
+            for key in keys:
+                if key not in self._before:
+                    if stored:
+                        changed.setdefault(key, None)
+                    else:
+                        changed.pop(key, None)
+        return Pending(parts, self._rows, changed)
+
     def _packed(self) -> tuple[Iterable[Hashable], bytes, int]:
         """Return keys, packed places and bytes of the documents in the hint, or of what the log makes of it."""
         if self._section is None:
             return (), b"", 0
         try:
             keys, _, placed = self._section.everything()
+            self._rows = keys
         except DamagedHintError:
             places = self._rebuild().places
             return places, pack_places(places.values()), sum(map(length_of, places.values()))
@@ -233,7 +294,7 @@ class UnloadedSlots(Slots):
 
     def _merged(self, held: dict[Hashable, Slot]) -> dict[Hashable, Slot]:
         """Return the documents of the hint with what was written since, in natural order."""
-        before = {key: held[key] for key in self._recent if key in held}
+        before = self._before = {key: held[key] for key in self._recent if key in held}
         for stored, keys in self._order:
             if stored:
                 for key in keys:
@@ -247,16 +308,20 @@ class UnloadedSlots(Slots):
 
 
 class UnloadedCollection(CollectionState):
-    """A collection in a hint. Its indexes are built when they are used, hence never before it is loaded."""
+    """A collection in a hint. Its indexes are in the snapshot beside it, or built when they are used.
 
-    __slots__ = ("_load", "_unloaded")
+    None of them is built before the collection is loaded.
+    """
+
+    __slots__ = ("_load", "_unloaded", "parts")
 
     def __init__(
         self, held: CollectionState, memory: Memory, section: SectionReader, load: Callable[[], object],
-        rebuild: Callable[[], Ledger],
+        rebuild: Callable[[], Ledger], parts: Parts | None = None,
     ) -> None:  # fmt: skip
         super().__init__(held.number, held.name, memory)
         self._load = load
+        self.parts: Parts = parts or {}
         self._unloaded = UnloadedSlots(memory, section, load, rebuild)
         self.use(self._unloaded)
 
@@ -270,7 +335,21 @@ class UnloadedCollection(CollectionState):
 
     def build(self, definition: IndexDefinition) -> None:
         """Note an index."""
-        self.indexes.add(DeferredIndex(definition, self._load))
+        part = self.parts.get(shape_of(definition))
+        if part is None:
+            self.indexes.add(DeferredIndex(definition, self._load))
+        else:
+            self.indexes.add(PlacedIndex(definition, self._load, part, self._unloaded))
+
+    def clear(self) -> None:
+        """Remove every document; indexes stay, empty."""
+        super().clear()
+        self.parts = {}
+
+    @property
+    def unchanged(self) -> Parts:
+        """The parts of the snapshot that still say what stands in their indexes: all, or none."""
+        return {} if self._unloaded.version else self.parts
 
     @property
     def is_loaded(self) -> bool:
@@ -288,6 +367,7 @@ class UnloadedCollection(CollectionState):
         made.options, made.validator = self.options, self.validator
         for definition in self.indexes.definitions():
             made.indexes.add(DeferredIndex(definition, partial(made.load_index, definition)))
+        made.indexes.pending = self._unloaded.pending(self.parts)
         return made
 
     def stats(self) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
 from nosqlpy._core.index.order import CompoundOrder, Order, SingleOrder
+from nosqlpy._core.log.snapshot import IndexContent
 
 
 class _Bucket(dict[Hashable, None]):
@@ -191,6 +193,35 @@ class HashIndex:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    # ── snapshots ────────────────────────────────────────────────────────────────
+
+    def content(self, rows: Mapping[Hashable, int]) -> IndexContent | None:
+        """Return what stands in the index, for a snapshot, with the documents by their `rows`.
+
+        None: a kind of index that has more to it, and does not say how to write that, is built again when it is used.
+        """
+        if type(self) is not HashIndex:
+            return None
+        keys, held = list(self._entries), list(self._entries.values())
+        multikey, searchable = sorted(self.multikey), len(self.keys) == 1
+        if not self._shared:
+            return IndexContent(keys, None, list(map(rows.__getitem__, held)), multikey, searchable)
+        # in natural order, whatever has moved
+        groups = [sorted(map(rows.__getitem__, each)) if type(each) is _Bucket else [rows[each]] for each in held]
+        return IndexContent(keys, list(map(len, groups)), list(chain.from_iterable(groups)), multikey, searchable)
+
+    def fill(self, content: IndexContent, documents: Sequence[Hashable]) -> None:
+        """Take over what `content` returned; `documents` are the keys of documents by their rows. It was empty."""
+        found: list[Any] = list(map(documents.__getitem__, content.rows))
+        if content.counts is not None:
+            self._shared = True
+            found = [
+                found[start] if stop == start + 1 else _Bucket.fromkeys(found[start:stop])
+                for start, stop in pairwise(accumulate(content.counts, initial=0))
+            ]
+        self._entries = dict(zip(content.keys, found, strict=True))
+        self.multikey.update(content.multikey)
 
 
 _ARRAY = 25

@@ -8,6 +8,7 @@ from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.extraction import Extract, extraction, is_whole, paths_of
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.unique import Claims, duplicate
 from nosqlpy._core.query.partial import Layout, layout_of
 
@@ -19,20 +20,22 @@ class IndexManager:
 
     A document stands under the values that a condition on the path would be tested
     on, which is what makes an index lead to every match. `refusing` says whether one
-    of them may refuse a document; `expiring` are those by which documents expire.
+    of them may refuse a document; `expiring` are those by which documents expire. `pending`
+    are indexes of a snapshot that are not in use yet.
     """
 
-    __slots__ = ("_extracts", "_layout", "by_name", "expiring", "refusing")
+    __slots__ = ("_extracts", "_layout", "by_name", "expiring", "pending", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
         self.refusing: bool = False
         self.expiring: tuple[HashIndex, ...] = ()
+        self.pending: Pending | None = None
         self._layout: Layout | None = None
         self._extracts: list[tuple[HashIndex, Extract]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._extracts)
+        return bool(self._extracts or self.pending)
 
     def add(self, index: HashIndex) -> None:
         """Add an index, or put it in the place of the one of its name."""
@@ -76,7 +79,7 @@ class IndexManager:
 
     def _use(self, indexes: dict[str, HashIndex]) -> None:
         self.by_name = indexes
-        built = [index for index in indexes.values() if type(index) is not DeferredIndex]
+        built = [index for index in indexes.values() if not isinstance(index, DeferredIndex)]
         layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
         self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
         self.refusing = any(index.definition.refuses for index in indexes.values())
@@ -97,6 +100,8 @@ class IndexManager:
 
     def insert(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Enter new documents."""
+        if self.pending:
+            self.pending.insert(keys)
         if self._layout is not None:
             rows = self._layout.rows(documents)
             for index, extract in self._extracts:
@@ -107,6 +112,8 @@ class IndexManager:
 
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
         """Move one document from where it stood `before` to where it stands `after`."""
+        if self.pending:
+            self.pending.change((key,), (before,))
         if self._layout is not None:
             both = (before, after)
             rows = self._layout.rows(both)
@@ -120,6 +127,8 @@ class IndexManager:
 
     def remove(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Take documents out."""
+        if self.pending:
+            self.pending.remove(keys, documents)
         if self._layout is not None:
             rows = self._layout.rows(documents)
             for index, extract in self._extracts:
@@ -130,6 +139,7 @@ class IndexManager:
 
     def clear(self) -> None:
         """Remove every entry; the indexes stay."""
+        self.pending = None
         for index in self.by_name.values():
             index.clear()
 

@@ -1,32 +1,19 @@
 """Hints: derived files that say where every document lies up to an LSN, so that opening need not read the log.
 
-magic 8 | version u16 | incompatible u16 | compatible u16 | 0 u16 | sections | directory (MessagePack) | foot
-
-foot: where the directory begins u64 | its length u32 | checksum u32 of the head, the directory and the foot before it
-
-Nothing in a hint is needed: one that does not fit its database, or is damaged, is as good as none.
+Their parts are sections, one of each collection.
 """
 
 from __future__ import annotations
 
 import re
-import struct
-import zlib
-from collections.abc import Callable
 
 import msgspec
 
+from nosqlpy._core.log.derived import Read, encode_directory, head_of, read_directory_body
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
 from nosqlpy._core.log.section import Section, SectionReader
-from nosqlpy._core.log.segment import FORMAT_VERSION
 
-MAGIC = b"\x89NQH\r\n\x1a\n"
-_HEAD = struct.Struct("<8sHHHH")
-_FOOT = struct.Struct("<QI")
-_CRC = struct.Struct("<I")
-FOOT_SIZE = _FOOT.size + _CRC.size
-HEAD = _HEAD.pack(MAGIC, FORMAT_VERSION, 0, 0, 0)
-DIRECTORY_SIZE_MAX = 64 << 20
+HEAD = head_of(b"\x89NQH\r\n\x1a\n")
 
 _NAME = re.compile(r"base-([0-9a-f]{16})\.hint")
 
@@ -59,7 +46,7 @@ class Hint(msgspec.Struct, frozen=True):
     """An open hint: its directory, what reads it, and its file name."""
 
     directory: Directory
-    read: Callable[[int, int], bytes]
+    read: Read
     name: str
 
     def sections(self) -> dict[int, SectionReader]:
@@ -84,23 +71,15 @@ def hint_lsn(name: str) -> int | None:
 
 def encode_end(directory: Directory, offset: int) -> bytes:
     """Return what stands behind the sections, which end at `offset`: the directory and the foot."""
-    body = _encoder.encode(directory)
-    foot = _FOOT.pack(offset, len(body))
-    return body + foot + _CRC.pack(zlib.crc32(foot, zlib.crc32(body, zlib.crc32(HEAD))))
+    return encode_directory(HEAD, _encoder.encode(directory), offset)
 
 
-def read_directory(read: Callable[[int, int], bytes], size: int) -> Directory | None:
+def read_directory(read: Read, size: int) -> Directory | None:
     """Return the directory of a hint of `size` bytes, or None if it is damaged or of another version."""
-    head = read(0, len(HEAD))
-    foot = read(max(0, size - FOOT_SIZE), FOOT_SIZE)
-    if head != HEAD or len(foot) != FOOT_SIZE:
+    found = read_directory_body(HEAD, read, size)
+    if found is None:
         return None
-    offset, length = _FOOT.unpack_from(foot)
-    if offset + length + FOOT_SIZE != size or length > DIRECTORY_SIZE_MAX:
-        return None
-    body = read(offset, length)
-    if zlib.crc32(foot[: _FOOT.size], zlib.crc32(body, zlib.crc32(head))) != _CRC.unpack_from(foot, _FOOT.size)[0]:
-        return None
+    body, offset = found
     try:
         directory = _decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError):

@@ -55,9 +55,9 @@ class Manifest(msgspec.Struct, frozen=True):
     database: bytes
     generation: Count
     sealed: tuple[SealedSegment, ...]
-    active: int
-    clean_size: int | None = None
-    clean_crc: int = 0
+    active: Count
+    clean_size: Count | None = None
+    clean_crc: Count = 0
     epoch: Count = 0
 
     @property

@@ -28,7 +28,8 @@ from nosqlpy._core.values.keys import equality_keys
 BLOCK: Final = 512
 # what is packed or sorted in one call of the interpreter, during which no other thread can run: a millisecond or two
 STEP = 10_000
-_HASH_SIZE, _TABLE_SIZE = 8, 12
+HASH_SIZE: Final = 8
+_TABLE_SIZE: Final = 12
 # numbers hash as Python's do on 64 bits, so that equal ones of different types have one hash
 NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
 
@@ -52,7 +53,7 @@ class Section(msgspec.Struct, frozen=True, array_like=True):
     @property
     def size(self) -> int:
         """How many bytes the section has."""
-        return self.count * (_HASH_SIZE + PLACE_SIZE) + self.ids_size + self.blocks * _TABLE_SIZE
+        return self.count * (HASH_SIZE + PLACE_SIZE) + self.ids_size + self.blocks * _TABLE_SIZE
 
     @property
     def blocks(self) -> int:
@@ -86,22 +87,22 @@ def encode_section(
     number: int, offset: int, keys: Sequence[Hashable], ids: list[Any], places: Sequence[Place]
 ) -> tuple[Section, bytes]:
     """Return the section of a collection that is to stand at `offset`, and its bytes."""
-    ordered = _sorted(map(_hash_and_row, map(key_hash, keys), range(len(keys))))
-    hashed = b"".join([_words("Q", ordered[i : i + STEP]) for i in range(0, len(ordered), STEP)])
+    ordered = sorted_words(map(_hash_and_row, map(key_hash, keys), range(len(keys))))
+    hashed = b"".join([words_of("Q", ordered[i : i + STEP]) for i in range(0, len(ordered), STEP)])
     placed = b"".join([pack_places(places[i : i + STEP]) for i in range(0, len(places), STEP)])
     named = encode_value(ids)
     table: list[int] = []
     for start in range(0, len(keys), BLOCK):
-        block = hashed[start * _HASH_SIZE : (start + BLOCK) * _HASH_SIZE]
+        block = hashed[start * HASH_SIZE : (start + BLOCK) * HASH_SIZE]
         entries = placed[start * PLACE_SIZE : (start + BLOCK) * PLACE_SIZE]
         table += [int.from_bytes(block[4:8], "little"), zlib.crc32(block), zlib.crc32(entries)]
-    tabled = _words("I", table)
+    tabled = words_of("I", table)
     live = sum(map(length_of, places))
     crcs = zlib.crc32(named), zlib.crc32(placed), zlib.crc32(tabled)
     return Section(number, len(keys), live, offset, len(named), *crcs), b"".join((hashed, placed, named, tabled))
 
 
-def _sorted(numbers: Iterable[int]) -> list[int]:
+def sorted_words(numbers: Iterable[int]) -> list[int]:
     """Return 64-bit numbers in order."""
     buckets: list[list[int]] = [[] for _ in range(256)]
     for number in numbers:
@@ -117,77 +118,107 @@ def _hash_and_row(hashed: int, row: int) -> int:
     return hashed << 32 | row
 
 
+class HashColumn:
+    """Hashes in ascending order, each above the number of a row, in blocks that are checked when they are read.
+
+    `fences` are the first hash of each block, `checks` the checksums of the blocks, `salt` what these begin with.
+    """
+
+    __slots__ = ("_blocks", "_checks", "_count", "_fences", "_part", "_salt")
+
+    def __init__(
+        self, part: Callable[[int, int], bytes], count: int, fences: array[int], checks: array[int], salt: int = 0
+    ) -> None:
+        self._part = part
+        self._count = count
+        self._fences = fences
+        self._checks = checks
+        self._salt = salt
+        self._blocks: dict[int, array[int]] = {}
+
+    def rows(self, wanted: int) -> Iterator[int]:
+        """Yield the rows of a hash.
+
+        Raises:
+            DamagedHintError: A checksum does not hold.
+        """
+        number = max(0, bisect_left(self._fences, wanted) - 1)
+        while number < len(self._fences) and self._fences[number] <= wanted:
+            block = self._block(number)
+            index = bisect_left(block, wanted << 32)
+            while index < len(block) and block[index] >> 32 == wanted:
+                yield block[index] & 0xFFFFFFFF
+                index += 1
+            number += 1
+
+    def _block(self, number: int) -> array[int]:
+        if number not in self._blocks:
+            rows = max(0, min(BLOCK, self._count - number * BLOCK))
+            data = self._part(number * BLOCK * HASH_SIZE, rows * HASH_SIZE)
+            if not data or zlib.crc32(data, self._salt) != self._checks[number]:
+                raise DamagedHintError
+            self._blocks[number] = numbers_of("Q", data)
+        return self._blocks[number]
+
+
 class SectionReader:
     """Reads a section of an open hint. What it returns was checked; nothing of it is believed before.
 
     Every method raises `DamagedHintError` where a checksum does not hold.
     """
 
-    __slots__ = ("_fences", "_hashes", "_places", "_read", "_table", "section")
+    __slots__ = ("_hashes", "_places", "_read", "_table", "section")
 
     def __init__(self, section: Section, read: Callable[[int, int], bytes]) -> None:
         self.section = section
         self._read = read
         self._table: array[int] | None = None
-        self._fences: array[int] = array("I")
-        self._hashes: dict[int, array[int]] = {}
+        self._hashes: HashColumn | None = None
         self._places: dict[int, bytes] = {}
 
     def search(self, key: Hashable) -> Iterator[Place]:
         """Yield the places of all documents whose id's key has the hash of `key`: usually one or none."""
-        wanted = key_hash(key)
-        for block in self._blocks(wanted):
-            column = self._hash_block(block)
-            index = bisect_left(column, wanted << 32)
-            while index < len(column) and column[index] >> 32 == wanted:
-                yield self._place(column[index] & 0xFFFFFFFF)
-                index += 1
+        return map(self.place, self._load_hashes().rows(key_hash(key)))
 
     def first(self, count: int) -> list[Place]:
         """Return the places of the first `count` documents."""
-        self._load_table()
-        return list(map(self._place, range(min(count, self.section.count))))
+        return list(map(self.place, range(min(count, self.section.count))))
 
-    def _blocks(self, wanted: int) -> Iterator[int]:
-        """Yield the blocks that can hold a hash."""
-        self._load_table()
-        block = max(0, bisect_left(self._fences, wanted) - 1)
-        while block < len(self._fences) and self._fences[block] <= wanted:
-            yield block
-            block += 1
+    def place(self, row: int) -> Place:
+        """Return the place of the document in a row."""
+        block, index = divmod(row, BLOCK)
+        if block not in self._places:
+            self._places[block] = self._place_block(block)
+        data = self._places[block][index * PLACE_SIZE : (index + 1) * PLACE_SIZE]
+        return int.from_bytes(data, "little")
 
-    def _load_table(self) -> None:
+    def _load_table(self) -> array[int]:
         if self._table is None:
             size = self.section.blocks * _TABLE_SIZE
             data = self._part(self.section.size - size, size)
             if zlib.crc32(data) != self.section.table_crc:
                 raise DamagedHintError
-            self._table = _numbers("I", data)
-            self._fences = self._table[::3]
+            self._table = numbers_of("I", data)
+        return self._table
 
-    def _hash_block(self, block: int) -> array[int]:
-        if block not in self._hashes:
-            self._hashes[block] = _numbers("Q", self._block(block, 0, _HASH_SIZE, 1))
-        return self._hashes[block]
+    def _load_hashes(self) -> HashColumn:
+        if self._hashes is None:
+            table = self._load_table()
+            self._hashes = HashColumn(self._part, self.section.count, table[::3], table[1::3])
+        return self._hashes
 
-    def _place(self, row: int) -> Place:
-        block, index = divmod(row, BLOCK)
-        if block not in self._places:
-            self._places[block] = self._block(block, self.section.count * _HASH_SIZE, PLACE_SIZE, 2)
-        data = self._places[block][index * PLACE_SIZE : (index + 1) * PLACE_SIZE]
-        return int.from_bytes(data, "little")
-
-    def _block(self, block: int, column: int, width: int, check: int) -> bytes:
-        rows = min(BLOCK, self.section.count - block * BLOCK)
-        data = self._part(column + block * BLOCK * width, max(rows, 0) * width)
-        if self._table is None or not data or zlib.crc32(data) != self._table[3 * block + check]:
+    def _place_block(self, block: int) -> bytes:
+        table, count = self._load_table(), self.section.count
+        rows = max(0, min(BLOCK, count - block * BLOCK))
+        data = self._part(count * HASH_SIZE + block * BLOCK * PLACE_SIZE, rows * PLACE_SIZE)
+        if not data or zlib.crc32(data) != table[3 * block + 2]:
             raise DamagedHintError
         return data
 
     def everything(self) -> tuple[list[Hashable], list[Any], bytes]:
         """Return the keys and ids of all documents in their order, and their places, packed."""
         section = self.section
-        start = section.count * _HASH_SIZE
+        start = section.count * HASH_SIZE
         placed = self._part(start, section.count * PLACE_SIZE)
         named = self._part(start + len(placed), section.ids_size)
         if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
@@ -198,14 +229,14 @@ class SectionReader:
     def copy(self, number: int, offset: int) -> tuple[Section, bytes]:
         """Return the section, unchanged, for another hint, where it is to stand at `offset`."""
         data = self._part(0, self.section.size)
-        held = self.section.count * _HASH_SIZE
+        held = self.section.count * HASH_SIZE
         end = held + self.section.count * PLACE_SIZE
         tabled = data[end + self.section.ids_size :]
-        hashes = [data[at * _HASH_SIZE : min(at + BLOCK, self.section.count) * _HASH_SIZE] for at in self._starts()]
+        hashes = [data[at * HASH_SIZE : min(at + BLOCK, self.section.count) * HASH_SIZE] for at in self._starts()]
         checks = zlib.crc32(data[held:end]), zlib.crc32(data[end : end + self.section.ids_size]), zlib.crc32(tabled)
         if checks != (self.section.places_crc, self.section.ids_crc, self.section.table_crc):
             raise DamagedHintError
-        if list(map(zlib.crc32, hashes)) != _numbers("I", tabled)[1::3].tolist():
+        if list(map(zlib.crc32, hashes)) != numbers_of("I", tabled)[1::3].tolist():
             raise DamagedHintError
         return msgspec.structs.replace(self.section, number=number, offset=offset), data
 
@@ -219,14 +250,16 @@ class SectionReader:
         return data
 
 
-def _words(kind: str, numbers: Any) -> bytes:
+def words_of(kind: str, numbers: Any) -> bytes:
+    """Return numbers, packed little-endian."""
     packed = array(kind, numbers)
     if byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
 
 
-def _numbers(kind: str, data: bytes) -> array[int]:
+def numbers_of(kind: str, data: bytes) -> array[int]:
+    """Return packed numbers."""
     packed: array[int] = array(kind, data)
     if byteorder == "big":
         packed.byteswap()
