@@ -36,7 +36,7 @@ def test_the_test_group_has_all_of_the_web_group() -> None:
 def test_every_module_stands_on_a_floor() -> None:
     source = ROOT / "src"
     modules = [".".join(path.relative_to(source).with_suffix("").parts) for path in source.rglob("*.py")]
-    packages = {"nosqlpy.__init__", "nosqlpy._core.__init__"}
+    packages = {"nosqlpy.__init__", "nosqlpy._core.__init__", "nosqlpy_pytest"}  # pytest's plugin stands outside
     homeless = [name for name in modules if not any(f"{name}.".startswith(f"{floor}.") for floor in LAYERS)]
 
     assert sorted(set(homeless) - packages) == []
@@ -54,3 +54,8 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
     entries = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert entries[0] == nosqlpy.__version__
+
+
+def test_pytest_loads_the_plugin_by_its_entry_point() -> None:
+    assert PYPROJECT["project"]["entry-points"]["pytest11"] == {"nosqlpy_pytest": "nosqlpy_pytest"}
+    assert "src/nosqlpy_pytest.py" in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]

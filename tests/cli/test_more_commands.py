@@ -190,6 +190,22 @@ def test_an_interrupted_import_says_what_there_is(tmp_path):
     assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
 
 
+def test_a_log_of_operations_is_carried_out(tmp_path):
+    log = b'{"what": "insert", "key": 1, "with": {"n": 1}}\n{"what": "update", "key": 1, "with": {"$inc": {"n": 1}}}\n'
+    done = run("import-log", tmp_path / "db", "c", "-", "--fields", "what,key,with", stdin=log)
+
+    assert done.documents == [{"insert": 1, "update": 1, "replace": 0, "delete": 0, "missing": 0}]
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": 1, "n": 2}]
+
+
+def test_a_log_with_a_wrong_line_says_what_is_done(tmp_path):
+    done = run("import-log", tmp_path / "db", "c", "-", stdin=b'{"op": "insert", "id": 1, "doc": {}}\n{"op": "put"}\n')
+
+    assert done.code == 1
+    assert "line 2: " in done.stderr
+    assert "1 operations done before it" in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
 def test_a_reject_file_on_a_full_disk_ends_the_import_and_says_how_many_are_in(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"_id": 1}\n{"_id": 1}\n{"_id": 2}\n')

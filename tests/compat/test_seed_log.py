@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from nosqlpy import BulkWriteError, Client, NosqlpyError, QueryError
+from nosqlpy import AsyncClient, BulkWriteError, Client, Database, NosqlpyError, QueryError
 from nosqlpy.compat.seed_log import import_log
 
 
@@ -72,3 +74,36 @@ def test_a_line_that_is_wrong_ends_the_import_and_what_is_before_it_stays(users,
 
     assert (caught.value.details["line"], caught.value.details["done"]) == (before + 1, before)
     assert users.count() == 1 + before
+
+
+# ── the async face ───────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, Database])
+async def test_an_async_collection_takes_a_log_when_it_is_awaited(tmp_path, kind):
+    path = log(
+        tmp_path, *[f'{{"op": "insert", "id": {n}, "doc": {{}}}}' for n in range(2500)], '{"op":"delete","id":7}'
+    )
+    async with kind(":memory:") as client:
+        counts = await import_log(client["users"], path)
+
+        assert counts == {"insert": 2500, "update": 0, "replace": 0, "delete": 1, "missing": 0}
+        assert len(await client["users"].find()) == 2499
+
+
+async def test_an_async_collection_says_which_line_is_wrong_and_what_is_done(tmp_path):
+    path = log(tmp_path, '{"op": "insert", "id": 1, "doc": {}}', '{"op": "insert", "id": 1, "doc": {}}')
+    async with AsyncClient(":memory:") as client:
+        with pytest.raises(BulkWriteError, match="line 2") as caught:
+            await import_log(client["users"], path)
+
+    assert caught.value.details["done"] == 1
+
+
+def test_a_stream_is_a_log_too(users):
+    assert import_log(users, io.BytesIO(b'{"op": "insert", "id": 1, "doc": {}}'))["insert"] == 1

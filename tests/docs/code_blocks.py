@@ -38,6 +38,7 @@ RUN = {"python", "sh", "console"}
 OUTPUT = {"text", "json"}
 INERT = {"ebnf"}
 INSTALLATION = 2  # the README's first two sh blocks install the package: the CI and the wheel session run them
+NEEDS = re.compile(r"^<!-- needs: (?P<names>.+) -->$", re.MULTILINE)
 FENCE = re.compile(r"^```(?P<kind>\S*)[^`\n]*\n(?P<text>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<command>.+)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 
@@ -84,6 +85,12 @@ def blocks_of(page: Path) -> list[Block]:
     return without_installation(result) if page.name == "README.md" else result
 
 
+def needs_of(page: Path) -> list[str]:
+    """Return the modules that a page needs beside nosqlpy, as its line ``<!-- needs: … -->`` says."""
+    found = NEEDS.search(page.read_text(encoding="utf-8"))
+    return found["names"].split() if found else []
+
+
 def without_installation(blocks: list[Block]) -> list[Block]:
     """Return the blocks of the README but for its first two commands."""
     installation = [block for block in blocks if block.kind == "sh"][:INSTALLATION]
@@ -118,7 +125,10 @@ async def awaited(coroutine: object) -> None:
 def run_shell(block: Block, script: str, path: str) -> str:
     """Return what a script writes to both of its streams."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NOSQLPY_")}
-    environment |= {"PATH": f"{path}{os.pathsep}{environment['PATH']}", "COLUMNS": "100", "NO_COLOR": "1"}
+    places = (path, str(Path(sys.executable).parent), environment["PATH"])
+    environment |= {"PATH": os.pathsep.join(places), "COLUMNS": "100", "NO_COLOR": "1"}
+    # what an installation does by an entry point, also where the package is imported from its source
+    environment |= {"PYTHONPATH": str(Path(nosqlpy.__file__).parents[1]), "PYTEST_PLUGINS": "nosqlpy_pytest"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env=environment,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.code_blocks import PageError, blocks_of, run_page
+from docs.code_blocks import PageError, blocks_of, needs_of, run_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -16,6 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_code_block_does_what_its_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in needs_of(page):
+        pytest.importorskip(name, reason="the dependency group `test` installs it")
 
     assert run_page(page) == len(blocks_of(page))
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import nosqlpy
+from docs.code_blocks import blocks_of
 from nosqlpy import Client
 
 pytest.importorskip("fastapi", reason="the dependency group `web` is not installed")
@@ -27,8 +28,10 @@ TESTS = Path(__file__).parents[1]
 THREADS, TIMES = 8, 30
 WORKERS = 4
 
+HOW_TO = TESTS.parent / "docs" / "how-to" / "fastapi.md"
 SERVERS = {
     "uvicorn": ("-m", "uvicorn", "web.fastapi_app:app", "--workers", WORKERS, "--log-level", "warning", "--uds"),
+    "uvicorn, the how-to": ("-m", "uvicorn", "shop:app", "--workers", 2, "--log-level", "warning", "--uds"),
     "gunicorn --preload, wsgi": ("-m", "gunicorn", "web.wsgi_app:app", "--preload", "--workers", WORKERS, "--bind"),
 }
 
@@ -39,8 +42,9 @@ def serving(server: str, directory: Path) -> Iterator[Any]:
     place = str(directory / "socket")
     *command, option = SERVERS[server]
     address = place if option == "--uds" else f"unix:{place}"
-    paths = os.pathsep.join((str(Path(nosqlpy.__file__).parents[1]), str(TESTS)))
-    environment = {**os.environ, "PYTHONPATH": paths, "DATABASE": str(directory / "data")}
+    paths = os.pathsep.join((str(Path(nosqlpy.__file__).parents[1]), str(TESTS), str(directory)))
+    data = str(directory / "data")
+    environment = {**os.environ, "PYTHONPATH": paths, "DATABASE": data, "SHOP_URL": data}
     line = [sys.executable, *map(str, command), option, address]
 
     def connect() -> Any:
@@ -83,7 +87,7 @@ def count_at_once(connect: Any) -> list[dict[str, int]]:
     return answers
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn --preload, wsgi"])
 def test_no_request_of_any_worker_is_lost(tmp_path: Path, server: str) -> None:
     with serving(server, tmp_path) as connect:
         answers = count_at_once(connect)
@@ -112,6 +116,22 @@ def test_a_worker_finds_the_typed_documents_that_another_one_has_stored(tmp_path
 
     assert again.status_code == 409
     assert wrong.status_code == 422
+
+
+def test_the_application_of_the_how_to_sells_each_piece_once_whichever_worker_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(blocks_of(HOW_TO)[0].text)
+    with serving("uvicorn, the how-to", tmp_path) as connect:
+        with connect() as http:
+            http.post("/items", json={"_id": "pear", "price": 0.5, "stock": 5}).raise_for_status()
+        codes = []
+        for _ in range(12):
+            with connect() as http:
+                codes.append(http.post("/items/pear/sales").status_code)
+        with connect() as http:
+            left = http.get("/items").json()
+
+    assert codes == [200] * 5 + [409] * 7
+    assert left == [{"_id": "pear", "price": 0.5, "stock": 0}]
 
 
 def test_what_is_written_before_the_fork_is_written_once(tmp_path: Path) -> None:

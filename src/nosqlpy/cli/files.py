@@ -12,6 +12,7 @@ from nosqlpy import Client, Document, NosqlpyError
 from nosqlpy.cli.opening import STANDARD, existing, reader, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import reading_of
+from nosqlpy.compat.seed_log import import_log
 from nosqlpy.extended_json import encode_json
 
 REJECTED = 1
@@ -44,6 +45,23 @@ def load(arguments: argparse.Namespace) -> int:
     rejected = {"rejected": rejects.count} if arguments.rejects else {}
     Output(arguments.form).fields({"imported": imported, **rejected})
     return REJECTED if rejects.count else 0
+
+
+def load_log(arguments: argparse.Namespace) -> int:
+    """Carry out a log of operations."""
+    source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
+    operation, id, document = arguments.fields
+    with writer(arguments, create=True) as db:
+        counts = import_log(
+            db[arguments.collection],
+            source,
+            operation=operation,
+            id=id,
+            document=document,
+            durability=arguments.durability,
+        )
+    Output(arguments.form).fields(counts)
+    return 0
 
 
 class Rejects:

@@ -264,6 +264,22 @@ def _add_files(command: Command) -> None:
     )
     _add_format(load)
     _add_durability(load)
+    log = command(
+        "import-log",
+        files.load_log,
+        "Carry out a log of operations, such as nosqlpy 0.1 kept",
+        "nosqlpy import-log shop users users.log",
+    )
+    _add_place(log)
+    log.add_argument("file", metavar="FILE", help="JSON lines, an operation on each; or - for stdin")
+    log.add_argument(
+        "--fields",
+        type=_three_names,
+        default=("op", "id", "doc"),
+        metavar="OP,ID,DOC",
+        help="the fields that say what is done, to which _id, and with which document (default op,id,doc)",
+    )
+    _add_durability(log)
     text = "Export JSON Lines, a JSON array, CSV or TSV"
     export = command("export", files.export, text, "nosqlpy export shop orders orders.jsonl")
     _add_place(export)
@@ -346,6 +362,13 @@ def _natural(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
+
+
+def _three_names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if len(names) != 3 or not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three names of fields with commas between them")
+    return names
 
 
 def _seconds(text: str) -> float:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Coroutine, Generator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias, overload
+
+from anyio import to_thread
 
 from nosqlpy import (
+    AsyncCollection,
     BulkWriteError,
+    BulkWriteResult,
     Collection,
     DeleteOne,
     Document,
@@ -30,22 +35,45 @@ BATCH = 1000
 OPERATIONS = ("insert", "update", "replace", "delete")
 
 
+@overload
 def import_log(
     collection: Collection[Document],
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | BinaryIO,
     /,
     *,
     operation: str = "op",
     id: str = "id",
     document: str = "doc",
     durability: Durability | None = None,
-) -> Document:
+) -> Document: ...
+@overload
+def import_log(
+    collection: AsyncCollection[Document],
+    source: str | os.PathLike[str] | BinaryIO,
+    /,
+    *,
+    operation: str = "op",
+    id: str = "id",
+    document: str = "doc",
+    durability: Durability | None = None,
+) -> Coroutine[Any, Any, Document]: ...
+def import_log(
+    collection: Collection[Document] | AsyncCollection[Document],
+    source: str | os.PathLike[str] | BinaryIO,
+    /,
+    *,
+    operation: str = "op",
+    id: str = "id",
+    document: str = "doc",
+    durability: Durability | None = None,
+) -> Document | Coroutine[Any, Any, Document]:
     """Carry out the operations of a log on a collection, in their order; return how many of each there were.
 
-    Each line is a JSON object with the fields that `operation`, `id` and `document` name: what is done, ``insert``,
-    ``update``, ``replace`` or ``delete``; to which ``_id``, which may also stand in the document; and the new
-    document. That of an update has operators such as ``$set``, or fields to set. ``missing`` counts updates and
-    deletions of a document that is not there; one that is replaced may be missing. Empty lines are left out.
+    With an async collection it is awaited. Each line is a JSON object with the fields that `operation`, `id` and
+    `document` name: what is done, ``insert``, ``update``, ``replace`` or ``delete``; to which ``_id``, which may also
+    stand in the document; and the new document. That of an update has operators such as ``$set``, or fields to set.
+    ``missing`` counts updates and deletions of a document that is not there; one that is replaced may be missing.
+    Empty lines are left out.
 
     Raises:
         QueryError: A line is no such operation; those before it are done. `details` has the ``line`` and how
@@ -53,15 +81,86 @@ def import_log(
         OperationFailure: An operation is refused, such as the insertion of an ``_id`` that is taken; likewise.
         OSError: The file cannot be read.
     """
+    steps = _steps(source, (operation, id, document))
+    if isinstance(collection, AsyncCollection):
+        return _carry_out_async(steps, collection, durability)
+    return _carry_out(steps, collection, durability)
+
+
+_Requests: TypeAlias = "list[Any]"
+_Steps: TypeAlias = "Generator[_Requests, BulkWriteResult, Document]"
+
+
+def _carry_out(steps: _Steps, collection: Collection[Document], durability: Durability | None) -> Document:
+    step = _Step(steps)
+    requests = step.begin()
+    while step.counts is None:
+        try:
+            result = collection.bulk_write(requests, durability=durability)
+        except NosqlpyError as error:
+            requests = step.refused(error)
+        else:
+            requests = step.done(result)
+    return step.counts
+
+
+async def _carry_out_async(
+    steps: _Steps, collection: AsyncCollection[Document], durability: Durability | None
+) -> Document:
+    """Do as `_carry_out`; the file is read in a worker thread."""
+    step = _Step(steps)
+    requests = await to_thread.run_sync(step.begin)
+    while step.counts is None:
+        try:
+            result = await collection.bulk_write(requests, durability=durability)
+        except NosqlpyError as error:
+            requests = await to_thread.run_sync(step.refused, error)
+        else:
+            requests = await to_thread.run_sync(step.done, result)
+    return step.counts
+
+
+class _Step:
+    """Goes from one batch of requests to the next; `counts` are there when all is done."""
+
+    def __init__(self, steps: _Steps) -> None:
+        self._steps = steps
+        self.counts: Document | None = None
+
+    def begin(self) -> _Requests:
+        return self._next(lambda: next(self._steps))
+
+    def done(self, result: BulkWriteResult) -> _Requests:
+        return self._next(lambda: self._steps.send(result))
+
+    def refused(self, error: NosqlpyError) -> _Requests:
+        return self._next(lambda: self._steps.throw(error))
+
+    def _next(self, move: Callable[[], _Requests]) -> _Requests:
+        try:
+            return move()
+        except StopIteration as stop:
+            self.counts = stop.value
+            return []
+
+
+def _steps(source: str | os.PathLike[str] | BinaryIO, names: tuple[str, str, str]) -> _Steps:
+    """Yield the requests of a log; be sent what came of them, or be thrown why they were refused."""
+    if isinstance(source, (str, os.PathLike)):
+        with Path(source).open("rb") as file:
+            return (yield from _batches(file, f"{os.fspath(source)}: ", names))
+    return (yield from _batches(source, "", names))
+
+
+def _batches(file: BinaryIO, where: str, names: tuple[str, str, str]) -> _Steps:
     counts: Counter[str] = Counter(dict.fromkeys((*OPERATIONS, "missing"), 0))
     done = 0
-    with Path(source).open("rb") as file:
-        lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
-        while batch := list(islice(lines, BATCH)):
-            found, error = _read(batch, operation, id, document)
-            done += _write(collection, found, counts, durability, f"{os.fspath(source)}: ", done)
-            if error is not None:
-                raise _located(error, f"{os.fspath(source)}: ", batch[len(found)][0], done)
+    lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+    while batch := list(islice(lines, BATCH)):
+        found, error = _read(batch, *names)
+        done += yield from _write(found, counts, where, done)
+        if error is not None:
+            raise _located(error, where, batch[len(found)][0], done)
     return dict(counts)
 
 
@@ -107,18 +206,12 @@ def _made(name: str, key: Any, content: Document) -> Any:
     return UpdateOne(chosen, {"$set": {field: value for field, value in content.items() if field != "_id"}})
 
 
-def _write(
-    collection: Collection[Document],
-    found: _Found,
-    counts: Counter[str],
-    durability: Durability | None,
-    where: str,
-    before: int,
-) -> int:
+def _write(found: _Found, counts: Counter[str], where: str, before: int) -> Generator[_Requests, BulkWriteResult, int]:
+    """Yield the requests, or, where nothing of them can be done together, one after the other; count what was done."""
     if not found:
         return 0
     try:
-        result = collection.bulk_write([request for _, _, request in found], durability=durability)
+        result = yield [request for _, _, request in found]
     except BulkWriteError as error:
         failed = error.details["writeErrors"][0]
         refusal = BulkWriteError(str(failed["errmsg"]), details=error.details)
@@ -126,7 +219,9 @@ def _write(
     except NosqlpyError as error:  # nothing was done: one after the other finds the line
         if len(found) == 1:
             raise _located(error, where, found[0][0], before) from None
-        return sum(_write(collection, [one], counts, durability, where, before + at) for at, one in enumerate(found))
+        for at, one in enumerate(found):
+            yield from _write([one], counts, where, before + at)
+        return len(found)
     names = Counter(name for _, name, _ in found)
     counts.update(names)
     met = result.matched_count + result.upserted_count + result.deleted_count
