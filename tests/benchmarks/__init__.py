@@ -1,1 +1,1 @@
-"""Speed, as ratios of competitors that run in turn in one process. Nothing here decides whether the tests pass."""
+"""Speed, as ratios of stores that are measured in turn in one process. Nothing here decides whether the tests pass."""

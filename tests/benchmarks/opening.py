@@ -15,8 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.competitors import Nosqlpy, Sqlite
+import msgspec
 from tests.benchmarks.documents import make_document
+from tests.benchmarks.findings import Finding
+from tests.benchmarks.sqlite import Sqlite
+from tests.benchmarks.stores import Nosqlpy
 
 SIZES = (10_000, 100_000, 1_000_000)
 BATCH = 50_000
@@ -72,7 +75,7 @@ def _row(directory: Path, size: int, rounds: int) -> Figures:
         **_medians("", NOSQLPY, [database, id, "{}"], rounds),
         **_medians("resident ", NOSQLPY, [database, id, json.dumps(everything)], rounds),
         **_medians("places ", NOSQLPY, [database, id, '{"memory_budget": 0}'], rounds),
-        **_medians("sqlite ", SQLITE, [place / "sqlite.db", id], rounds),
+        **_medians("sqlite ", SQLITE, [place / "Sqlite.db", id], rounds),
     }
     for hint in database.glob("*.hint"):
         hint.unlink()
@@ -84,7 +87,7 @@ def _row(directory: Path, size: int, rounds: int) -> Figures:
 
 
 def _fill(place: Path, size: int) -> float:
-    """Fill both competitors; return how long closing nosqlpy took, in seconds."""
+    """Fill both stores; return how long closing nosqlpy took, in seconds."""
     nosqlpy, sqlite = Nosqlpy(place), Sqlite(place)
     for documents in _batches(size):
         nosqlpy.insert_many(documents)
@@ -103,6 +106,28 @@ def _medians(name: str, program: str, arguments: list[object], rounds: int) -> F
     found = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     times = {f"{name}{key} ms": found[key] * 1e3 for key in ("first", "all")}
     return times | ({f"{name}memory": found["memory"]} if "memory" in found else {})
+
+
+def opening_findings(report: Figures) -> list[Finding]:
+    """Return what the project aims at: the first document, all of them, and the memory that a document takes."""
+    found = []
+    encoded = len(msgspec.msgpack.encode(make_document(0)))
+    for row in report["table"]:
+        size, section = row["documents"], "opening, in a process of its own"
+        first, everything = TARGETS.get(size, (None, None))
+        found += [
+            Finding(section, f"{size:,} documents, the first", row["first ms"], "ms", target=first),
+            Finding(section, f"{size:,} documents, all", row["all ms"], "ms", target=everything),
+            Finding(section, f"{size:,} documents, SQLite's first", row["sqlite first ms"], "ms"),
+            Finding(
+                "memory",
+                f"{size:,} documents, each",
+                row["resident memory per document"],
+                "bytes",
+                target=encoded + 200,
+            ),
+        ]
+    return found
 
 
 def show_opening(report: Figures) -> None:

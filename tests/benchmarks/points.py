@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.benchmarks.competitors import Nosqlpy
 from tests.benchmarks.documents import make_documents
 from tests.benchmarks.language import Figure, figures
 from tests.benchmarks.measure import every_time
+from tests.benchmarks.stores import Nosqlpy
 
 STORED = 10_000
 CALLS = 2000
