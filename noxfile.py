@@ -117,6 +117,6 @@ def durability(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print the benchmark table, with sqlite3 and the limits measured in the same run."""
-    install(session, "test")
-    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+    """Measure nosqlpy beside other stores and floors in one run, and put the figures and pictures into the docs."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks", *(session.posargs or ["--docs"]))

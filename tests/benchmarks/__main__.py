@@ -136,7 +136,7 @@ def write_docs(report: Report) -> None:
     (DOCS / "benchmarks-sqlite.svg").write_text(plots.faster(report, size), encoding="utf-8")
     (DOCS / "benchmarks-growth.svg").write_text(plots.growth(report, GROWING), encoding="utf-8")
     put_into(DOCS / "benchmarks.md", markdown(report))
-    put_into(Path("README.md"), short(report, size, SHOWN))
+    put_into(Path("README.md"), short(report, min(size, SIZES[1]), SHOWN))
 
 
 def measure_language(directory: Path, rounds: int) -> dict[str, list[Figure]]:
