@@ -13,6 +13,7 @@ from nosqlpy import Client, NotSupportedError
 from nosqlpy._core.aggregate.accumulator import accumulator_names
 from nosqlpy._core.aggregate.pipeline import ACCUMULATOR_MODULES
 from nosqlpy._core.aggregate.registry import stage_names
+from nosqlpy._core.aggregate.windowfunction import function_names
 
 PAGE = "aggregation.md"
 OPERATORS = (Path(__file__).parents[1] / "facades" / "operators.txt").read_text(encoding="utf-8")
@@ -26,8 +27,13 @@ ACCUMULATORS = [
     "$minMaxScaler", "$minN", "$percentile", "$push", "$rank", "$setUnion", "$shift", "$stdDevPop", "$stdDevSamp",
     "$sum", "$top", "$topN",
 ]
+# those of them that work on windows only
+FUNCTIONS = [
+    "$covariancePop", "$covarianceSamp", "$denseRank", "$derivative", "$documentNumber", "$expMovingAvg", "$integral",
+    "$linearFill", "$locf", "$minMaxScaler", "$rank", "$shift",
+]
 # fmt: on
-ROWS = {section: rows(PAGE, section) for section in ("Stages", "Accumulators")}
+ROWS = {section: rows(PAGE, section) for section in ("Stages", "Accumulators", "Windows")}
 EXECUTED = [row for section in ROWS.values() for row in section if row.example]
 
 
@@ -36,7 +42,10 @@ def namespace() -> dict[str, Any]:
     return names_of(PAGE)
 
 
-@pytest.mark.parametrize(("section", "operators"), [("Stages", STAGES), ("Accumulators", ACCUMULATORS)])
+@pytest.mark.parametrize(
+    ("section", "operators"),
+    [("Stages", STAGES), ("Accumulators", ACCUMULATORS), ("Windows", FUNCTIONS)],
+)
 def test_every_operator_of_mongodb_has_one_row(section: str, operators: list[str]) -> None:
     assert sorted(row.operator for row in ROWS[section]) == sorted(operators)
 
@@ -45,6 +54,8 @@ def test_what_is_there_has_an_example() -> None:
     assert ACCUMULATOR_MODULES, "importing them registers the accumulators"
     assert {row.operator for row in ROWS["Stages"] if row.example} == stage_names()
     assert {row.operator for row in ROWS["Accumulators"] if row.example} == accumulator_names()
+    windows = {row.operator for row in ROWS["Windows"] if row.example}
+    assert windows == function_names() - accumulator_names()
 
 
 @pytest.mark.parametrize("row", EXECUTED, ids=lambda row: row.operator)
@@ -61,6 +72,15 @@ def test_a_refused_stage_is_refused_by_name(row: Row) -> None:
 
     assert row.status == "refused"
     assert row.differences
+
+
+def test_a_refused_window_function_is_refused_by_name() -> None:
+    refused = [row.operator for row in ROWS["Windows"] if not row.example]
+    for name in refused:
+        with Client(":memory:") as db, pytest.raises(NotSupportedError, match=re.escape(name)):
+            db.items.aggregate([{"$setWindowFields": {"output": {"n": {name: {}}}}}])
+
+    assert refused == ["$minMaxScaler"]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS["Accumulators"] if not row.example], ids=lambda row: row.operator)

@@ -90,10 +90,11 @@ def compile_accumulator(field: Any, operand: Any, scope: Scope, *, flat: bool = 
     ((name, argument),) = given.items()
     if isinstance(argument, list | tuple):
         raise malformed(f"the {name} accumulator is a unary operator", 40237)
-    return _find(name)(name, argument, scope if flat else msgspec.structs.replace(scope, flat=False))
+    return find_accumulator(name)(name, argument, scope if flat else msgspec.structs.replace(scope, flat=False))
 
 
-def _find(name: str) -> CompileAccumulator:
+def find_accumulator(name: str) -> CompileAccumulator:
+    """Return what compiles the operand of the accumulator `name`."""
     found = _ACCUMULATORS.get(name)
     if found is not None:
         return found

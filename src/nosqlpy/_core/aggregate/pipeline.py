@@ -17,18 +17,23 @@ from nosqlpy._core.aggregate import (
     autobucketing,
     bucketing,
     choosing,
+    densifying,
     describing,
     faceting,
+    filling,
     gathering,
     graphing,
     grouping,
     joining,
     ordering,
+    ranking,
     redacting,
     reshaping,
     selecting,
+    series,
     summing,
     unwinding,
+    windowing,
 )
 from nosqlpy._core.aggregate.registry import find_stage
 from nosqlpy._core.aggregate.selecting import whole_number
@@ -40,9 +45,10 @@ from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 __all__ = ["STAGE_MODULES", "Pipeline", "compile_pipeline"]
 
 STAGE_MODULES: Final = (
-    *(autobucketing, bucketing, describing, faceting, graphing, grouping, joining, ordering, redacting, reshaping),
-    *(selecting, unwinding),
+    *(autobucketing, bucketing, densifying, describing, faceting, filling, graphing, grouping, joining, ordering),
+    *(redacting, reshaping, selecting, unwinding, windowing),
 )
+FUNCTION_MODULES: Final = (filling, ranking, series)
 ACCUMULATOR_MODULES: Final = (choosing, gathering, summing)
 STAGES_MAX: Final = 1000
 STARTS: Final = frozenset(("$collStats", "$documents", "$indexStats"))

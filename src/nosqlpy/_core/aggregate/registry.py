@@ -15,11 +15,11 @@ _STAGES: Final[dict[str, CompileStage]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
     (
-        *("$changeStream", "$changeStreamSplitLargeEvent", "$currentOp", "$densify"),
-        *("$fill", "$geoNear", "$listClusterCatalog", "$listLocalSessions"),
+        *("$changeStream", "$changeStreamSplitLargeEvent", "$currentOp"),
+        *("$geoNear", "$listClusterCatalog", "$listLocalSessions"),
         *("$listSampledQueries", "$listSearchIndexes", "$listSessions", "$merge", "$out", "$planCacheStats"),
         *("$querySettings", "$queryStats", "$rankFusion", "$rerank", "$score", "$scoreFusion", "$search"),
-        *("$searchMeta", "$setWindowFields", "$shardedDataDistribution", "$vectorSearch"),
+        *("$searchMeta", "$shardedDataDistribution", "$vectorSearch"),
     )
 )
 

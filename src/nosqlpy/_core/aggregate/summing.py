@@ -29,7 +29,7 @@ def _numbers(values: list[Any]) -> list[Any]:
     return [value for value in values if TYPES[type(value)] in NUMERIC]
 
 
-def _add_numbers(state: list[Any], values: list[Any]) -> list[Any]:
+def add_numbers(state: list[Any], values: list[Any]) -> list[Any]:
     numbers = _numbers(values)
     if {int}.issuperset(map(type, numbers)):
         state.append(sum(numbers))
@@ -65,7 +65,7 @@ def _partials(numbers: list[float]) -> list[float] | None:
 def _add_mean(state: tuple[int, list[Any]], values: list[Any]) -> tuple[int, list[Any]]:
     count, numbers = state
     values = _numbers(values)
-    return count + len(values), _add_numbers(numbers, values)
+    return count + len(values), add_numbers(numbers, values)
 
 
 def _mean(state: tuple[int, list[Any]]) -> Any:
@@ -78,7 +78,7 @@ def _keep(state: list[Any], values: list[Any]) -> list[Any]:
     return state
 
 
-of_values("$sum", list, _add_numbers, accumulated.total)
+of_values("$sum", list, add_numbers, accumulated.total)
 of_values("$avg", lambda: (0, []), _add_mean, _mean)
 of_values("$stdDevPop", list, _keep, accumulated.population_deviation)
 of_values("$stdDevSamp", list, _keep, accumulated.sample_deviation)

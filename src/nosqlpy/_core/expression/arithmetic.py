@@ -130,6 +130,11 @@ def product_of(operands: Sequence[Evaluate]) -> Evaluate:
     return evaluate
 
 
+def times(left: Any, right: Any) -> Any:
+    """Return the product of two numbers."""
+    return _times(left, float(left), right)[0]
+
+
 def _times(product: Any, double: float, value: Any) -> tuple[Any, float]:
     if type(value) is int and type(product) is int and product * value in LONGS:
         return product * value, double * value

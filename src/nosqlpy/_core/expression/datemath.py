@@ -27,7 +27,7 @@ _LENGTHS: Final = {
     "second": timedelta(seconds=1),
     "millisecond": timedelta(milliseconds=1),
 }
-_UNITS: Final = frozenset((*_MONTHS, *_DAYS, *_LENGTHS))
+UNITS: Final = frozenset((*_MONTHS, *_DAYS, *_LENGTHS))
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _START: Final = {name: index for index, day in enumerate(_WEEKDAYS) for name in (day, day[:3])}
 _BINS_MAX: Final = 100_000_000_000
@@ -40,7 +40,7 @@ def _is_null(*values: Any) -> bool:
 def _unit(name: str, unit: Any) -> str:
     if type(unit) is not str:
         raise failure(f"{name} requires 'unit' to be a string, but got {type_name(unit)}", 5439013)
-    if unit not in _UNITS:
+    if unit not in UNITS:
         raise failure(f"{name} parameter 'unit' value parsing failed: unknown time unit value", FAILED_TO_PARSE)
     return unit
 

@@ -106,6 +106,10 @@ class Ordering:
             size += sum(sum(map(getsizeof, entry)) for entry in entries if type(entry) in _ARRAYS)
         return size
 
+    def first_keys(self, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return for each document what is equal for those of which neither comes first by the first path."""
+        return finished(self._sort_keys(self.rows_of(documents), range(len(documents)), 0))
+
     def arrange(self, rows: list[Any], items: list[T], limit: int | None = None) -> list[T]:
         """Return `items` in the order of their `rows`, equal ones in their own; the first `limit` if one is given."""
         return [items[index] for index in finished(self.arranging(rows, limit))] if self.keys else items[:limit]
