@@ -30,6 +30,7 @@ def _numbers(values: list[Any]) -> list[Any]:
 
 
 def add_numbers(state: list[Any], values: list[Any]) -> list[Any]:
+    """Return a list of few numbers that has the sum of `state` and of the numbers among `values`."""
     numbers = _numbers(values)
     if {int}.issuperset(map(type, numbers)):
         state.append(sum(numbers))
