@@ -47,6 +47,7 @@ class AggregateOptions(msgspec.Struct, frozen=True):
             collation=collation,
             check=time_limit(self.max_time_ms),
             comment=self.comment,
+            scored=pipeline.scored,
         )
         return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert)
 

@@ -23,6 +23,7 @@ from nosqlpy._core.aggregate.stage import (
 )
 from nosqlpy._core.expression.fieldpaths import check_field_name
 from nosqlpy._core.values.codec import copy_value
+from nosqlpy._core.values.metadata import without_score
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.aliases import Document
 
@@ -49,7 +50,9 @@ def compile_facet(name: str, operand: Any, scope: Scope) -> Stage:
             for batch in flow(stages, in_batches(documents), moment):
                 answer += batch
                 yield []
-            result[facet] = copy_value(answer)  # the pipelines share the documents that they pass on
+            result[facet] = copy_value(
+                list(map(without_score, answer))
+            )  # the pipelines share the documents that they pass on
         yield [result]
 
     return Stage(name, run, tables=NOTHING.union(*map(tables_of, facets.values())))

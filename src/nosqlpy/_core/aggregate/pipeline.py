@@ -36,6 +36,7 @@ from nosqlpy._core.aggregate import (
     windowing,
 )
 from nosqlpy._core.aggregate.registry import find_stage
+from nosqlpy._core.aggregate.searching import carrying, check_texts, last_scored
 from nosqlpy._core.aggregate.selecting import whole_number
 from nosqlpy._core.aggregate.stage import NOTHING, Scope, Stage, malformed
 from nosqlpy._core.values.collation import Collation
@@ -76,6 +77,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     """How many stages, the last of them a $match, tell from few fields which documents need not be decoded."""
     starts: bool = False
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
+    scored: bool = False
+    """Whether documents carry the score of a text search into the stages."""
 
 
 def compile_pipeline(
@@ -95,16 +98,19 @@ def compile_pipeline(
         message = "a pipeline of a database, and no other, begins with $documents"
         raise malformed(message, 73, "InvalidNamespace")
     front = _front(named)
-    rest = tuple(compiled[front.pop("taken") :])
+    taken = front.pop("taken")
+    scored = last_scored(named) - taken
+    rest = tuple(carrying(compiled[taken:], scored))
     paths = _paths(rest)
-    unwinds = None if paths is None else _unwinds(rest)
+    unwinds = None if paths is None or scored > 0 else _unwinds(rest)
     return Pipeline(
         **front,
         stages=rest,
         paths=paths,
         unwinds=unwinds,
-        sieve=_sieve(rest, paths),
+        sieve=0 if scored > 0 else _sieve(rest, paths),
         starts=bool(rest) and rest[0].name in STARTS,
+        scored=scored > 0,
     )
 
 
@@ -132,6 +138,7 @@ def _named(stages: Any) -> list[tuple[str, Any]]:
 
 def _compiled(named: Sequence[tuple[str, Any]], scope: Scope) -> list[Stage]:
     compiled: list[Stage] = []
+    check_texts(named, scope)
     for place, (name, operand) in enumerate(named):
         check_depth(operand)
         if name in _NOT_IN_FACET and "$facet" in scope.inside:

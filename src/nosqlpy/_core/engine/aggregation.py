@@ -17,6 +17,7 @@ from nosqlpy._core.engine.tables import World
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.query.partial import layout_of
 from nosqlpy._core.values.codec import decode_document, fields_decoder
+from nosqlpy._core.values.metadata import ScoredBytes, carry_score
 from nosqlpy.aliases import Document
 
 T = TypeVar("T")
@@ -68,9 +69,10 @@ class Aggregation(Generic[T]):
         stages, paths = pipeline.stages, pipeline.paths
         if paths is None:
             found = _sifted(stages[: pipeline.sieve], blobs) if pipeline.sieve else blobs
-            return flow(stages, (list(map(decode_document, batch)) for batch in found), world)
+            return flow(stages, (_scored(batch, list(map(decode_document, batch))) for batch in found), world)
         if pipeline.unwinds is None:
-            return flow(stages, map(_partial_documents(paths), blobs), world)
+            decode = _partial_documents(paths)
+            return flow(stages, (_scored(batch, decode(batch)) for batch in blobs), world)
         layout = layout_of(paths)
         rows: Iterator[list[Any]] = map(layout.rows, blobs) if paths else blobs  # who reads nothing only counts them
         for stage in stages[: pipeline.unwinds]:
@@ -80,6 +82,18 @@ class Aggregation(Generic[T]):
         worker = stages[pipeline.unwinds].run_rows
         assert worker is not None, "that is where the count ended"
         return flow(stages[pipeline.unwinds + 1 :], worker(layout, rows), world)
+
+
+def _scored(blobs: Sequence[bytes], documents: Batch) -> Batch:
+    """Return decoded documents, which carry the scores of their bytes where these have them."""
+    if blobs and type(blobs[0]) is ScoredBytes:
+        for document, data in zip(documents, blobs, strict=True):
+            carry_score(document, data)
+    return documents
+
+
+def _itself(data: bytes) -> bytes:
+    return data
 
 
 def _sifted(stages: Sequence[Stage], blobs: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
@@ -113,5 +127,5 @@ def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:
 
 def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggregation[T]:
     """Return an aggregation of the documents of this moment."""
-    execution = execute(engine, name, Request(request.query, bytes))
+    execution = execute(engine, name, Request(request.query, _itself if request.query.scored else bytes))
     return Aggregation(request, execution, World(engine, name, tables_of(request.pipeline.stages)))

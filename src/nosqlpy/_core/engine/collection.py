@@ -16,6 +16,7 @@ from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.expiry import expired
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
+from nosqlpy._core.index.textual import Found, TextIndex
 from nosqlpy._core.index.unique import Claims
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.plan import Plan
@@ -189,7 +190,23 @@ class CollectionState:
             return (set().union(*found) if plan.stage == "OR" else set(found[0]).intersection(*found[1:])), False
         if plan.stage == "IDHACK":
             return [key for key in plan.values if self.slots.holds(key)], len(plan.values) < 2
+        if plan.stage == "TEXT":
+            return self.searched(plan).keys(), False
         return self.scanned(plan)
+
+    def scores(self, plan: Plan) -> Found:
+        """Return the keys of the documents that the text searches of `plan` find, with their scores."""
+        scores: Found = {}
+        for branch in plan.branches:
+            scores |= self.scores(branch)
+        return self.searched(plan) if plan.stage == "TEXT" else scores
+
+    def searched(self, plan: Plan) -> Found:
+        """Return the keys of the documents that a text index finds, with their scores."""
+        index, text = self.indexes.by_name[plan.index or ""], plan.text
+        assert isinstance(index, TextIndex), "the plan is of one"
+        assert text is not None, "likewise"
+        return index.search(text.prefix, text.matcher.terms)
 
     def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
         """Return what a scan of one index leads to, and whether that is in natural order."""

@@ -8,7 +8,7 @@ from typing import Any
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.index.catalogue import ID_INDEX, IndexDefinition, index_name
+from nosqlpy._core.index.catalogue import ID_INDEX, TEXT, IndexDefinition, index_name
 from nosqlpy._core.index.options import changed_index
 from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.values.order import equal
@@ -182,6 +182,9 @@ def _check_conflict(held: IndexDefinition, wanted: IndexDefinition) -> None:
             code=85,
             code_name="IndexOptionsConflict",
         )
+    if held.kind == wanted.kind == TEXT:
+        message = f"a collection has only one text index, and this one has {held.name!r}; drop it first"
+        raise OperationFailure(message, code=67, code_name="CannotCreateIndex")
     if same_name:
         other = "keys" if held.keys != wanted.keys else "options"
         raise OperationFailure(

@@ -64,7 +64,7 @@ def _tree(collection: CollectionState | None, query: Query, plan: Plan) -> Docum
     if plan.stage == "EOF":
         return tree
     if query.ordering is not None and not plan.directions:
-        sort: Document = {"stage": "SORT", "sortPattern": dict(query.ordering.keys)}
+        sort: Document = {"stage": "SORT", "sortPattern": query.ordering.pattern}
         if query.limit:
             sort["limitAmount"] = query.skip + query.limit
         tree = sort | {"inputStage": tree}

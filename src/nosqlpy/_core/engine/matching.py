@@ -9,6 +9,7 @@ import msgspec
 
 from nosqlpy._core.engine.reads import Query, plan_of
 from nosqlpy._core.engine.returned import Returned
+from nosqlpy._core.engine.searching import check_searched, settled
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.query.buckets import finished
@@ -16,6 +17,7 @@ from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.metadata import ScoredBytes
 
 # documents that are tested at once
 STEP = 1000
@@ -48,6 +50,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
     """Return the stored documents that `query` matches, at most `limit` of them (0: all), in its order."""
     collection = engine.collections.get(name)
     if collection is None:
+        check_searched(query)
         return []
     predicate = query.predicate
     if predicate.exact == "_id" and query.hint is None:
@@ -55,6 +58,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
         data = collection.slots.get(key)
         return [] if data is None else [Match(key, data)]
     plan = plan_of(collection, msgspec.structs.replace(query, limit=limit) if limit or query.ordering else query)
+    query = settled(query, plan)
     if plan.stage == "COLLSCAN" and not plan.directions:
         found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
     else:
@@ -63,6 +67,9 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
         if limit and plan.exact and is_ordered:
             keys = islice(keys, limit)
         candidates = [Match(key, data) for key, data in collection.slots.pairs(keys)]
+        if query.scored:
+            scores = collection.scores(plan)
+            candidates = [Match(each.key, ScoredBytes.of(each.data, scores.get(each.key))) for each in candidates]
         found = candidates if plan.exact else _tested(candidates, query, limit if is_ordered else 0)
     if query.ordering is not None and not plan.directions:
         found = _sorted(found, query, query.ordering, limit, engine.sort_memory)

@@ -17,6 +17,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import Slot
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.textual import Found
 from nosqlpy._core.index.unique import Claims, LayeredClaims
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.plan import Plan
@@ -235,6 +236,12 @@ class OverlaidCollection(CollectionState):
         """Return the keys of the documents that have expired at a moment, the transaction's own among them."""
         touched = self.overlay.touched
         return [*(key for key in self._base.expired(now) if key not in touched), *self._over().expired(now)]
+
+    def searched(self, plan: Plan) -> Found:
+        """Return the keys of the documents that a text index finds, with their scores."""
+        touched = self.overlay.touched
+        found = {key: score for key, score in self._base.searched(plan).items() if key not in touched}
+        return found | self._over().searched(plan)
 
     def _over(self) -> CollectionState:
         if self._written is None:

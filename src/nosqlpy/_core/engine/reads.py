@@ -10,6 +10,7 @@ import msgspec
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.distinct import from_index
 from nosqlpy._core.engine.reader import Slot, Stored, slots_of
+from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
 from nosqlpy._core.engine.state import SORT_MEMORY, Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.plan import Plan
@@ -24,6 +25,7 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
 from nosqlpy._core.values.depth import bounded_key
+from nosqlpy._core.values.metadata import carry_score, without_score
 from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
@@ -54,6 +56,8 @@ class Query(msgspec.Struct, frozen=True):
     check: Check | None = None
     collation: Collation | None = None
     comment: Any = None
+    scored: bool = False
+    """Whether the scores of a text search are asked for."""
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -75,11 +79,13 @@ def compile_query(
     check: Check | None = None,
     collation: Collation | None = None,
     comment: Any = None,
+    *,
+    scored: bool = False,
 ) -> Query:
     """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
 
     `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step;
-    `comment` is what a log calls the find.
+    `comment` is what a log calls the find; `scored` documents come with the score of a text search.
 
     Raises:
         QueryError: An argument cannot be understood.
@@ -90,10 +96,12 @@ def compile_query(
     direction = natural_direction(keys)
     if direction is not None:
         keys, hint = (), _natural_hint(direction, hint)
-    return Query(
+    shown = None if projection is None else compile_find_projection(projection, predicate, variables, collation)
+    ordering = ordering_of(keys, collation) if keys else None
+    query = Query(
         predicate,
-        None if projection is None else compile_find_projection(projection, predicate, variables, collation),
-        ordering_of(keys, collation) if keys else None,
+        shown,
+        ordering,
         0 if type(skip) is int and not skip else _natural("skip", skip),
         0 if type(limit) is int and not limit else abs(_whole("limit", limit)),
         None if hint is None else _hint(hint),
@@ -101,7 +109,11 @@ def compile_query(
         check,
         collation,
         comment,
+        scored or (shown is not None and shown.scored) or (ordering is not None and ordering.scored),
     )
+    if query.scored:
+        check_score(query)
+    return query
 
 
 def _mapping(filter: Any) -> Filter:
@@ -158,7 +170,14 @@ class Execution(Generic[T]):
     )
 
     def __init__(
-        self, query: Query, plan: Plan, blobs: Sequence[bytes], decode: Decode[T], sort_memory: int = SORT_MEMORY
+        self,
+        query: Query,
+        plan: Plan,
+        blobs: Sequence[bytes],
+        decode: Decode[T],
+        sort_memory: int = SORT_MEMORY,
+        *,
+        ordered: bool = False,
     ) -> None:
         self._query = query
         self.plan = plan
@@ -166,7 +185,7 @@ class Execution(Generic[T]):
         self._decode = decode
         self._sort_memory = sort_memory
         # whether finding the answer takes several steps
-        self._ordering = None if plan.directions else query.ordering
+        self._ordering = None if plan.directions or ordered else query.ordering
         self.several = len(blobs) > STEP or self._ordering is not None
         self._all_match = plan.exact or query.predicate.everything
         # documents that were looked at so far
@@ -259,13 +278,17 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
     query, decode = request.query, request.decode
     collection = engine.collections.get(name)
     if collection is None:
+        check_searched(query)
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
     plan = plan_of(collection, query)
-    if query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):
+    query, ordered = settled(query, plan), False
+    if query.scored:
+        blobs, ordered = scored_documents(collection, plan, query)
+    elif query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):
         blobs = collection.fetch(plan, query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
-    return Execution(query, plan, blobs, decode, engine.sort_memory)
+    return Execution(query, plan, blobs, decode, engine.sort_memory, ordered=ordered)
 
 
 def plan_of(collection: CollectionState, query: Query) -> Plan:
@@ -285,6 +308,8 @@ def decoder(projection: Projection | None) -> Decode[Document]:
     if projection is None:
         return decode_document
     apply = projection.apply
+    if projection.scored:
+        return lambda data: without_score(apply(carry_score(decode_document(data), data)))
     return lambda data: apply(decode_document(data))
 
 
@@ -340,11 +365,13 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     """Return how many documents the query matches, after its skip and up to its limit."""
     collection = engine.collections.get(name)
     if collection is None:
+        check_searched(query)
         return done(0)
     if query.predicate.everything and query.hint is None:
         return done(_within(query, collection.slots.count()))
     query = msgspec.structs.replace(query, ordering=None)
     plan = plan_of(collection, query)
+    query = settled(query, plan)
     if plan.exact and plan.stage != "IDHACK":
         return done(_within(query, len(collection.candidates(plan)[0])))
     return _count(Execution(query, plan, collection.fetch(plan), bytes), query)

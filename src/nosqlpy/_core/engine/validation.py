@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.explanation import explain
 from nosqlpy._core.query.filter import Predicate, compile_filter
+from nosqlpy._core.query.textual import refuse_text
 from nosqlpy._core.values.codec import decode_document, decode_value, encode_value
 from nosqlpy._core.values.types import OBJECT, STRING, TYPES, as_mapping
 from nosqlpy.aliases import Document
@@ -148,7 +149,7 @@ def collection_options(
         message = f"a validator is a filter, hence a document, not {type(validator).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     copied: Document = decode_value(encode_value({"validator": dict(as_mapping(validator))}))
-    compile_filter(copied["validator"])
+    refuse_text(found=compile_filter(copied["validator"]).text is not None, where="a validator")
     return copied | options
 
 

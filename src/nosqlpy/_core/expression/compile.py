@@ -22,6 +22,7 @@ from nosqlpy._core.expression import (
     datemath,
     dateparse,
     dateparts,
+    meta,
     objects,
     percentiles,
     powers,
@@ -43,7 +44,7 @@ __all__ = ["OPERATOR_MODULES", "Expression", "compile_expression"]
 
 OPERATOR_MODULES: Final = (
     *(accumulated, arithmetic, arrays, boolean, chance, comparison, conditional, convert, dateformat, datemath),
-    *(dateparse, dateparts, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings, types),
+    *(dateparse, dateparts, meta, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings, types),
     variables,
 )
 

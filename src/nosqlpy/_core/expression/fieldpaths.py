@@ -13,6 +13,7 @@ from typing import Any, Final
 from nosqlpy._core.expression.failures import malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, constant
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.metadata import without_score
 from nosqlpy._core.values.paths import DBREF_FIELDS, PARTS_MAX, has_surrogate, plain
 from nosqlpy._core.values.types import MISSING
 
@@ -40,7 +41,7 @@ def _variable(name: str, scope: Scope) -> Expression:
         return Expression(lambda _document, variables: variables.get(name, MISSING))
     if name == "REMOVE":
         return constant(MISSING)
-    return Expression(lambda document, _variables: document, paths=None)  # ROOT, or CURRENT that is the same
+    return Expression(lambda document, _variables: without_score(document), paths=None)  # ROOT, or CURRENT that is it
 
 
 def _path_in(name: str, text: str, scope: Scope) -> Expression:

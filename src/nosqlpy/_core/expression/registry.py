@@ -24,7 +24,7 @@ _NOT_SUPPORTED: Final = frozenset(
         *("$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$cos", "$cosh", "$sin", "$sinh", "$tan"),
         *("$tanh", "$degreesToRadians", "$radiansToDegrees", "$sigmoid", "$bitAnd", "$bitNot", "$bitOr", "$bitXor"),
         *("$binarySize", "$subtype", "$bottom", "$bottomN", "$top", "$topN", "$tsIncrement", "$tsSecond"),
-        *("$createObjectId", "$createUUID", "$currentDate", "$meta", "$function", "$toHashedIndexKey"),
+        *("$createObjectId", "$createUUID", "$currentDate", "$function", "$toHashedIndexKey"),
         *("$hash", "$hexHash", "$serializeEJSON", "$deserializeEJSON", "$toArray", "$toObject"),
         *("$similarityCosine", "$similarityDotProduct", "$similarityEuclidean"),
         *("$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith"),

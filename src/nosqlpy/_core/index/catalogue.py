@@ -16,7 +16,8 @@ from nosqlpy.naming import nearest
 ID_INDEX = "_id_"
 ORDERED: Final = "ordered"
 HASHED: Final = "hashed"
-WAYS: Final = frozenset({HASHED})
+TEXT: Final = "text"
+WAYS: Final = frozenset({HASHED, TEXT})
 """What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 FIELDS_MAX: Final = 32
@@ -38,6 +39,10 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     partial: Mapping[str, Any] | None = None
     expire_after: int | float | None = None
     hidden: bool = False
+    weights: Mapping[str, int] | None = None
+    default_language: str | None = None
+    language_override: str | None = None
+    text_version: int | None = None
 
     @property
     def kind(self) -> str:
@@ -63,7 +68,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def refuses(self) -> bool:
         """Whether a document may not fit the index."""
-        return self.unique or len(self.keys) > 1 or self.kind == HASHED
+        return self.unique or len(self.keys) > 1 or self.kind != ORDERED
 
     def to_payload(self) -> dict[str, Any]:
         """Return what the log says of the index."""
@@ -75,7 +80,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
 
     def is_same(self, other: IndexDefinition) -> bool:
         """Whether two indexes are the same but for their names."""
-        return self.is_alike(other) and self.expire_after == other.expire_after and self.hidden == other.hidden
+        return self.is_alike(other) and equal(self.options, other.options)
 
     def is_alike(self, other: IndexDefinition) -> bool:
         """Whether two indexes have the same keys and hold the same documents; a collection has only one of such."""
@@ -99,6 +104,10 @@ OPTION_FIELDS: Final = {
     "partialFilterExpression": "partial",
     "expireAfterSeconds": "expire_after",
     "hidden": "hidden",
+    "weights": "weights",
+    "default_language": "default_language",
+    "language_override": "language_override",
+    "textIndexVersion": "text_version",
 }
 """The field of a definition for each option that an index can have, by MongoDB's spelling."""
 
@@ -155,7 +164,7 @@ def _pair(entry: Any) -> tuple[str, int | str]:
     path, direction = (entry, 1) if isinstance(entry, str) else _two(entry)
     if isinstance(direction, str):
         if direction in WAYS:
-            return _checked_path(path), direction
+            return path if direction == TEXT and path == "$**" else _checked_path(path), direction
         if direction in MONGODB_KINDS:
             raise NotSupportedError(f"{direction!r} indexes are not supported yet")
         raise QueryError(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.index.catalogue import HASHED
 from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.textual import TextExtraction, TextIndex
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.partial import Layout, Row, matched_values
 from nosqlpy._core.query.several import Several
@@ -32,6 +33,8 @@ _NONE: Final[tuple[Hashable, ...]] = ()
 
 def extraction(index: HashIndex, layout: Layout) -> Extract:
     """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths."""
+    if isinstance(index, TextIndex):
+        return TextExtraction(index, layout)
     extract = _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
     if index.definition.kind == HASHED:
         extract = _flat_only(index, layout, extract)
@@ -40,7 +43,14 @@ def extraction(index: HashIndex, layout: Layout) -> Extract:
 
 def paths_of(index: HashIndex) -> frozenset[str]:
     """Return the paths that an index reads."""
+    if isinstance(index, TextIndex):
+        return frozenset((*index.before, *index.after))
     return frozenset(path for path, _ in index.keys)
+
+
+def checking(extract: Extract) -> Extract:
+    """Return what finds the same keys before a write is made, and refuses what does not fit the index."""
+    return extract.strict if isinstance(extract, TextExtraction) else extract
 
 
 def _partial(extract: Extract, predicate: Predicate) -> Extract:

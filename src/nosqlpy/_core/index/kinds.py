@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nosqlpy._core.index.catalogue import HASHED, IndexDefinition
+from nosqlpy._core.index.catalogue import HASHED, TEXT, IndexDefinition
 from nosqlpy.errors import QueryError
 
 
@@ -52,5 +52,15 @@ def _check_hashed(definition: IndexDefinition) -> None:
         raise cannot_create("a hashed index cannot have expireAfterSeconds: it has no order of dates")
 
 
-_RULES: Final[dict[str, Callable[[IndexDefinition], None]]] = {HASHED: _check_hashed}
+def _check_text(definition: IndexDefinition) -> None:
+    """Refuse what no text index can be. Manual: core/indexes/index-types/index-text."""
+    if definition.unique:
+        raise cannot_create("a text index cannot be unique")
+    if definition.expire_after is not None:
+        raise cannot_create("a text index cannot have expireAfterSeconds: it has no order of dates")
+    if any(way not in (1, -1, TEXT) for _, way in definition.keys):
+        raise cannot_create("the fields of a text index that are not 'text' are 1 or -1")
+
+
+_RULES: Final[dict[str, Callable[[IndexDefinition], None]]] = {HASHED: _check_hashed, TEXT: _check_text}
 """The rule of each kind, by its name."""

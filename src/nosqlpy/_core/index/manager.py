@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
 
-from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.extraction import Extract, extraction, is_whole, paths_of
+from nosqlpy._core.index.extraction import Extract, checking, extraction, is_whole, paths_of
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
+from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.index.unique import Claims, duplicate
 from nosqlpy._core.query.partial import Layout, layout_of
 
@@ -58,9 +59,9 @@ class IndexManager:
             DuplicateKeyError: The index is unique, and two documents have the same key.
             WriteError: Two fields of the index come through different arrays of a document.
         """
-        index = HashIndex(definition)
+        index = TextIndex(definition) if definition.kind == TEXT else HashIndex(definition)
         layout = layout_of(paths_of(index))
-        extract = extraction(index, layout)
+        extract = extraction(index, layout) if check is None else checking(extraction(index, layout))
         checked = check if definition.unique else None
         for start in range(0, len(documents), BUILD_STEP):
             blobs = documents[start : start + BUILD_STEP]
@@ -95,7 +96,7 @@ class IndexManager:
             if isinstance(index, DeferredIndex) and index.definition.refuses:
                 index.ask()
         assert self._layout is not None, "no index refuses anything"
-        refusing = [each for each in self._extracts if each[0].definition.refuses]
+        refusing = [(index, checking(extract)) for index, extract in self._extracts if index.definition.refuses]
         return Claims(collection, refusing, self._layout.rows, leaving)
 
     def insert(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:

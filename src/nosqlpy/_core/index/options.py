@@ -13,6 +13,7 @@ import msgspec
 from nosqlpy._core.index.catalogue import (
     ID_INDEX,
     OPTION_FIELDS,
+    TEXT,
     IndexDefinition,
     Keys,
     default_name,
@@ -21,6 +22,7 @@ from nosqlpy._core.index.catalogue import (
 )
 from nosqlpy._core.index.expiry import SECONDS_MAX
 from nosqlpy._core.index.kinds import cannot_create, check_expiring, check_kind
+from nosqlpy._core.index.textkeys import TEXT_OPTIONS, refuse_text_options, text_definition, without_collation
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
@@ -32,10 +34,6 @@ from nosqlpy.naming import nearest
 _UNSUPPORTED: Final = (
     "collation",
     "background",
-    "weights",
-    "defaultLanguage",
-    "languageOverride",
-    "textIndexVersion",
     "2dsphereIndexVersion",
     "sphereIndexVersion",
     "bits",
@@ -71,11 +69,15 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
     pairs = index_keys(keys)
     if name is not None and (type(name) is not str or not name):
         raise QueryError("an index name is a non-empty str")
-    given = {_option(option): value for option, value in options.items()}
+    is_text = any(way == TEXT for _, way in pairs)
+    given = {_option(option): value for option, value in (without_collation(options) if is_text else options).items()}
     fields = {OPTION_FIELDS[option]: _checked(option, value) for option, value in given.items() if value is not None}
     definition = IndexDefinition(name or default_name(pairs), pairs, **fields)
     _check_together(pairs, definition)
     check_kind(definition)
+    if is_text:
+        return text_definition(definition)
+    refuse_text_options(definition)
     return definition
 
 
@@ -142,6 +144,8 @@ def _checked(option: str, value: Any) -> Any:
     if option in ("unique", "sparse", "hidden"):
         if type(value) is not bool:
             raise _mismatch(f"the index option {option!r} is True or False, not {type(value).__name__}")
+        return value
+    if option in TEXT_OPTIONS:
         return value
     if TYPES[type(value)] != OBJECT:
         raise _mismatch(f"the index option {option!r} is a filter, hence a mapping, not {type(value).__name__}")

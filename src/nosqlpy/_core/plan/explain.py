@@ -11,7 +11,9 @@ from typing import Any
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.bounds import Bounds, Range
 from nosqlpy._core.index.hashed import HashIndex
-from nosqlpy._core.plan.plan import Plan
+from nosqlpy._core.index.textkeys import VERSION
+from nosqlpy._core.index.textual import TextIndex
+from nosqlpy._core.plan.plan import Plan, TextPlan
 from nosqlpy.aliases import Document
 
 _KINDS = {
@@ -34,6 +36,8 @@ def show(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         return {"stage": "IDHACK", "indexName": plan.index}
     if plan.stage == "EOF":
         return {"stage": "EOF"}
+    if plan.stage == "TEXT":
+        return _keys(plan, indexes)
     return {"stage": "FETCH", "inputStage": _keys(plan, indexes)}
 
 
@@ -47,6 +51,8 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         return {"stage": plan.stage, "inputStages": [_keys(branch, indexes) for branch in plan.branches]}
     if plan.stage == "IDHACK":
         return show(plan, indexes)
+    if plan.text is not None:
+        return _search(plan, plan.text, indexes)
     index = indexes[plan.index or ""]
     definition = index.definition
     bounds = (Bounds(plan.values),) if plan.bounds is None else plan.bounds
@@ -63,6 +69,37 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
             path: list(_shown(bounds[position])) if position < len(bounds) else ["[MinKey, MaxKey]"]
             for position, (path, _) in enumerate(index.keys)
         },
+    }
+
+
+def _search(plan: Plan, text: TextPlan, indexes: Mapping[str, HashIndex]) -> Document:
+    """Return the stages of a text search: the union of what each term leads to, and what is tested on documents."""
+    index = indexes[plan.index or ""]
+    assert isinstance(index, TextIndex), "the plan is of one"
+    terms, prefix = text.matcher.terms, dict(zip(index.before, map(_value, text.prefix), strict=True))
+    scans: list[Document] = [
+        {
+            "stage": "IXSCAN",
+            "keyPattern": dict(index.definition.keys),
+            "indexName": index.name,
+            "term": term,
+            "candidates": index.leads_to(text.prefix, (term,)),
+        }
+        for term in terms.indexed
+    ]
+    parsed = {
+        "terms": sorted(terms.positive),
+        "negatedTerms": sorted(terms.negated),
+        "phrases": list(terms.phrases),
+        "negatedPhrases": list(terms.negated_phrases),
+    }
+    return {
+        "stage": "TEXT_MATCH",
+        "indexPrefix": prefix,
+        "indexName": index.name,
+        "parsedTextQuery": parsed,
+        "textIndexVersion": VERSION,
+        "inputStage": {"stage": "FETCH", "inputStage": {"stage": "TEXT_OR", "inputStages": scans}},
     }
 
 
@@ -99,6 +136,8 @@ def keys_examined(plan: Plan, indexes: Mapping[str, HashIndex]) -> int:
         return sum(keys_examined(branch, indexes) for branch in plan.branches)
     if plan.stage == "IDHACK":
         return len(plan.values)
+    if plan.stage == "TEXT":
+        return plan.candidates
     if plan.stage != "IXSCAN":
         return 0
     bounds: Any = (Bounds(plan.values),) if plan.bounds is None else plan.bounds

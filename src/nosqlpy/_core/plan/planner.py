@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, Keys
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, TEXT, Keys
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.plan.plan import Plan, scan
 from nosqlpy._core.plan.search import Search
+from nosqlpy._core.plan.texts import text_plan
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.keys import equality_key
-from nosqlpy.errors import QueryError
+from nosqlpy.errors import OperationFailure, QueryError
 
 Hint: TypeAlias = str | Keys
 """An index, by its name or its keys, or one of `NATURAL`."""
@@ -36,8 +37,11 @@ def choose(
 
     Raises:
         QueryError: `hint` names no index.
+        OperationFailure: It names one that cannot serve the filter, or there is none for its ``$text``.
         Unloaded: An index must be built first.
     """
+    if predicate.text is not None:
+        return text_plan(predicate.conjunction, indexes, size, hinted=hint is not None)
     if hint is None:
         if ordering is None and predicate.exact is not None:
             plan = _exact(predicate.exact, predicate.operand, indexes, size)
@@ -78,6 +82,9 @@ def _hinted(indexes: Mapping[str, HashIndex], hint: Hint) -> HashIndex:
         names = ", ".join(repr(index.name) for index in found)
         message = f"hint {hint!r} is that of several indexes, {names}: name one"
         raise QueryError(message, code=181, code_name="AmbiguousIndexKeyPattern")
+    if found[0].definition.kind == TEXT:
+        message = f"hint {hint!r} names a text index, which only a filter with $text can use"
+        raise OperationFailure(message, code=291, code_name="NoQueryExecutionPlans")
     return found[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Final
 
 from nosqlpy._core.index import scanning
@@ -44,6 +44,14 @@ class Search:
         if definition.hidden:
             return False
         return definition.partial is None or implies(self._conjunction, self._table, partial_of(definition.partial))
+
+    def says_only(self, paths: Collection[str]) -> bool:
+        """Whether the conjunction is met by all that has, at some paths, the single values that it says."""
+        return (
+            self._complete
+            and self._table.keys() == set(paths)
+            and all(len(found) == 1 and found[0].exact and not found[0].ranges for found in self._table.values())
+        )
 
     def check_hint(self, index: HashIndex) -> None:
         """Refuse a hint that would leave documents out.

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node
+from nosqlpy._core.query.textual import TextOperand
+from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, TextNode
+from nosqlpy._core.text.search import Search
 from nosqlpy._core.values.collation import Collation
 
 
@@ -23,13 +25,20 @@ class FieldCondition(msgspec.Struct, frozen=True):
 class Conjunction(msgspec.Struct, frozen=True):
     """All conditions that a match meets; of each list of `alternatives` it meets one.
 
-    It is not `complete` if there are others, which no index serves.
+    It is not `complete` if there are others, which no index serves. `text` is what a ``$text`` among them
+    looks for.
     """
 
     conditions: list[FieldCondition]
     alternatives: list[list[Conjunction]]
     complete: bool
     collation: Collation | None = None
+    text: Search | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is a ``$text`` in it or in an alternative."""
+        return self.text is not None or any(part.searches for parts in self.alternatives for part in parts)
 
 
 def conjunction_of(nodes: Sequence[Node], operands: Iterator[Any], collation: Collation | None) -> Conjunction:
@@ -37,6 +46,7 @@ def conjunction_of(nodes: Sequence[Node], operands: Iterator[Any], collation: Co
     conditions: list[FieldCondition] = []
     alternatives: list[list[Conjunction]] = []
     complete = True
+    text: Search | None = None
     for node in nodes:
         if isinstance(node, FieldNode):
             operand = next(operands)
@@ -53,7 +63,11 @@ def conjunction_of(nodes: Sequence[Node], operands: Iterator[Any], collation: Co
                 complete = False
             else:
                 alternatives.append(branches)
+        elif isinstance(node, TextNode):
+            operand = next(operands)
+            assert isinstance(operand, TextOperand), "that is what its shape says"
+            text = operand.search
         else:
             next(operands)
             complete = False
-    return Conjunction(conditions, alternatives, complete, collation)
+    return Conjunction(conditions, alternatives, complete, collation, text)

@@ -1,14 +1,15 @@
-"""What a filter may have only where it is on documents as a whole: $expr and $jsonSchema."""
+"""What a filter may have only where it is on documents as a whole: $expr, $jsonSchema and $text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nosqlpy._core.query.textual import refuse_text
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
-FEATURES: Final = ("$expr", "$jsonSchema")
+FEATURES: Final = ("$expr", "$jsonSchema", "$text")
 _LOGICAL: Final = ("$and", "$or", "$nor")
 _NESTING: Final = ("$elemMatch", "$not")
 
@@ -20,6 +21,7 @@ def refuse_features(filter: Mapping[str, Any], where: str) -> None:
         QueryError: With MongoDB's code 224 (QueryFeatureNotAllowed).
     """
     for name, value in filter.items():
+        refuse_text(found=name == "$text", where=where)
         if name in FEATURES:
             raise QueryError(f"{name} is not allowed in {where}", code=224, code_name="QueryFeatureNotAllowed")
         if name in _LOGICAL and TYPES[type(value)] == ARRAY:

@@ -22,7 +22,9 @@ from nosqlpy._core.query.partial import WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.shapes import shape_text
 from nosqlpy._core.query.soundness import MUTABLE, is_sound, own
-from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, template_of
+from nosqlpy._core.query.textual import TextOperand, TextTest
+from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, planned_template, template_of
+from nosqlpy._core.text.search import Search
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
@@ -116,6 +118,22 @@ class Predicate:
     def special(self) -> str | None:
         """The name of an operator on the document as a whole, such as ``$expr``, if the filter has one."""
         return self._template.special
+
+    @property
+    def text(self) -> Search | None:
+        """What ``$text`` looks for, if the filter has one."""
+        if not self._template.has_text:
+            return None
+        return next(operand.search for operand in self._operands if type(operand) is TextOperand)
+
+    def planned(self, test: TextTest | None) -> Predicate:
+        """Return a predicate like this, for documents that an index leads to; `test` is what is left of ``$text``."""
+        template = planned_template(self._template, tested=test is not None)
+        operands = [
+            TextOperand(operand.search, planned=True, test=test) if type(operand) is TextOperand else operand
+            for operand in self._operands
+        ]
+        return Predicate(template, operands)
 
     @property
     def equalities(self) -> dict[str, list[Any]]:

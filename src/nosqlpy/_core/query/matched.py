@@ -46,7 +46,7 @@ def compile_find_projection(
         _keep_matched(result, parts, document, predicate)
         return result
 
-    return PositionalProjection(apply, plain.paths, parts)
+    return PositionalProjection(apply, plain.paths, parts, plain.scored)
 
 
 def _keep_matched(result: dict[str, Any], parts: Sequence[str], document: dict[str, Any], predicate: Predicate) -> None:

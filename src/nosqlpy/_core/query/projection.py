@@ -22,6 +22,7 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
+from nosqlpy._core.values.metadata import SCORE
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.paths import DBREF_FIELDS
@@ -46,6 +47,8 @@ class Projection(msgspec.Struct, frozen=True):
     apply: Callable[[dict[str, Any]], dict[str, Any]]
     paths: frozenset[str] | None
     positional: tuple[str, ...] | None = None
+    scored: bool = False
+    """Whether it reads the score of a text search, which the document then carries."""
 
 
 class _Parser:
@@ -61,6 +64,8 @@ class _Parser:
         self.elements = False
         self.positional: tuple[str, ...] | None = None
         self.reads: set[str] | None = set()  # top-level fields that expressions read, None for all
+        self.meta = False  # whether a field is metadata, which by itself neither includes nor excludes
+        self.scored = False
 
     def parse(self, specification: Mapping[str, Any], parent: Tree, prefix: str) -> None:
         for name, value in specification.items():
@@ -123,7 +128,8 @@ class _Parser:
         elif operator == "$elemMatch":
             self._parse_element_match(value[operator], parent, path)
         elif is_operator(operator):
-            self._compute(value, parent, parts, path, code=31252)
+            self.meta = self.meta or operator == "$meta"
+            self._compute(value, parent, parts, path, code=31252, decides=operator != "$meta")
         elif operator in DBREF_FIELDS:
             self.parse(value, _tree_at(parent, parts, path), f"{path}.")
         else:
@@ -162,16 +168,20 @@ class _Parser:
         if self.reads is not None:
             self.reads.add(path)
 
-    def _compute(self, value: Any, parent: Tree, parts: Sequence[str], path: str, *, code: int) -> None:
-        """Add a field that an expression computes."""
-        if self.inclusive is False:
+    def _compute(
+        self, value: Any, parent: Tree, parts: Sequence[str], path: str, *, code: int, decides: bool = True
+    ) -> None:
+        """Add a field that an expression computes; unless it `decides` nothing, the projection includes."""
+        if self.inclusive is False and decides:
             raise _refusal(f"cannot use an expression for {path!r} in a projection that excludes fields", code)
-        self.inclusive = True
+        if decides:
+            self.inclusive = True
         try:
             expression = compile_expression(value, variables=frozenset(self.variables), collation=self.collation)
         except NotSupportedError as error:
             raise NotSupportedError(f"{error} (in the projection of {path!r})") from None
         _add(parent, parts, Leaf(includes=False, compute=_computing(expression, self.variables)), path)
+        self.scored = self.scored or SCORE in (expression.paths or ())
         if expression.paths is None or self.reads is None:
             self.reads = None
         else:
@@ -222,14 +232,16 @@ def _compile(
     if inclusive is None:
         includes_id = isinstance(identity, Leaf) and identity.includes and identity.rule is None
         inclusive = includes_id if parser.slices or not parser.elements else True
+        if parser.meta and not (find or parser.slices):
+            inclusive = True
     if not inclusive:
-        return Projection(exclusion(parser.root), None)
+        return Projection(exclusion(parser.root), None, scored=parser.scored)
     fields.setdefault("_id", Leaf(includes=True))
     if isinstance(identity, Leaf) and not identity.includes and identity.compute is None:
         del fields["_id"]
     kept = (name for name, node in fields.items() if isinstance(node, Tree) or node.includes)
     paths = None if parser.reads is None else frozenset((*parser.reads, *kept))
-    return Projection(inclusion(parser.root), paths, parser.positional)
+    return Projection(inclusion(parser.root), paths, parser.positional, parser.scored)
 
 
 # Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.

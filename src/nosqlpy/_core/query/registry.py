@@ -52,9 +52,9 @@ class Operator(msgspec.Struct, frozen=True):
 
 _OPERATORS: Final[dict[str, Operator]] = {}
 
-TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate"))
+TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate", "$text"))
 
-_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$text", "$where", "$alwaysTrue", "$alwaysFalse"))
+_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$where", "$alwaysTrue", "$alwaysFalse"))
 _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
     (
         "$geoIntersects",

@@ -17,17 +17,19 @@ from sys import getsizeof
 from typing import Any, Final, TypeAlias, TypeVar
 
 from nosqlpy._core.expression.fieldpaths import parse_field_path
+from nosqlpy._core.expression.meta import check_meta
 from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, released
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.metadata import SCORE, score_of
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.types import TYPES
 from nosqlpy.aliases import SortSpec
-from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.errors import QueryError
 
 T = TypeVar("T")
 Keys: TypeAlias = tuple[tuple[str, int], ...]
@@ -49,16 +51,30 @@ _KEYS_AT_ONCE: Final = 1024
 class Ordering:
     """Puts documents in order; made by `compile_sort`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_collation", "_columns", "_layout", "keys")
+    __slots__ = ("_collation", "_columns", "_layout", "keys", "scored")
 
     keys: Keys
-    """Paths and their directions, 1 or -1, the most significant first."""
+    """Paths and their directions, 1 or -1, the most significant first; SCORE stands for the score of a text search."""
+    scored: bool
+    """Whether the score of a text search is among them."""
 
     def __init__(self, keys: Keys, collation: Collation | None = None) -> None:
         self.keys = keys
         self._collation = collation
-        self._layout: Layout = layout_of(frozenset(path for path, _ in keys))
-        self._columns: list[Column] = [self._layout.column(path, sorted_values) for path, _ in keys]
+        paths = [path for path, _ in keys]
+        self.scored = SCORE in paths
+        self._layout: Layout = layout_of(frozenset(path for path in paths if path != SCORE))
+        self._columns: list[Column | None] = [
+            None if path == SCORE else self._layout.column(path, sorted_values) for path in paths
+        ]
+
+    @property
+    def pattern(self) -> dict[str, Any]:
+        """The order as MongoDB shows it."""
+        return {
+            "$computed0" if path == SCORE else path: {"$meta": "textScore"} if path == SCORE else direction
+            for path, direction in self.keys
+        }
 
     @property
     def collation(self) -> Collation | None:
@@ -71,14 +87,16 @@ class Ordering:
         Raises:
             QueryError: Two keys come through different arrays of one document.
         """
-        return self._keyed(self._layout.rows(blobs), lambda index: inspect_document(blobs[index]))
+        scores = list(map(score_of, blobs)) if self.scored else []
+        return self._keyed(self._layout.rows(blobs), lambda index: inspect_document(blobs[index]), scores)
 
     def rows_of(self, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return the same of decoded documents."""
-        return self._keyed(list(map(self._layout.row, documents)), documents.__getitem__)
+        scores = [document.get(SCORE) for document in documents] if self.scored else []
+        return self._keyed(list(map(self._layout.row, documents)), documents.__getitem__, scores)
 
-    def _keyed(self, decoded: list[Row], document: Callable[[int], Mapping[str, Any]]) -> list[Any]:
-        columns = [list(column(decoded)) for column in self._columns]
+    def _keyed(self, decoded: list[Row], document: Callable[[int], Mapping[str, Any]], scores: list[Any]) -> list[Any]:
+        columns = [scores if column is None else list(column(decoded)) for column in self._columns]
         if self._collation is not None:
             columns = [_folded(column, self._collation) for column in columns]
         if len(columns) == 1:
@@ -88,7 +106,11 @@ class Ordering:
             for index, row in enumerate(rows):
                 if sum(type(entry) in _ARRAYS for entry in row) > 1:
                     whole = document(index)
-                    rows[index] = leading(self._collation.fold(whole) if self._collation else whole, self.keys)
+                    leaders = leading(self._collation.fold(whole) if self._collation else whole, self.keys)
+                    if self.scored:
+                        pairs = zip(self.keys, row, leaders, strict=True)
+                        leaders = tuple(entry if path == SCORE else leader for (path, _), entry, leader in pairs)
+                    rows[index] = leaders
         return rows
 
     def size(self, rows: Sequence[Any]) -> int:
@@ -195,14 +217,14 @@ def compile_sort(spec: SortSpec, direction: int = 1, collation: Collation | None
 
     Raises:
         QueryError: A direction is not 1 or -1, a path is malformed or named twice.
-        NotSupportedError: The order is by ``$meta``.
+        NotSupportedError: The order is by metadata other than the score of a text search.
     """
     return ordering_of(sort_keys(spec, direction), collation)
 
 
 def sort_keys(spec: SortSpec, direction: int = 1) -> Keys:
-    """Return the paths that `spec` names, each with 1 or -1."""
-    return tuple((path, _checked_direction(path, value)) for path, value in _pairs(spec, direction))
+    """Return the paths that `spec` names, each with 1 or -1; SCORE for the score of a text search."""
+    return tuple(_key(path, value) for path, value in _pairs(spec, direction))
 
 
 def natural_direction(keys: Keys) -> int | None:
@@ -259,9 +281,20 @@ def _unsigned(pair: Any) -> Any:
     return path, direction
 
 
+def _key(path: str, value: Any) -> tuple[str, int]:
+    """Return a path and its direction; the score of a text search descends."""
+    if not isinstance(value, Mapping):
+        return path, _checked_direction(path, value)
+    if next(iter(value), None) != "$meta":
+        message = f"the direction of sort key {path!r} is 1, -1 or {{'$meta': 'textScore'}}"
+        raise QueryError(message, code=17312, code_name="Location17312")
+    if len(value) > 1:
+        raise QueryError(f"sort key {path!r} has more than '$meta'", code=9, code_name="FailedToParse")
+    check_meta(value["$meta"], f"sort key {path!r}", code=31138)
+    return SCORE, -1
+
+
 def _checked_direction(path: Any, value: Any) -> int:
-    if isinstance(value, Mapping):
-        raise NotSupportedError("sorting by $meta is not supported")
     is_number = TYPES[type(value)] in NUMERIC
     direction = truncate(value) if is_number else None  # the server takes 1.5 for 1
     if direction is None or direction not in (1, -1):
@@ -276,7 +309,8 @@ def ordering_of(keys: Keys, collation: Collation | None) -> Ordering:
     """Return the ordering by some paths; orderings are cached."""
     paths: set[str] = set()
     for path, _ in keys:
-        parse_field_path(path, "the sort key")
+        if path != SCORE:
+            parse_field_path(path, "the sort key")
         if path in paths:
             raise QueryError(f"sort key {path!r} is named twice", code=7472500, code_name="Location7472500")
         paths.add(path)

@@ -4,7 +4,7 @@ The *shape* of a filter is its paths and operators without their operands. A
 `Template` is compiled from a shape; binding operands to it gives conditions,
 and those, with the template's layout, *masks*: functions that say which of a
 list of rows match. $and, $or, $nor and $comment, which stand beside field
-names, are part of the shape; so are the paths that an $expr, $sampleRate or $jsonSchema reads.
+names, are part of the shape; so are the paths that an $expr, $sampleRate, $jsonSchema or $text reads.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nosqlpy._core.query.registry import (
     refuse_top_level,
 )
 from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
+from nosqlpy._core.query.textual import TextOperand, check_texts, compile_text, no_text_index, refuse_text
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
 from nosqlpy._core.values.storable import DEPTH_MAX
@@ -42,7 +43,7 @@ MaskMaker: TypeAlias = Callable[[Layout], Mask]
 
 Shape: TypeAlias = tuple[Any, ...]
 """Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)``,
-or ``($expr | $sampleRate | $jsonSchema, paths)``."""
+or ``($expr | $sampleRate | $jsonSchema | $text, paths)``."""
 
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
@@ -135,7 +136,27 @@ class SchemaNode:
         return [lambda layout: schema_mask(schema, layout)]
 
 
-Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode | SchemaNode
+class TextNode:
+    """``$text``, which an index answers; what the index cannot tell is tested."""
+
+    __slots__ = ()
+
+    name: Final = "$text"
+
+    def bind(self, operands: Iterator[Any], _depth: int) -> list[MaskMaker]:
+        """Return the mask-to-be of what is left to test, if anything is."""
+        operand: TextOperand = next(operands)
+        test = operand.test
+        if not operand.planned:
+            return [lambda _: _unplanned]
+        return [] if test is None else [lambda _: lambda rows: list(map(test, rows))]
+
+
+def _unplanned(_: Sequence[Row]) -> list[bool]:
+    raise no_text_index()
+
+
+Node: TypeAlias = FieldNode | LogicalNode | ExpressionNode | SchemaNode | TextNode
 
 _WHOLE: Final = WholeLayout()
 _EXACT: Final[frozenset[type]] = frozenset((str, int, bool))
@@ -144,7 +165,19 @@ _EXACT: Final[frozenset[type]] = frozenset((str, int, bool))
 class Template:
     """What a shape compiles to: nodes that wait for operands, and the paths that they read."""
 
-    __slots__ = ("_layout", "checks", "collation", "computes", "exact", "nodes", "paths", "plain", "shape", "special")
+    __slots__ = (
+        "_layout",
+        "checks",
+        "collation",
+        "computes",
+        "exact",
+        "has_text",
+        "nodes",
+        "paths",
+        "plain",
+        "shape",
+        "special",
+    )
 
     def __init__(self, shape: Shape, collation: Collation | None = None) -> None:
         paths: set[str | None] = set()  # None for the whole document
@@ -157,6 +190,7 @@ class Template:
         self.special: str | None = next(
             (n.name for n in _leaves(self.nodes) if not isinstance(n, FieldNode | LogicalNode)), None
         )
+        self.has_text: bool = any(isinstance(node, TextNode) for node in _leaves(self.nodes))
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
         self.checks: Any = None  # of `soundness`
@@ -208,6 +242,7 @@ def template_of(
                 one = (name, tuple(value)) if type(value) not in sieves.PLAIN and is_operators(value) else name
                 return _cached_template((one,), collation), [value]
     shape = _outline(filter, operands, depth, variables, collation)
+    check_texts(operands)
     return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation), operands
 
 
@@ -218,6 +253,7 @@ def documents_test(
     template, operands = template_of(filter, depth, collation=collation)
     if template.computes:
         raise QueryError(f"{template.computes} can only be applied to the top-level document")
+    refuse_text(found=template.has_text, where="the conditions on an element: it is one on the whole document")
     makers = template.bind(operands, depth)
     mask: Mask | None = None
 
@@ -244,15 +280,10 @@ def _outline(
         if name[:1] == "$" and name not in DBREF_FIELDS:
             if name in LOGICAL:
                 shape.append((name, _branches(name, value, operands, depth, variables, collation)))
-            elif name in ("$expr", "$sampleRate"):
-                compile_one = compile_computation if name == "$expr" else compile_sample
-                computation = compile_one(value, variables, collation)
-                operands.append(computation)
-                shape.append((name, computation.expression.paths))
-            elif name == "$jsonSchema":
-                schema = compile_schema(value, depth)
-                operands.append(schema)
-                shape.append((name, paths_of(schema)))
+            elif name in _SPECIAL_OPERANDS:
+                operand, paths = _SPECIAL_OPERANDS[name](value, depth, variables, collation)
+                operands.append(operand)
+                shape.append((name, paths))
             elif name != "$comment":
                 refuse_top_level(name)
         elif type(value) not in sieves.PLAIN and is_operators(value):
@@ -262,6 +293,34 @@ def _outline(
             shape.append(name)
             operands.append(value)
     return tuple(shape)
+
+
+def _computation(
+    compile_one: Callable[..., Computation],
+) -> Callable[[Any, int, Mapping[str, Any], Collation | None], tuple[Any, Any]]:
+    def compile_operand(value: Any, _depth: int, variables: Mapping[str, Any], collation: Collation | None) -> Any:
+        computation = compile_one(value, variables, collation)
+        return computation, computation.expression.paths
+
+    return compile_operand
+
+
+def _schema(value: Any, depth: int, _variables: Mapping[str, Any], _collation: Collation | None) -> tuple[Any, Any]:
+    schema = compile_schema(value, depth)
+    return schema, paths_of(schema)
+
+
+def _text(value: Any, _depth: int, _variables: Mapping[str, Any], _collation: Collation | None) -> tuple[Any, Any]:
+    return compile_text(value), ()
+
+
+_SPECIAL_OPERANDS: Final = {
+    "$expr": _computation(compile_computation),
+    "$sampleRate": _computation(compile_sample),
+    "$jsonSchema": _schema,
+    "$text": _text,
+}
+"""What compiles the operand of each operator on whole documents, and says which paths it reads."""
 
 
 def _branches(
@@ -280,7 +339,31 @@ def _branches(
             raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
         part = item if type(item) is dict else as_mapping(item)
         shapes.append(_outline(part, operands, depth + 1, variables, collation))
+    refuse_text(found=name == "$nor" and has_text(shapes), where="$nor")
     return tuple(shapes)
+
+
+def has_text(shapes: Iterable[Shape]) -> bool:
+    """Return whether one of some shapes has a ``$text``."""
+    entries = [entry for shape in shapes for entry in shape if not isinstance(entry, str)]
+    return any(name == "$text" or (name in LOGICAL and has_text(rest)) for name, rest in entries)
+
+
+def planned_template(template: Template, *, tested: bool) -> Template:
+    """Return a template like `template` whose ``$text`` is planned: it reads whole documents if they are `tested`."""
+    return _cached_template(_with_text(template.shape, None if tested else ()), template.collation)
+
+
+def _with_text(shape: Shape, paths: Any) -> Shape:
+    found: list[Any] = []
+    for entry in shape:
+        if isinstance(entry, str) or entry[0] not in ("$text", *LOGICAL):
+            found.append(entry)
+        elif entry[0] == "$text":
+            found.append((entry[0], paths))
+        else:
+            found.append((entry[0], tuple(_with_text(part, paths) for part in entry[1])))
+    return tuple(found)
 
 
 def _nodes(shape: Shape, paths: set[str | None], collation: Collation | None) -> list[Node]:
@@ -294,15 +377,19 @@ def _nodes(shape: Shape, paths: set[str | None], collation: Collation | None) ->
             else:
                 nodes.append(LogicalNode([_nodes(child, paths, collation) for child in rest], negated=name == "$nor"))
             continue
-        if name in ("$expr", "$sampleRate", "$jsonSchema"):
+        if name in _SPECIAL_OPERANDS:
             paths.update((None,) if rest is None else rest)
-            nodes.append(SchemaNode() if name == "$jsonSchema" else ExpressionNode(name))
+            special = _SPECIAL.get(name)
+            nodes.append(ExpressionNode(name) if special is None else special())
             continue
         parse_path(name, empty_parts=True)
         paths.add(name)
         operators = None if rest is None else tuple(find_operator(part, name) for part in rest)
         nodes.append(FieldNode(name, operators, collation))
     return nodes
+
+
+_SPECIAL: Final[Mapping[str, type[SchemaNode | TextNode]]] = {"$jsonSchema": SchemaNode, "$text": TextNode}
 
 
 def _maker(condition: Condition, path: str) -> MaskMaker:

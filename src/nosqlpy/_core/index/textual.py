@@ -1,0 +1,222 @@
+"""A text index: the documents that have a term, each with the score of the term.
+
+An entry is a term, or the values of the fields before the texts and a term. It leads to the key of the document and
+its score where only one document has it, which is so for half of all words, and to a dict of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from sys import getsizeof
+from typing import Any, Final
+
+from nosqlpy._core.index.catalogue import IndexDefinition
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.textkeys import after_of, before_of, spec_of
+from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.query.partial import Layout, Row, matched_values
+from nosqlpy._core.query.several import Several
+from nosqlpy._core.text.scoring import scores_of
+from nosqlpy._core.text.search import Terms
+from nosqlpy._core.text.spec import Text, TextSpec
+from nosqlpy._core.values.codec import fields_decoder, inspect_document
+from nosqlpy._core.values.keys import equality_key
+from nosqlpy._core.values.types import MISSING
+from nosqlpy.errors import NotSupportedError, WriteError
+
+Found = dict[Hashable, float]
+"""Scores by the keys of documents."""
+
+NO_FIELD: Final = "\0text"
+"""Stands for the field of a text index where that of another one is compared with paths: none is equal to it."""
+REMEMBERED_MAX: Final = 1000
+"""Documents whose entries are remembered between the check of a write and its apply."""
+SHARED_MAX: Final = 1 << 12
+"""Different scores that are kept once only."""
+
+
+class TextIndex(HashIndex):
+    """Which documents have a term, and with which score.
+
+    `languages` are those that its texts have had; `failure` is why it cannot be read: a stemmer that another process
+    has is not installed here.
+    """
+
+    __slots__ = ("_pairs", "_shared_scores", "after", "before", "failure", "languages", "spec")
+
+    def __init__(self, definition: IndexDefinition) -> None:
+        super().__init__(definition)
+        # a planner for conditions and orders of fields finds nothing here
+        self.field, self.plain, self.keys = NO_FIELD, None, ()
+        self.spec: TextSpec = spec_of(definition)
+        self.before: tuple[str, ...] = before_of(definition)
+        self.after: tuple[str, ...] = after_of(definition)
+        self.languages: set[str] = {self.spec.language}
+        self.failure: NotSupportedError | None = None
+        self._pairs = 0
+        self._shared_scores: dict[float, float] = {}
+
+    # ── changing ─────────────────────────────────────────────────────────────────
+
+    def add(self, values: Iterable[Any], key: Hashable, *, moved: bool = False) -> None:  # noqa: ARG002 - scores order
+        """Enter the document `key` under each of some entries with its score."""
+        entries, shared = self._entries, self._shared_scores
+        if len(shared) > SHARED_MAX:
+            shared.clear()
+        for entry, found in values:
+            score = shared.setdefault(found, found)
+            held = entries.get(entry)
+            if held is None:
+                entries[entry] = (key, score)
+            elif type(held) is dict:
+                self._pairs -= key in held
+                held[key] = score
+            elif held[0] == key:
+                self._pairs -= 1
+                entries[entry] = (key, score)
+            else:
+                entries[entry] = {held[0]: held[1], key: score}
+            self._pairs += 1
+
+    def discard(self, values: Iterable[Any], key: Hashable) -> None:
+        """Remove the document `key` from under each of some entries, where it stands there."""
+        entries = self._entries
+        for entry, _ in values:
+            held = entries.get(entry)
+            if type(held) is dict:
+                self._pairs -= held.pop(key, None) is not None
+                if not held:
+                    del entries[entry]
+            elif held is not None and held[0] == key:
+                del entries[entry]
+                self._pairs -= 1
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        super().clear()
+        self._pairs = 0
+
+    # ── reading ──────────────────────────────────────────────────────────────────
+
+    def ready(self) -> None:
+        """Make sure that the index can be read.
+
+        Raises:
+            NotSupportedError: A document is in a language whose stemmer is not installed here.
+        """
+        if self.failure is not None:
+            raise self.failure
+
+    def leads_to(self, prefix: tuple[Hashable, ...], terms: Iterable[str]) -> int:
+        """Return how many documents the terms have, those with several of them counted for each."""
+        found = (self._entries.get(self._entry(prefix, term), ()) for term in terms)
+        return sum(len(held) if type(held) is dict else bool(held) for held in found)
+
+    def search(self, prefix: tuple[Hashable, ...], terms: Terms) -> Found:
+        """Return the documents that have an indexed term, with the sum of their scores.
+
+        Those that have a negated one are left out, if the search is not sensitive to more than an index has.
+        """
+        scores: Found = {}
+        for term in terms.indexed:
+            held = self._held(prefix, term)
+            if not scores:
+                scores = held
+            else:
+                for key, score in held.items():
+                    scores[key] = scores.get(key, 0.0) + score
+        for term in () if terms.sensitive else terms.negated:
+            for key in self._held(prefix, term):
+                scores.pop(key, None)
+        return scores
+
+    def _held(self, prefix: tuple[Hashable, ...], term: str) -> Found:
+        """Return a copy of what stands under a term, made at once: others may be writing."""
+        held = self._entries.get(self._entry(prefix, term))
+        if held is None:
+            return {}
+        return held.copy() if type(held) is dict else {held[0]: held[1]}
+
+    @staticmethod
+    def _entry(prefix: tuple[Hashable, ...], term: str) -> Hashable:
+        return (prefix, term) if prefix else term
+
+    def stats(self) -> dict[str, int]:
+        """Return how many terms there are, how many entries of documents under them, and about how many bytes."""
+        entries = list(self._entries.items())
+        dicts = [held for _, held in entries if type(held) is dict]
+        size = getsizeof(self._entries) + sum(getsizeof(entry) for entry, _ in entries) + sum(map(getsizeof, dicts))
+        return {
+            "terms": len(entries),
+            "entries": self._pairs,
+            "bytes": size + (len(entries) - len(dicts)) * getsizeof((None, None)),
+        }
+
+
+class TextExtraction:
+    """From encoded documents to their entries in a text index, each an entry and its score.
+
+    What a check has found is remembered for the apply that follows it.
+    """
+
+    __slots__ = ("_columns", "_decode", "_index", "_known", "_partial")
+
+    def __init__(self, index: TextIndex, layout: Layout) -> None:
+        names, partial = index.spec.names, index.definition.partial
+        self._index = index
+        self._partial = None if partial is None else compile_filter(partial)
+        self._decode: Callable[[bytes], Mapping[str, Any]] = (
+            inspect_document if names is None else fields_decoder(names)
+        )
+        self._columns = [layout.column(path, matched_values) for path in (*index.before, *index.after)]
+        self._known: dict[bytes, list[tuple[Hashable, float]]] = {}
+
+    def __call__(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> list[list[tuple[Hashable, float]]]:
+        """Return the entries of each document; one that cannot be had here makes the index unreadable, and no error."""
+        known, self._known = self._known, {}
+        if known:
+            found = [known.get(blob) for blob in blobs]
+            if None not in found:
+                return found  # type: ignore[return-value]  # none is None
+        try:
+            return self.strict(rows, blobs, known)
+        except (NotSupportedError, WriteError) as error:
+            self._index.failure = NotSupportedError(f"text index {self._index.name!r} cannot be used: {error}")
+            return [[] for _ in blobs]
+
+    def strict(
+        self, rows: Sequence[Row], blobs: Sequence[bytes], known: Mapping[bytes, Any] | None = None
+    ) -> list[list[tuple[Hashable, float]]]:
+        """Return the entries of each document; `known` are those of some.
+
+        Raises:
+            WriteError: A document does not fit the index.
+            NotSupportedError: The stemmer of a language is not installed.
+        """
+        inside = None if self._partial is None else set(map(id, self._partial.select(blobs)))
+        entries: list[list[tuple[Hashable, float]]] = []
+        for row, blob in zip(rows, blobs, strict=True):
+            found = None if known is None else known.get(blob)
+            if found is None:
+                found = [] if inside is not None and id(blob) not in inside else self._entries(row, blob)
+            entries.append(found)
+        if known is None and len(blobs) <= REMEMBERED_MAX:
+            self._known = dict(zip(blobs, entries, strict=True))
+        return entries
+
+    def _entries(self, row: Row, blob: bytes) -> list[tuple[Hashable, float]]:
+        prefix = self._prefix(row) if self._columns else ()
+        texts: list[Text] = self._index.spec.texts(self._decode(blob))
+        self._index.languages.update(text.language for text in texts)
+        scores = scores_of(texts).items()
+        return [((prefix, term), score) for term, score in scores] if prefix else list(scores)
+
+    def _prefix(self, row: Row) -> tuple[Hashable, ...]:
+        """Return the values of a document before its texts; none that it has beside them may be an array."""
+        index = self._index
+        values: list[Any] = [next(iter(column((row,)))) for column in self._columns]
+        for path, value in zip((*index.before, *index.after), values, strict=True):
+            if type(value) is list or type(value) is Several:
+                message = f"text index {index.name!r} cannot hold a document with an array at {path!r}"
+                raise WriteError(message, code=201, code_name="CannotBuildIndexKeys")
+        return tuple(equality_key(None if value is MISSING else value) for value in values[: len(index.before)])

@@ -1,0 +1,1 @@
+"""Text search: from text to terms, and what of a document a search finds."""
