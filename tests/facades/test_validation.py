@@ -292,13 +292,19 @@ async def test_a_validator_may_compare_fields(db: Any) -> None:
 
 
 UNSUITED = [
-    ({"$text": {"$search": "x"}}, r"\$text"),
     ({"a": {"$near": [0, 0]}}, r"\$near"),
     ({"a": {"$nearSphere": [0, 0]}}, r"\$nearSphere"),
     ({"$where": "1"}, r"\$where"),
     ({"$expr": {"$lt": ["$a", "$$NOW"]}}, r"\$\$NOW"),
     ({"$sampleRate": 0.5}, r"\$rand"),
 ]
+
+
+async def test_a_validator_cannot_search_text(db: Any) -> None:
+    with pytest.raises(QueryError, match=r"\$text.*validator") as caught:
+        await db.create_collection("people", validator={"$text": {"$search": "x"}})
+
+    assert caught.value.code == 2
 
 
 @pytest.mark.parametrize(("validator", "message"), UNSUITED, ids=str)

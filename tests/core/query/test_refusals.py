@@ -116,7 +116,6 @@ UNSUPPORTED = [
     ({"$expr": {"$sin": 1}}, r"expression operator \$sin"),
     ({"$expr": {"$lt": ["$a", "$$NOW"]}}, r"variable \$\$NOW"),
     ({"$where": "1"}, r"\$where"),
-    ({"$text": {"$search": "x"}}, r"\$text"),
     ({"$jsonSchema": {"properties": {"a": {"encrypt": {}}}}}, r"keyword 'encrypt'"),
     ({"$jsonSchema": {"encryptMetadata": {}}}, r"keyword 'encryptMetadata'"),
     ({"$jsonSchema": {"required": ["a.b"]}}, r"property 'a\.b' has a dot"),

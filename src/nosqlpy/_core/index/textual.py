@@ -207,8 +207,8 @@ class TextExtraction:
     def _entries(self, row: Row, blob: bytes) -> list[tuple[Hashable, float]]:
         prefix = self._prefix(row) if self._columns else ()
         texts: list[Text] = self._index.spec.texts(self._decode(blob))
-        self._index.languages.update(text.language for text in texts)
         scores = scores_of(texts).items()
+        self._index.languages.update(text.language for text in texts)
         return [((prefix, term), score) for term, score in scores] if prefix else list(scores)
 
     def _prefix(self, row: Row) -> tuple[Hashable, ...]:

@@ -66,4 +66,6 @@ class Matcher:
         terms = self.terms
         if terms.sensitive or terms.phrases or terms.negated_phrases:
             return True
-        return any(not terms.negated.isdisjoint(analyzer_of(language).hidden()) for language in languages)
+        return bool(terms.negated) and any(
+            not terms.negated.isdisjoint(analyzer_of(language).hidden()) for language in languages
+        )
