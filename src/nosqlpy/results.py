@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -144,3 +144,6 @@ class IndexModel:
     partial_filter_expression: Filter | None = None
     expire_after_seconds: float | None = None
     hidden: bool = False
+    weights: Mapping[str, float] | str | None = None
+    default_language: str | None = None
+    language_override: str | None = None

@@ -236,4 +236,9 @@ class CollectionState:
             "resident_bytes": self.slots.resident,
             "places": self.slots.places,
             "indexes": [d.name for d in self.definitions()],
+            **self._searched_stats(),
         }
+
+    def _searched_stats(self) -> dict[str, Any]:
+        index = next((each for each in self.indexes.by_name.values() if isinstance(each, TextIndex)), None)
+        return {} if index is None else {"text_index": index.stats()}

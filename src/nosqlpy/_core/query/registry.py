@@ -136,7 +136,7 @@ def refuse_top_level(name: str) -> NoReturn:
     elif name in _EXPRESSIONS:
         hint = _UNDER_EXPR
     else:
-        hint = nearest(name, TOP_LEVEL) or nearest(name, _OPERATORS)
+        hint = nearest(name, (*TOP_LEVEL, *_OPERATORS))
     raise QueryError(f"unknown top level operator {name!r}{hint}")
 
 
