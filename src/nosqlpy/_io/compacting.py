@@ -67,6 +67,7 @@ def compact(
         drive(compaction.sweep(moment), database.storage)
         database.take_steps(compaction.rebase(database.engine, moment))
         database.derive(compaction.hint(database.engine, moment))
+        compaction.let_go(moment)
         return report
 
 

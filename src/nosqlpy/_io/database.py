@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -33,6 +34,8 @@ R = TypeVar("R")
 
 log = logging.getLogger("nosqlpy.storage")
 
+# how long others have the lock after a step that took as long
+PAUSE_S = 0.0005
 # how often a read is tried beside writers before it keeps them out
 VIEW_TRIES = 3
 
@@ -141,7 +144,10 @@ class Database(Expiring):
         done = object()
         step: object = None
         while step is not done:
+            began = time.perf_counter()
             step = self.guarded(self._take_step, steps, done)
+            if time.perf_counter() - began > PAUSE_S:
+                time.sleep(PAUSE_S)  # a lock is not fair: who has it takes it again before those who wait
 
     def _take_step(self, steps: Iterator[None], done: object) -> object:
         with self.lock:

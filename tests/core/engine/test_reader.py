@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.engine.reader import CHUNK, GAP, Reader, Slot, Stored, sizes, slots_of
+from nosqlpy._core.engine.reader import CHUNK, GAP, Reader, Slot, Stored, each_size, slots_of
 from nosqlpy._core.log.place import pack_places, place_of
 from nosqlpy._core.log.segment import segment_name
 from nosqlpy.errors import CorruptionError
@@ -151,8 +151,8 @@ def test_sizes_are_known_without_reading() -> None:
     disk = Disk()
     slots: list[Slot] = [disk.store(1, b"four"), b"resident", disk.store(1, b"")]
 
-    assert sizes(Stored(slots, disk.reader, {})) == [4, 8, 0]
-    assert sizes([b"four", b""]) == [4, 0]
+    assert list(each_size(Stored(slots, disk.reader, {}))) == [4, 8, 0]
+    assert list(each_size([b"four", b""])) == [4, 0]
     assert disk.reads == []
 
 

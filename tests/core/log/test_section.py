@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nosqlpy._core.log.place import length_of, place_of, unpack_places
-from nosqlpy._core.log.section import BLOCK, DamagedHintError, Section, SectionReader, encode_section, key_hash
+from nosqlpy._core.log.section import (
+    BLOCK,
+    STEP,
+    DamagedHintError,
+    Section,
+    SectionReader,
+    _array,
+    encode_section,
+    key_hash,
+)
+from nosqlpy._core.values.codec import encode_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
 ODD_IDS = [None, True, 2.5, b"bytes", UUID(int=5), datetime(2024, 1, 2, tzinfo=UTC), {"a": [1, "x"]}, Decimal("1.5")]
@@ -19,12 +29,28 @@ ODD_IDS = [None, True, 2.5, b"bytes", UUID(int=5), datetime(2024, 1, 2, tzinfo=U
 
 def section(ids: list[Any], offset: int = 100) -> tuple[Section, bytes, list[int]]:
     places = [place_of(1, 1000 + 10 * row, 10, row) for row in range(len(ids))]
-    made, data = encode_section(3, offset, equality_keys(ids), ids, places)
-    return made, bytes(offset) + data, places
+    made, pieces = encode_section(3, offset, equality_keys(ids), ids, places)
+    return made, bytes(offset) + b"".join(pieces), places
 
 
 def reader(made: Section, data: bytes) -> SectionReader:
     return SectionReader(made, lambda offset, size: data[offset : offset + size])
+
+
+@pytest.mark.parametrize("count", [0, 15, 16, STEP, STEP + 1, 2 * STEP + 1, 65_535, 65_536])
+def test_ids_that_are_packed_bit_by_bit_are_one_array(count: int) -> None:
+    assert _array(list(range(count))) == encode_value(list(range(count)))
+
+
+def test_a_large_section_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = section([f"id {row}" for row in range(1000)], offset=0)
+    monkeypatch.setattr("nosqlpy._core.log.section.PIECE", 1000)
+    monkeypatch.setattr("nosqlpy._core.log.section.STEP", 7)
+    ids = [f"id {row}" for row in range(1000)]
+    made, pieces = encode_section(3, 0, ids, ids, whole[2])
+
+    assert max(map(len, pieces)) == 1000
+    assert (made, b"".join(pieces)) == whole[:2]
 
 
 SIZES = (0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK)

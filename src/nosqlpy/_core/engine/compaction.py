@@ -23,15 +23,15 @@ from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
 from nosqlpy._core.engine.reader import Stored
 from nosqlpy._core.engine.slots import RECORD_SIZE
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.engine.walk import Ledger
+from nosqlpy._core.engine.walk import Columns, empty
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Operation, Put
 from nosqlpy._core.log.packing import BLOCK_SIZE
 from nosqlpy._core.log.place import place_of
 from nosqlpy._core.log.segment import KIND_BASE, SegmentHeader, segment_name
 
-# documents that get their new places at once: about two milliseconds
-REBASE_STEP = 10_000
+# documents that get their new places at once: about a millisecond
+REBASE_STEP = 5_000
 
 # what must be dead for a compaction to begin by itself: so many bytes, and this share of the log
 DEAD_BYTES = 16 << 20
@@ -68,20 +68,19 @@ class Copied:
 
     def __init__(self, segment: int) -> None:
         self._segment = segment
-        self.collections: dict[int, Ledger] = {}
+        self.collections: dict[int, Columns] = {}
 
     def note(self, operations: list[Operation], end: int) -> None:
         """Take down the documents of a frame that ends at `end`: they are the last of it."""
         for operation in operations:
             if isinstance(operation, Put):
-                ledger = self.collections.setdefault(operation.collection, Ledger())
+                columns = self.collections.setdefault(operation.collection, Columns())
                 lengths = list(map(len, operation.documents))
                 starts = accumulate(lengths, initial=end - sum(lengths))
                 crcs = map(crc32, operation.documents)
-                places = map(place_of, repeat(self._segment), starts, lengths, crcs)
-                ledger.places.update(zip(operation.keys, places, strict=True))
-                if operation.keys is not operation.ids:
-                    ledger.odd.update(zip(operation.keys, operation.ids, strict=True))
+                columns.keys += operation.keys
+                columns.ids += operation.ids
+                columns.places += map(place_of, repeat(self._segment), starts, lengths, crcs)
 
 
 def begin(engine: Engine, codec: int = 0) -> Procedure[Moment]:
@@ -148,13 +147,12 @@ def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
     Until it has ended, the segments that are gone stay open.
     """
     taken = dict(moment.content.documents)
-    for number, ledger in moment.copied.collections.items():
+    for number, columns in moment.copied.collections.items():
         collection, blobs = engine.collection(number), taken[number]
         if collection is not None and isinstance(blobs, Stored):
-            keys, places = list(ledger.places), list(ledger.places.values())
-            for start in range(0, len(keys), REBASE_STEP):
+            for start in range(0, len(columns.keys), REBASE_STEP):
                 part = slice(start, start + REBASE_STEP)
-                collection.slots.move(keys[part], blobs.slots[part], places[part])
+                collection.slots.move(columns.keys[part], blobs.slots[part], columns.places[part])
                 yield
     gone = {segment.number for segment in moment.covered}
     for collection in list(engine.collections.values()):
@@ -175,6 +173,16 @@ def hint(engine: Engine, moment: Moment) -> Procedure[None]:
     base = engine.manifest.sealed[0]
     if base.number == moment.header.number and base.size >= hints.NEW_MIN and engine.memory.reader is not None:
         yield from hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections)
+
+
+def let_go(moment: Moment) -> None:
+    """Forget what was copied, bit by bit, and where it lies."""
+    for _, blobs in moment.content.documents:
+        slots = blobs.slots if isinstance(blobs, Stored) else blobs
+        if isinstance(slots, list):
+            empty(slots)
+    for columns in moment.copied.collections.values():
+        columns.let_go()
 
 
 def abandon(engine: Engine, moment: Moment) -> Procedure[None]:

@@ -14,7 +14,7 @@ import msgspec
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.effects import Append, Procedure, Release, SyncDirectory, WriteFile
 from nosqlpy._core.engine.publish import sync
-from nosqlpy._core.engine.reader import sizes
+from nosqlpy._core.engine.reader import each_size
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.frame import encode_frame
 from nosqlpy._core.log.manifest import SealedSegment
@@ -69,22 +69,22 @@ def frames(content: Content) -> Iterator[list[Operation]]:
     if content.definitions:
         yield content.definitions
     for number, documents in content.documents:
-        for part in _parts(sizes(documents)):
+        for part in _parts(each_size(documents)):
             blobs = list(documents[part])
             ids = list(map(decode_id, blobs))
             yield [Put(number, equality_keys(ids), ids, blobs)]
 
 
-def _parts(sizes: list[int]) -> Iterator[slice]:
+def _parts(sizes: Iterable[int]) -> Iterator[slice]:
     """Yield slices of documents of these sizes: each of them of a thousand, or of so many as have 32 MiB."""
-    start = size = 0
+    start = stop = size = 0
     for stop, length in enumerate(sizes, start=1):
         size += length
         if stop - start == FRAME_DOCUMENTS or size >= FRAME_BYTES:
             yield slice(start, stop)
             start, size = stop, 0
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+    if start < stop:
+        yield slice(start, stop)
 
 
 def write_base(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
-from nosqlpy._core.engine.walk import Ledger, walk
+from nosqlpy._core.engine.walk import Columns, Ledger, walk
 from nosqlpy._core.log.hint import HEAD, Directory, Hint, encode_end, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
 from nosqlpy._core.log.operation import MALFORMED, Define, Operation
@@ -146,18 +146,22 @@ def _write_after(engine: Engine, held: Hint | None) -> Procedure[None]:
 
 
 class _Parts:
-    """The sections to be written: ledgers of collections that changed, and what the last hint has of the others."""
+    """The sections to be written: where the documents of changed collections lie, and the last hint of the others."""
 
-    def __init__(self, old: dict[int, SectionReader], ledgers: dict[int, Ledger], numbers: list[int]) -> None:
+    def __init__(
+        self, old: dict[int, SectionReader], changed: Mapping[int, Ledger | Columns], numbers: list[int]
+    ) -> None:
         self._old = old
-        self._ledgers = ledgers
+        self._changed = dict(changed)
         self.numbers = numbers
 
-    def encode(self, number: int, offset: int) -> tuple[Section, bytes]:
-        if number not in self._ledgers and number in self._old:
-            return self._old[number].copy(number, offset)
-        ledger = self._ledgers.pop(number, None) or Ledger()
-        return encode_section(number, offset, list(ledger.places), ledger.ids(), list(ledger.places.values()))
+    def encode(self, number: int, offset: int) -> tuple[Section, list[bytes]]:
+        if number not in self._changed and number in self._old:
+            section, data = self._old[number].copy(number, offset)
+            return section, [data]
+        changed = self._changed.pop(number, None) or Columns()
+        columns = changed.columns() if isinstance(changed, Ledger) else changed
+        return encode_section(number, offset, columns.keys, columns.ids, columns.places)
 
 
 def _since(engine: Engine, held: Hint | None) -> dict[int, Ledger]:
@@ -176,7 +180,7 @@ def _since(engine: Engine, held: Hint | None) -> dict[int, Ledger]:
 
 
 def write_copied(
-    engine: Engine, base: SealedSegment, definitions: Sequence[Operation], documents: dict[int, Ledger]
+    engine: Engine, base: SealedSegment, definitions: Sequence[Operation], documents: Mapping[int, Columns]
 ) -> Procedure[None]:
     """Write the hint of a base that has just been published; then remove the others.
 
@@ -210,10 +214,11 @@ def _write(engine: Engine, directory: Directory, parts: _Parts) -> Procedure[Non
     offset, sections = len(HEAD), []
     yield WriteFile(name, HEAD)
     for number in parts.numbers:
-        section, data = parts.encode(number, offset)
-        yield Append(name, data)
+        section, pieces = parts.encode(number, offset)
+        for piece in pieces:
+            yield Append(name, piece)
         sections.append(section)
-        offset += len(data)
+        offset += section.size
     directory = msgspec.structs.replace(directory, sections=sections)
     yield Append(name, encode_end(directory, offset))
     engine.hint = Hint(directory, engine.memory.files().open(name), name)

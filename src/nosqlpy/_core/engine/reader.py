@@ -225,10 +225,10 @@ class Stored(Sequence[bytes]):
         return Stored(slots, self._reader, self._files)
 
 
-def sizes(blobs: Sequence[bytes]) -> list[int]:
-    """Return how many bytes each document has, without reading it."""
+def each_size(blobs: Sequence[bytes]) -> Iterator[int]:
+    """Yield how many bytes each document has, without reading it."""
     slots: Sequence[Slot] = blobs.slots if isinstance(blobs, Stored) else blobs
-    return list(map(size_of, slots))
+    return map(size_of, slots)
 
 
 def size_of(slot: Slot) -> int:

@@ -27,7 +27,9 @@ from nosqlpy._core.values.keys import equality_keys
 
 BLOCK: Final = 512
 # what is packed or sorted in one call of the interpreter, during which no other thread can run: a millisecond or two
-STEP = 10_000
+STEP = 5_000
+# … and what is handed to the system at once
+PIECE = 1 << 20
 HASH_SIZE: Final = 8
 _TABLE_SIZE: Final = 12
 # numbers hash as Python's do on 64 bits, so that equal ones of different types have one hash
@@ -85,37 +87,76 @@ def _canonical(key: Any) -> bytes:
 
 def encode_section(
     number: int, offset: int, keys: Sequence[Hashable], ids: list[Any], places: Sequence[Place]
-) -> tuple[Section, bytes]:
-    """Return the section of a collection that is to stand at `offset`, and its bytes."""
-    ordered = sorted_words(map(_hash_and_row, map(key_hash, keys), range(len(keys))))
-    hashed = b"".join([words_of("Q", ordered[i : i + STEP]) for i in range(0, len(ordered), STEP)])
-    placed = b"".join([pack_places(places[i : i + STEP]) for i in range(0, len(places), STEP)])
-    named = encode_value(ids)
+) -> tuple[Section, list[bytes]]:
+    """Return the section of a collection that is to stand at `offset`, and its bytes, in pieces."""
+    hashed, named = _hashes(keys), _array(ids)
+    placed, live = bytearray(), 0
+    for start in range(0, len(places), STEP):
+        part = places[start : start + STEP]
+        placed += pack_places(part)
+        live += sum(map(length_of, part))
     table: list[int] = []
     for start in range(0, len(keys), BLOCK):
         block = hashed[start * HASH_SIZE : (start + BLOCK) * HASH_SIZE]
         entries = placed[start * PLACE_SIZE : (start + BLOCK) * PLACE_SIZE]
         table += [int.from_bytes(block[4:8], "little"), zlib.crc32(block), zlib.crc32(entries)]
     tabled = words_of("I", table)
-    live = sum(map(length_of, places))
     crcs = zlib.crc32(named), zlib.crc32(placed), zlib.crc32(tabled)
-    return Section(number, len(keys), live, offset, len(named), *crcs), b"".join((hashed, placed, named, tabled))
+    section = Section(number, len(keys), live, offset, len(named), *crcs)
+    return section, _pieces(hashed, placed, named, tabled)
 
 
 def sorted_words(numbers: Iterable[int]) -> list[int]:
     """Return 64-bit numbers in order."""
-    buckets: list[list[int]] = [[] for _ in range(256)]
-    for number in numbers:
-        buckets[number >> 56].append(number)
     ordered = []
-    for bucket in buckets:
-        bucket.sort()
+    for bucket in _buckets(numbers):
         ordered += bucket
     return ordered
 
 
+def _buckets(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """Yield 64-bit numbers in order, some at a time."""
+    buckets: list[list[int]] = [[] for _ in range(256)]
+    for number in numbers:
+        buckets[number >> 56].append(number)
+    for bucket in buckets:
+        bucket.sort()
+        yield bucket
+        bucket.clear()
+
+
+def _hashes(keys: Sequence[Hashable]) -> bytearray:
+    """Return the hashes of keys with their rows, in order."""
+    packed = bytearray()
+    for bucket in _buckets(map(_hash_and_row, map(key_hash, keys), range(len(keys)))):
+        packed += words_of("Q", bucket)
+    return packed
+
+
 def _hash_and_row(hashed: int, row: int) -> int:
     return hashed << 32 | row
+
+
+def _array(values: list[Any]) -> bytearray:
+    """Return values as one MessagePack array."""
+    packed = bytearray(_array_head(len(values)))
+    for start in range(0, len(values), STEP):
+        part = values[start : start + STEP]
+        packed += encode_value(part)[len(_array_head(len(part))) :]
+    return packed
+
+
+def _array_head(count: int) -> bytes:
+    """Return what stands before the values of a MessagePack array: as few bytes as its length allows."""
+    if count < 16:
+        return bytes([0x90 | count])
+    return b"\xdc" + count.to_bytes(2, "big") if count <= 0xFFFF else b"\xdd" + count.to_bytes(4, "big")
+
+
+def _pieces(*parts: bytes | bytearray) -> list[bytes]:
+    if sum(map(len, parts)) <= PIECE:
+        return [b"".join(parts)]
+    return [bytes(part[start : start + PIECE]) for part in parts for start in range(0, len(part), PIECE)]
 
 
 class HashColumn:
