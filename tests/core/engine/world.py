@@ -50,19 +50,30 @@ class World:
                 self.files[effect.name] = effect.data[:10]
             raise OSError(5, "the disk failed")
         self.done.append(type(effect).__name__)
+        if isinstance(effect, effects.ReadFile | effects.ReadPart | effects.ReadOn):
+            return self._read(effect)
         return self._change(effect)
+
+    def _read(self, effect: effects.ReadFile | effects.ReadPart | effects.ReadOn) -> bytes:
+        if effect.name not in self.files:
+            raise FileNotFoundError(effect.name)
+        data = self.files[effect.name]
+        match effect:
+            case effects.ReadPart(_, offset, size):
+                return data[offset : offset + size]
+            case effects.ReadOn(_, offset):
+                return data[offset:]
+        return data
 
     def _change(self, effect: Any) -> Any:
         match effect:
             case effects.ListFiles():
                 return sorted(self.files)
-            case effects.ReadFile(name):
-                return self.files[name]
-            case effects.ReadPart(name, offset, size):
-                return self.files[name][offset : offset + size]
             case effects.WriteFile(name, data):
                 assert name not in self.files
                 self.files[name] = data
+            case effects.Truncate(name, size):
+                self.files[name] = self.files[name][:size]
             case effects.Append(name, data):
                 self.files[name] += data
             case effects.Replace(source, target):

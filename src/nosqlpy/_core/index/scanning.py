@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from itertools import groupby, product
+from itertools import chain, groupby, product
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.index.bounds import Bounds, Range
@@ -122,11 +122,13 @@ def ordered(
     upto = 2 * (first + len(directions))
     ends_inside = len(index.keys) > 1 and upto < 2 * len(index.keys)
     for span in spans:
-        for part in _walk(span, 2 * first, directions):
-            if ends_inside:
-                for _, group in groupby(part, key=lambda key: key[:upto]):
-                    yield natural(index.documents(group))
-            else:
+        parts = _walk(span, 2 * first, directions)
+        if ends_inside:
+            # across the parts: where one of them ends is not where the keys begin otherwise
+            for _, group in groupby(chain.from_iterable(parts), key=lambda key: key[:upto]):
+                yield natural(index.documents(group))
+        else:
+            for part in parts:
                 for start in range(0, len(part), PIECE):  # the first ones may be all that is wanted
                     yield from _tied(index, part[start : start + PIECE], natural)
 
