@@ -20,10 +20,10 @@ class Relay(World):
         super().__init__(**options)
         self.source = source
 
-    def _change(self, effect: Any) -> Any:
+    def _read(self, effect: Any) -> bytes:
         if isinstance(effect, effects.ReadPart):
             return self.source.files[effect.name][effect.offset : effect.offset + effect.size]
-        return super()._change(effect)
+        return super()._read(effect)
 
 
 def back_up(world: World, engine: Engine) -> Relay:
