@@ -27,7 +27,7 @@ from tests.benchmarks.language import Figure, bound_shapes, new_shapes, operator
 from tests.benchmarks.opening import measure_opening, opening_findings, show_opening
 from tests.benchmarks.peers import machine, missing, versions
 from tests.benchmarks.points import points
-from tests.benchmarks.report import Report, lines, markdown, put_into, short
+from tests.benchmarks.report import Report, lines, markdown, put_into, short, together
 from tests.benchmarks.table import Row, measure_size
 from tests.benchmarks.tasks import holds, tasks
 from tests.benchmarks.transactions import transactions
@@ -61,18 +61,18 @@ GROWING = (
 Section = tuple[str, Callable[[], list[Finding]]]
 
 
-def measure(directory: Path, sizes: tuple[int, ...], rounds: int, *, quick: bool) -> Report:
-    """Return all figures; what is measured now is said on stderr."""
+def measure(directory: Path, sizes: tuple[int, ...], rounds: int, *, quick: bool, table: bool) -> Report:
+    """Return all figures, or those of the table only; what is measured now is said on stderr."""
     rows: list[Row] = []
     for size in sizes:
         say(f"{size:,} documents")
         rows += measure_size(directory, size, rounds, quick=quick)
     findings: list[Finding] = []
-    for name, section in sections(directory, min(max(sizes), 100_000), rounds, quick=quick):
+    for name, section in () if table else sections(directory, min(max(sizes), SIZES[-1]), rounds, quick=quick):
         say(name)
         findings += section()
     return Report(
-        "python -m tests.benchmarks " + " ".join(sys.argv[1:]),
+        " ".join(["python -m tests.benchmarks", *_shown(sys.argv[1:])]),
         machine(),
         versions(),
         len(json.dumps(make_document(max(sizes) // 2))),
@@ -80,6 +80,12 @@ def measure(directory: Path, sizes: tuple[int, ...], rounds: int, *, quick: bool
         rows,
         findings,
     )
+
+
+def _shown(arguments: list[str]) -> list[str]:
+    """Return the arguments that say what is measured, without where the figures go."""
+    kept = " ".join(arguments).split(" --json")[0].split(" ")
+    return [word for word in kept if word and word != "--docs"]
 
 
 def sections(directory: Path, size: int, rounds: int, *, quick: bool) -> list[Section]:
@@ -167,7 +173,10 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000, help="with --aggregation and --import: how many")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--from", dest="source", type=Path, help="measure nothing: take the figures of such a file")
+    parser.add_argument("--table", action="store_true", help="only the table: no writers, tasks, opening and so on")
+    parser.add_argument(
+        "--from", dest="sources", action="append", type=Path, help="measure nothing: take the figures of such files"
+    )
     parser.add_argument("--docs", action="store_true", help="also write them, and pictures, into the documentation")
     parser.add_argument("--quick", action="store_true", help="few documents, one round, no other packages")
     parser.add_argument("--tinydb", action="store_true", help="measure TinyDB's interface beside TinyDB")
@@ -203,11 +212,11 @@ def _measured(options: argparse.Namespace, directory: Path) -> tuple[Any, Callab
         return measure_opening(directory, options.rounds), show_opening
     if options.tinydb:
         return beside_tinydb(directory, options.rounds), show_beside_tinydb
-    if options.source:
-        return msgspec.json.decode(options.source.read_bytes(), type=Report), show
+    if options.sources:
+        return together([msgspec.json.decode(path.read_bytes(), type=Report) for path in options.sources]), show
     if options.quick:
-        return measure(directory, (200, 400), 1, quick=True), show
-    return measure(directory, options.sizes, options.rounds, quick=False), show
+        return measure(directory, (200, 400), 1, quick=True, table=False), show
+    return measure(directory, options.sizes, options.rounds, quick=False, table=options.table), show
 
 
 def show(report: Report) -> None:

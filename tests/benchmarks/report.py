@@ -44,6 +44,16 @@ class Report(msgspec.Struct, frozen=True):
         return [row for row in self.rows if row.size == size]
 
 
+def together(reports: Sequence[Report]) -> Report:
+    """Return the figures of several runs with different numbers of documents as those of one report."""
+    return msgspec.structs.replace(
+        reports[0],
+        command="`, `".join(report.command.strip() for report in reports),
+        rows=[row for report in reports for row in report.rows],
+        findings=[finding for report in reports for finding in report.findings],
+    )
+
+
 def micros(seconds: float | None) -> str:
     """Return a time in microseconds with three digits that mean something; a dash where there is none."""
     if seconds is None:
@@ -122,7 +132,7 @@ def _grown(row: Row, before: Times) -> str:
 
 def markdown(report: Report) -> str:
     """Return all figures in Markdown."""
-    parts = [f"Command: `{report.command}`. Machine: {report.machine}."]
+    parts = [f"Measured by `{report.command}`. Machine: {report.machine}."]
     parts.append("Versions: " + ", ".join(f"{name} {number}" for name, number in report.versions.items()) + ".")
     for size in reversed(report.sizes):
         parts.append(f"### {size:,} documents\n\n{_table(report.of_size(size))}")
