@@ -171,3 +171,17 @@ def test_a_cancelled_dump_leaves_nothing(loop: str, file: Path) -> None:
 
     scope: Any = None
     anyio.run(run, backend=loop)
+
+
+@pytest.mark.parametrize("name", ["MANIFEST", "LOCK", "new", "deeper/new"])
+async def test_a_dump_does_not_go_among_the_files_of_the_database(connect: Any, directory: Path, name: str) -> None:
+    db = await connect(directory).open()
+    with pytest.raises(StorageError, match="is inside the database"):
+        await db.dump(directory / name)
+    with pytest.raises(StorageError, match="is inside the database"):
+        await db["users"].export_file(str(directory / name), format="json")
+    (directory.parent / "alias").symlink_to(directory)
+    with pytest.raises(StorageError, match="is inside the database"):
+        await db.dump(directory.parent / "alias" / name)
+
+    assert (await db.verify())["ok"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nosqlpy import AsyncClient, Client, CorruptionError, InvalidURL, StorageError
+from nosqlpy import AsyncClient, Client, CorruptionError, InvalidURL, LockedError, StorageError
 
 
 @pytest.fixture
@@ -87,3 +89,30 @@ async def test_what_is_no_database_cannot_be_repaired(tmp_path: Path, repair: An
         await repair(tmp_path / "old", tmp_path / "new")
 
     assert not (tmp_path / "new").exists()
+
+
+async def test_a_database_that_is_open_is_not_repaired(
+    connect: Any, directory: Path, tmp_path: Path, repair: Any
+) -> None:
+    db = connect(directory)
+    await db["users"].insert({"_id": 1})
+    with pytest.raises(LockedError, match="is open"):
+        await repair(directory, tmp_path / "new")
+    await db.close()
+    report = await repair(directory, tmp_path / "new")
+
+    assert report["documents"] == 1
+
+
+def test_a_database_that_another_process_has_open_is_not_repaired(directory: Path, tmp_path: Path) -> None:
+    program = f"import nosqlpy; db = nosqlpy.Client({str(directory)!r}).open(); print(db.name, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(LockedError, match="is open"):
+            Client.repair(directory, tmp_path / "new")
+        process.communicate("\n")
+
+    assert Client.repair(directory, tmp_path / "new")["complete"]

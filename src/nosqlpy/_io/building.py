@@ -109,7 +109,7 @@ def directory_of(method: str, target: Any) -> Path:
 
 
 def refuse_inside(target: Path, directory: Path | None) -> None:
-    """Refuse to build a database inside the directory of another one.
+    """Refuse to write anything inside the directory of a database: another database, or a file.
 
     Raises:
         StorageError: `target` is there.

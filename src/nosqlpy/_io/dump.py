@@ -11,7 +11,7 @@ from typing import BinaryIO
 from nosqlpy._core.engine import building, dumping
 from nosqlpy._core.engine.dumping import Restoring
 from nosqlpy._core.log.dump import DumpReader, DumpWriter
-from nosqlpy._io.building import build_in_directory, directory_of
+from nosqlpy._io.building import build_in_directory, directory_of, refuse_inside
 from nosqlpy._io.database import Database
 from nosqlpy._io.places import Place, check_bytes, check_place, write_to
 from nosqlpy.aliases import Document
@@ -34,9 +34,12 @@ def dump(
         QueryError: `target` is neither a path nor a stream, or `collections` is no list of names.
         CollectionNotFound: There is no collection of such a name.
         ConfigurationError: There is no such compression.
+        StorageError: The file would lie in the directory of the database.
         OSError: The file cannot be written; what was there is as it was.
     """
     check_place("dump", target, "write")
+    if isinstance(target, (str, os.PathLike)):
+        refuse_inside(Path(target), database.options.directory)
     if collections is not None and not isinstance(collections, list | tuple):
         message = f"dump takes a list of names of collections, not {type(collections).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")

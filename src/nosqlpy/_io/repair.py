@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -14,7 +15,7 @@ from nosqlpy._io.building import build_in_directory, directory_of, refuse_inside
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy._io.storage.files import FileStorage
 from nosqlpy.aliases import Document
-from nosqlpy.errors import StorageError
+from nosqlpy.errors import LockedError, StorageError
 
 LOCK_TIMEOUT_S = 5.0
 
@@ -24,7 +25,7 @@ def repair(watch: Callable[[], None], damaged: str | os.PathLike[str], directory
 
     Raises:
         InvalidURL: A path is none.
-        LockedError: Another process has the damaged database open.
+        LockedError: The damaged database is open, in this or another process.
         StorageError: There is no such directory, the new one is not empty, or the disk is full.
         CorruptionError: Nothing can be saved.
     """
@@ -34,6 +35,7 @@ def repair(watch: Callable[[], None], damaged: str | os.PathLike[str], directory
     storage = FileStorage(source)
     try:
         storage.lock(shared=True, timeout_s=LOCK_TIMEOUT_S)
+        _check_closed(storage, source)
         found = drive(repairing.repair(), storage)
     except FileNotFoundError as error:
         raise StorageError(f"there is no directory {str(source)!r}") from error
@@ -44,6 +46,19 @@ def repair(watch: Callable[[], None], damaged: str | os.PathLike[str], directory
     parts = content.frames(found.content)
     size = build_in_directory(target, "the repaired database cannot be written", building.build(parts), watch)
     return {**_report(found), "bytes": size, "seconds": round(time.monotonic() - began, 6)}
+
+
+def _check_closed(storage: FileStorage, directory: Path) -> None:
+    """Refuse a database that somebody has open: he may write to it, and what he has not written yet would be missing.
+
+    Raises:
+        LockedError: Somebody has.
+    """
+    if storage.is_attended():
+        raise LockedError(
+            f"the database at {str(directory)!r} is open, in this or another process: close it there, then repair it",
+            details={"pid": None, "directory": str(directory)},
+        )
 
 
 def _report(found: Repaired) -> Document:

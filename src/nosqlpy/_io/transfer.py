@@ -21,6 +21,7 @@ from nosqlpy._core.values.flat import encode_row, flatten
 from nosqlpy._core.values.json_array import array_batches
 from nosqlpy._core.values.json_lines import Batch, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
+from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
 from nosqlpy._io.places import Place, check_bytes, check_place, write_to
 from nosqlpy.aliases import Document, Durability
@@ -295,9 +296,12 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
     Raises:
         QueryError: `target` is neither a path nor a stream.
         DocumentError: A document has no form in JSON that would be read back as the same.
+        StorageError: The file would lie in the directory of the database.
         OSError: The file cannot be written; what was there is as it was.
     """
     check_place("export_file", target, "write")
+    if isinstance(target, (str, os.PathLike)):
+        refuse_inside(Path(target), database.options.directory)
     found = format_of(format, target)
     passes = 2 if found in DELIMITERS else 1
     steps = [

@@ -387,6 +387,7 @@ class AsyncClient:
         Raises:
             CollectionNotFound: There is no collection of such a name.
             ConfigurationError: There is no such compression.
+            StorageError: The file would lie in the directory of the database.
             OSError: The file cannot be written; what was there is as it was.
         """
         return await self._backend.work(dump, target, collections, compression)
@@ -416,7 +417,7 @@ class AsyncClient:
 
         Raises:
             CorruptionError: Nothing can be saved.
-            LockedError: Another process has the damaged database open.
+            LockedError: The damaged database is open, in this or another process.
             StorageError: The new directory is not empty, or the disk is full.
         """
         return await in_worker(repair, damaged, directory)

@@ -380,6 +380,7 @@ class Client:
         Raises:
             CollectionNotFound: There is no collection of such a name.
             ConfigurationError: There is no such compression.
+            StorageError: The file would lie in the directory of the database.
             OSError: The file cannot be written; what was there is as it was.
         """
         return self._backend.work(dump, target, collections, compression)
@@ -409,7 +410,7 @@ class Client:
 
         Raises:
             CorruptionError: Nothing can be saved.
-            LockedError: Another process has the damaged database open.
+            LockedError: The damaged database is open, in this or another process.
             StorageError: The new directory is not empty, or the disk is full.
         """
         return in_place(repair, damaged, directory)

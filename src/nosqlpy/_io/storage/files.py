@@ -51,6 +51,10 @@ class FileStorage:
         """Join those who have the database open; return whether there are no others."""
         return self.locks.attend(exclusive=exclusive)
 
+    def is_attended(self) -> bool:
+        """Return whether anybody has the database open for writing. The caller holds the lock, shared or not."""
+        return self.locks.page.is_attended(self._at)
+
     def leave(self) -> bool:
         """Leave those who have the database open; return whether there are no others."""
         return self.locks.page.leave()

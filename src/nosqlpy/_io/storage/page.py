@@ -60,6 +60,15 @@ class SharedPage:
         self._presence.attempt(shared=True)  # nobody else comes in between: whoever comes must hold the lock
         return alone
 
+    def is_attended(self, directory: Place) -> bool:
+        """Return whether anybody has the database open. The caller, who has not, holds the lock."""
+        if not self._presence.open(directory, create=False):
+            return False
+        try:
+            return not self._presence.attempt()
+        finally:
+            self._presence.close()
+
     def leave(self) -> bool:
         """Take the note back; return whether no other process has the database open. The caller holds the lock."""
         alone = self._presence.attempt()
