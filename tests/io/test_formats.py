@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from nosqlpy import AsyncClient, Client, ConfigurationError, DuplicateKeyError, NosqlpyError, QueryError
-from nosqlpy._io import transfer
+from nosqlpy._io import formats
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def written(db, format, **options):
     ],
 )
 def test_the_elements_of_an_array_become_documents(db, monkeypatch, block, text, documents):
-    monkeypatch.setattr(transfer, "BLOCK_SIZE", max(block, 3 * text.startswith("\ufeff")))
+    monkeypatch.setattr(formats, "BLOCK_SIZE", max(block, 3 * text.startswith("\ufeff")))
     expected = [{"_id": 1, "a": '],[{"\\'}, {"_id": 2, "b": [[{}], [1, 2]]}] if documents is None else documents
 
     assert read(db, text, format="json") == expected
@@ -73,7 +73,7 @@ def test_the_elements_of_an_array_become_documents(db, monkeypatch, block, text,
     ],
 )
 def test_a_bad_array_ends_the_import_with_its_place(db, monkeypatch, block, text, line, column, imported):
-    monkeypatch.setattr(transfer, "BLOCK_SIZE", block)
+    monkeypatch.setattr(formats, "BLOCK_SIZE", block)
     with pytest.raises(NosqlpyError) as caught:
         db["t"].import_file(io.BytesIO(text.encode()), format="json")
 

@@ -26,7 +26,7 @@ from nosqlpy import (
     QueryError,
     ReadOnlyError,
 )
-from nosqlpy._io import transfer
+from nosqlpy._io import formats, transfer
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_a_document_larger_than_the_limit_is_refused_with_its_line(tmp_path):
 
 
 def test_lines_that_span_blocks_are_put_together(db, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "BLOCK_SIZE", 7)
+    monkeypatch.setattr(formats, "BLOCK_SIZE", 7)
 
     assert db["t"].import_file(write(tmp_path / "a.jsonl", *numbered(50))) == 50
     assert db["t"].get(49) == {"_id": 49, "v": "49"}
@@ -289,7 +289,8 @@ def test_an_unknown_mode_is_refused_and_the_nearest_named(db, tmp_path):
 @pytest.mark.parametrize(
     ("format", "name", "what"),
     [
-        (None, "a.bson", "bson"),
+        (None, "a.avro", "avro"),
+        (None, "dump.archive", "archive"),
         (None, "a.PARQUET", "parquet"),
         ("xml", "a", "jsonl"),
         ("jsnl", "a.jsonl", "did you mean 'jsonl'"),

@@ -1,7 +1,8 @@
-"""Import and export of JSON Lines, JSON arrays, CSV and TSV: files, and streams of bytes."""
+"""Import and export of JSON Lines, JSON arrays, CSV, TSV and BSON: files, and streams of bytes."""
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from nosqlpy._core.engine.intake import portions
 from nosqlpy._core.engine.reads import Query, Request, decoder
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._core.values.bson_file import bson_batches, encode_bson
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.flat import encode_row, flatten
 from nosqlpy._core.values.json_array import array_batches
@@ -23,7 +25,8 @@ from nosqlpy._core.values.json_lines import Batch, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
-from nosqlpy._io.places import Place, check_bytes, check_place, write_to
+from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, unzipped
+from nosqlpy._io.places import Place, check_place, write_to
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import (
     ConfigurationError,
@@ -40,21 +43,11 @@ from nosqlpy.naming import nearest
 
 R = TypeVar("R")
 
-BLOCK_SIZE = 1 << 20
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
 
 MODES = ("insert", "upsert", "replace")
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-FORMATS = ("jsonl", "ndjson", "json", *DELIMITERS)
-BY_NAME = frozenset(DELIMITERS)
-"""Formats that the ending of a file's name tells; what ends in ``json`` may be JSON Lines, or one array."""
-
 AFTER_REJECTION = 16
-_OTHER_FORMATS = (
-    *("arrow", "avro", "bson", "bz2", "feather", "gz", "msgpack", "parquet", "pickle", "pkl", "sqlite", "toml"),
-    *("xlsx", "xml", "xz", "yaml", "yml", "zip", "zst"),
-)
 
 
 # ── importing ────────────────────────────────────────────────────────────────────
@@ -123,7 +116,7 @@ def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Im
                 if done.error is not None and how.on_reject is None:
                     raise done.error
     except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
-        raise _located(error, where, imported) from None
+        raise _located(error, where, imported, how.format) from None
     except StorageError as error:
         details = {**error.details, "imported": imported}
         message = f"{error} ({imported} imported before it)"
@@ -196,15 +189,17 @@ def _parts(
         yield (found := _commit(database, how.durability, plan))
         start += found[0].count
         if found[0].error is not None and how.on_reject is not None:
-            how.on_reject(_rejection(found[0].error, batch.texts[start]))
+            how.on_reject(_rejection(found[0].error, batch.texts[start], how.format))
             start += 1
             size = AFTER_REJECTION  # so that a file of which every line is refused is not encoded over and over
         if start >= len(batch.texts):
             return
 
 
-def _rejection(error: NosqlpyError, text: bytes) -> dict[str, Any]:
-    """Return a line that did not go in, and why."""
+def _rejection(error: NosqlpyError, text: bytes, format: str) -> dict[str, Any]:
+    """Return a line, or a document of BSON, that did not go in, and why."""
+    if format in BSON:
+        return {"offset": error.details["line"], "reason": str(error), "bson": text}
     place = {"line": error.details["line"], "column": error.details.get("column", 1)}
     return {**place, "reason": str(error), "text": text.decode(errors="replace")}
 
@@ -219,16 +214,23 @@ def _commit(
             database.load(needed)
 
 
-def _located(error: NosqlpyError, where: str, imported: int) -> NosqlpyError:
+def _located(error: NosqlpyError, where: str, imported: int, format: str) -> NosqlpyError:
     """Return `error` with the place where it happened, and how many documents went in before."""
     details = {"line": 1, "column": 1, **error.details, "imported": imported}
-    message = f"{where}line {details['line']}, column {details['column']}: {error} ({imported} imported before it)"
+    place = f"line {details['line']}, column {details['column']}"
+    if format in BSON:  # which has no lines: documents are numbered by their first byte
+        details["offset"] = error.details.get("line", 0)
+        del details["line"], details["column"]
+        place = f"byte {details['offset']}"
+    message = f"{where}{place}: {error} ({imported} imported before it)"
     return type(error)(message, code=error.code, code_name=error.code_name, details=details)
 
 
 def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Lines]:
     if how.format == "json":
         return array_batches(_read(stream), LINE_SIZE_MAX)
+    if how.format in BSON:
+        return bson_batches((unzipped if how.format == "bson.gz" else blocks)(stream))
     if how.format in DELIMITERS:
         return sheet_batches(_chunks(stream), DELIMITERS[how.format], how.types)
     return _numbered(_chunks(stream))
@@ -276,18 +278,19 @@ def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
 
 
 def _read(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the blocks of `stream`, without the byte order mark."""
-    read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
+    """Yield the blocks of a stream of text, without the byte order mark."""
     first = True
-    while block := read(BLOCK_SIZE):
-        yield without_mark(check_bytes(block)) if first else block
+    for block in blocks(stream):
+        yield without_mark(block) if first else block
         first = False
 
 
 # ── exporting ────────────────────────────────────────────────────────────────────
 
 
-def export_file(database: Database, name: str, target: Place | BinaryIO, format: str | None, query: Query) -> int:
+def export_file(
+    database: Database, name: str, target: Place | BinaryIO, format: str | None, query: Query, *, canonical: bool
+) -> int:
     """Export documents to a file of one of `FORMATS`, or into a stream of bytes; return how many.
 
     The file appears under its name, in the place of one that is there, once all of it
@@ -295,6 +298,7 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
 
     Raises:
         QueryError: `target` is neither a path nor a stream.
+        ConfigurationError: `canonical`, and the format has no such form.
         DocumentError: A document has no form in JSON that would be read back as the same.
         StorageError: The file would lie in the directory of the database.
         OSError: The file cannot be written; what was there is as it was.
@@ -303,12 +307,14 @@ def export_file(database: Database, name: str, target: Place | BinaryIO, format:
     if isinstance(target, (str, os.PathLike)):
         refuse_inside(Path(target), database.options.directory)
     found = format_of(format, target)
+    if canonical and (found in DELIMITERS or found in BSON):
+        raise ConfigurationError(f"canonical is a form of JSON, and {found} has none")
     passes = 2 if found in DELIMITERS else 1
     steps = [
         execution.steps()
         for execution in database.view(_executions, name, Request(query, decoder(query.projection)), passes)
     ]
-    return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, found))
+    return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, Exporting(found, canonical)))
 
 
 def _executions(engine: Engine, name: str, request: Request[Document], count: int) -> list[reads.Execution[Document]]:
@@ -319,13 +325,39 @@ def _executions(engine: Engine, name: str, request: Request[Document], count: in
 Steps: TypeAlias = Iterator[list[Document]]
 
 
-def _write_lines(steps: Sequence[Steps], _format: str, stream: BinaryIO) -> int:
-    return _write(stream, _encoded(steps[0], encode_json))
+class Exporting(msgspec.Struct, frozen=True):
+    """How a file is exported: its format, and whether JSON says of each number of which type it is."""
+
+    format: str
+    canonical: bool
+
+    def json(self, document: Document) -> bytes:
+        """Return a document as JSON."""
+        return encode_json(document, canonical=self.canonical)
 
 
-def _write_array(steps: Sequence[Steps], _format: str, stream: BinaryIO) -> int:
+def _write_lines(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
+    return _write(stream, _encoded(steps[0], how.json))
+
+
+def _write_bson(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
+    if how.format == "bson.gz":
+        with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as zipped:
+            return _write_documents(steps[0], zipped.write)
+    return _write_documents(steps[0], stream.write)
+
+
+def _write_documents(steps: Steps, write: Callable[[bytes], object]) -> int:
     count = 0
-    for texts in _encoded(steps[0], encode_json):
+    for documents in _encoded(steps, encode_bson):
+        write(b"".join(documents))
+        count += len(documents)
+    return count
+
+
+def _write_array(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
+    count = 0
+    for texts in _encoded(steps[0], how.json):
         stream.write(b",\n" if count else b"[\n")
         stream.write(b",\n".join(texts))
         count += len(texts)
@@ -333,14 +365,14 @@ def _write_array(steps: Sequence[Steps], _format: str, stream: BinaryIO) -> int:
     return count
 
 
-def _write_sheet(steps: Sequence[Steps], format: str, stream: BinaryIO) -> int:
+def _write_sheet(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
     columns: dict[str, None] = {}
     for rows in _encoded(steps[0], flatten):
         for row in rows:
             columns.update(dict.fromkeys(row))
     if columns:
-        stream.write(encode_row(list(columns), DELIMITERS[format]))
-    return _write(stream, _encoded(steps[1], partial(_row, columns, DELIMITERS[format])))
+        stream.write(encode_row(list(columns), DELIMITERS[how.format]))
+    return _write(stream, _encoded(steps[1], partial(_row, columns, DELIMITERS[how.format])))
 
 
 def _row(columns: Iterable[str], delimiter: str, document: Document) -> bytes:
@@ -348,7 +380,12 @@ def _row(columns: Iterable[str], delimiter: str, document: Document) -> bytes:
     return encode_row([cells.get(name, "") for name in columns], delimiter).removesuffix(b"\n")
 
 
-_WRITERS = {"json": _write_array, "csv": _write_sheet, "tsv": _write_sheet}
+_WRITERS: dict[str, Callable[[Sequence[Steps], Exporting, BinaryIO], int]] = {
+    "json": _write_array,
+    "csv": _write_sheet,
+    "tsv": _write_sheet,
+    **dict.fromkeys(BSON, _write_bson),
+}
 
 
 def _encoded(batches: Steps, encode: Callable[[Document], R]) -> Iterator[list[R]]:
@@ -373,26 +410,3 @@ def _write(stream: BinaryIO, batches: Iterator[list[bytes]]) -> int:
         stream.write(b"\n".join(lines))
         count += len(lines) - 1
     return count
-
-
-# ── formats ──────────────────────────────────────────────────────────────────────
-
-
-def format_of(format: str | None, place: Place | BinaryIO) -> str:
-    """Return one of `FORMATS`: the one that is named, or that the name of the file ends in, or else JSON Lines.
-
-    Raises:
-        NotSupportedError: `format`, or the ending of the file's name, is that of another one.
-    """
-    if format in FORMATS:
-        return format
-    if format is not None:
-        supported = f"use {', '.join(map(repr, FORMATS))}"
-        raise NotSupportedError(f"format {format!r} is not supported{nearest(str(format), FORMATS)}: {supported}")
-    ending = Path(os.fspath(place)).suffix[1:].lower() if isinstance(place, (str, os.PathLike)) else ""
-    if ending in _OTHER_FORMATS:
-        raise NotSupportedError(
-            f"format {ending!r}, by the name of the file, is not supported: use JSON Lines ('jsonl'), "
-            "or say format='jsonl' if it is that"
-        )
-    return ending if ending in BY_NAME else "jsonl"

@@ -181,14 +181,15 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         on_reject: Callable[[Document], object] | None = None,
         durability: Durability | None = None,
     ) -> int:
-        """Import a file of JSON Lines, CSV or TSV, a JSON array, or a stream of bytes; return how many went in.
+        """Import a file of JSON Lines, CSV, TSV or BSON, a JSON array, or a stream of bytes; return how many went in.
 
-        `format` is ``jsonl``, ``json``, ``csv`` or ``tsv``; without it the file's name says whether it is one of
-        the latter two. `mode`: ``insert`` refuses an ``_id`` that is taken, ``upsert`` puts the new document
-        in the place of the old one, ``replace`` empties the collection first. `types` says by name
+        `format` is ``jsonl``, ``json``, ``csv``, ``tsv``, ``bson`` or ``bson.gz``; without it the file's name says
+        whether it is one of the latter four. `mode`: ``insert`` refuses an ``_id`` that is taken, ``upsert`` puts
+        the new document in the place of the old one, ``replace`` empties the collection first. `types` says by name
         how columns are read, ``string int double decimal bool date json``, and ``"*"`` how all others; by default
         values have the type that they look like. `on_reject` is called with a document for each line that cannot go
-        in, its ``line``, ``column``, ``reason`` and ``text``; without it the first one ends the import.
+        in, its ``line``, ``column``, ``reason`` and ``text``, or of BSON its ``offset``, ``reason`` and ``bson``;
+        without it the first one ends the import.
 
         Raises:
             QueryError: A line is no document; `details` has the line and how many documents went in before.
@@ -214,12 +215,19 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         format: str | None = None,
         filter: Filter | None = None,
         projection: Projection | None = None,
+        canonical: bool = False,
     ) -> int:
         """Export documents to a file, which is complete or not there, or to a stream; return how many.
 
-        `format` is ``jsonl``, ``json`` (one array), ``csv`` or ``tsv``, as in `import_file`. Types that JSON lacks are
-        written as MongoDB Extended JSON; CSV and TSV have a column for each dotted name.
+        `format` is ``jsonl``, ``json`` (one array), ``csv``, ``tsv``, ``bson`` or ``bson.gz``, as in `import_file`.
+        Types that JSON lacks are written as MongoDB Extended JSON, in its relaxed form, or, with `canonical`, in the
+        one that keeps the type of every number. CSV and TSV have a column for each dotted name.
         """
         return self._backend.call(
-            transfer.export_file, self._name, target, format, self._asked(filter, projection).compile()
+            transfer.export_file,
+            self._name,
+            target,
+            format,
+            self._asked(filter, projection).compile(),
+            canonical=canonical,
         )

@@ -12,6 +12,7 @@ from nosqlpy import Client, Document, NosqlpyError
 from nosqlpy.cli.opening import STANDARD, existing, reader, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import reading_of
+from nosqlpy.compat.mongodump import export_dump, import_dump
 from nosqlpy.compat.seed_log import import_log
 from nosqlpy.extended_json import encode_json
 
@@ -21,10 +22,7 @@ REJECTED = 1
 def load(arguments: argparse.Namespace) -> int:
     """Import a file or stdin; 1 if something was rejected."""
     with ExitStack() as stack:
-        name = arguments.rejects
-        # unbuffered: what a full disk refuses is known at once, while it can be said what went in
-        file = stack.enter_context(Path(name).open("wb", buffering=0)) if name else None
-        rejects = Rejects(file, name)
+        rejects = _rejects(arguments.rejects, stack)
         source, where = _source(arguments.file, stack)
         db = stack.enter_context(writer(arguments, create=True))
         try:
@@ -45,6 +43,32 @@ def load(arguments: argparse.Namespace) -> int:
     rejected = {"rejected": rejects.count} if arguments.rejects else {}
     Output(arguments.form).fields({"imported": imported, **rejected})
     return REJECTED if rejects.count else 0
+
+
+def load_mongodump(arguments: argparse.Namespace) -> int:
+    """Import a directory of mongodump; 1 if something was rejected."""
+    with ExitStack() as stack:
+        rejects = _rejects(arguments.rejects, stack)
+        db = stack.enter_context(writer(arguments, create=True))
+        imported = import_dump(
+            db,
+            arguments.directory,
+            mode=arguments.mode,
+            metadata=not arguments.no_metadata,
+            on_reject=rejects.add if arguments.rejects else None,
+            durability=arguments.durability,
+        )
+    rejected = {"rejected": rejects.count} if arguments.rejects else {}
+    Output(arguments.form).fields({"imported": sum(imported.values()), "collections": len(imported), **rejected})
+    return REJECTED if rejects.count else 0
+
+
+def export_mongodump(arguments: argparse.Namespace) -> int:
+    """Export a directory that mongorestore reads."""
+    with reader(arguments) as db:
+        exported = export_dump(db, arguments.directory, collections=arguments.collection, compressed=arguments.gzip)
+    Output(arguments.form).fields({"exported": sum(exported.values()), "collections": len(exported)})
+    return 0
 
 
 def load_log(arguments: argparse.Namespace) -> int:
@@ -82,6 +106,11 @@ class Rejects:
         self.count += 1
 
 
+def _rejects(name: str | None, stack: ExitStack) -> Rejects:
+    # unbuffered: what a full disk refuses is known at once, while it can be said what went in
+    return Rejects(stack.enter_context(Path(name).open("wb", buffering=0)) if name else None, name)
+
+
 def _source(file: str, stack: ExitStack) -> tuple[Any, str]:
     """Return what to import from, and what to say before an error if that does not say it itself."""
     if file == STANDARD:
@@ -92,8 +121,8 @@ def _source(file: str, stack: ExitStack) -> tuple[Any, str]:
 
 def _by_name(file: str) -> str | None:
     """Return the format that the ending of a file's name tells, also where a stream is read to show the progress."""
-    ending = Path(file).suffix[1:].lower()
-    return ending if ending in {"csv", "tsv"} else None
+    name = Path(file).name.lower()
+    return next((format for format in ("csv", "tsv", "bson", "bson.gz") if name.endswith(f".{format}")), None)
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -101,7 +130,11 @@ def export(arguments: argparse.Namespace) -> int:
     target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
     with reader(arguments) as db:
         exported = existing(db, arguments.collection).export_file(
-            target, format=arguments.format, filter=arguments.filter, projection=arguments.projection
+            target,
+            format=arguments.format,
+            filter=arguments.filter,
+            projection=arguments.projection,
+            canonical=arguments.canonical,
         )
     if arguments.file != STANDARD:
         Output(arguments.form).fields({"exported": exported})

@@ -91,6 +91,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         _add_files,
     ):
         add(command)
+    _add_mongodump(command)
     _add_copies(command)
     return parse(parser, found.choices, argv)
 
@@ -243,7 +244,7 @@ def _add_defining(command: Command) -> None:
 
 
 def _add_files(command: Command) -> None:
-    text = "Import JSON Lines, a JSON array, CSV or TSV; exit code 1 if something was rejected"
+    text = "Import JSON Lines, a JSON array, CSV, TSV or BSON; exit code 1 if something was rejected"
     load = command("import", files.load, text, "nosqlpy import shop places places.csv --types zip=string")
     _add_place(load)
     load.add_argument("file", metavar="FILE", help="the file, or - for stdin")
@@ -280,13 +281,43 @@ def _add_files(command: Command) -> None:
         help="the fields that say what is done, to which _id, and with which document (default op,id,doc)",
     )
     _add_durability(log)
-    text = "Export JSON Lines, a JSON array, CSV or TSV"
+    text = "Export JSON Lines, a JSON array, CSV, TSV or BSON"
     export = command("export", files.export, text, "nosqlpy export shop orders orders.jsonl")
     _add_place(export)
     export.add_argument("file", metavar="FILE", help="written completely or not at all; - for stdout")
     export.add_argument("--filter", type=_filter, metavar="JSON", help="only documents that match")
     export.add_argument("--projection", type=parse_projection, help="name,address.city or a JSON object")
+    export.add_argument(
+        "--canonical", action="store_true", help="Extended JSON in the form that keeps the type of every number"
+    )
     _add_format(export)
+
+
+def _add_mongodump(command: Command) -> None:
+    load = command(
+        "import-mongodump",
+        files.load_mongodump,
+        "Import a directory of mongodump, with indexes and validators; exit code 1 if something was rejected",
+        "nosqlpy import-mongodump shop dump/shop",
+    )
+    _add_place(load, collection=False)
+    load.add_argument("directory", metavar="DIRECTORY", help="the dump of one database")
+    load.add_argument("--mode", choices=("insert", "upsert", "replace"), default="insert", help="as that of import")
+    load.add_argument("--no-metadata", action="store_true", help="import the documents only")
+    load.add_argument("--rejects", metavar="FILE", help="as that of import")
+    _add_durability(load)
+    export = command(
+        "export-mongodump",
+        files.export_mongodump,
+        "Export a directory that mongorestore reads",
+        "nosqlpy export-mongodump shop dump/shop --gzip",
+    )
+    _add_place(export, collection=False)
+    export.add_argument("directory", metavar="NEW_PATH", help="a directory that is new or empty")
+    export.add_argument("--gzip", action="store_true", help="compress the files")
+    export.add_argument(
+        "--collection", action="append", metavar="NAME", help="this one only; may be given several times"
+    )
 
 
 def _add_copies(command: Command) -> None:
@@ -333,7 +364,9 @@ def _add_filter(parser: Parser) -> None:
 
 def _add_format(parser: Parser) -> None:
     parser.add_argument(
-        "--format", metavar="FORMAT", help="jsonl, json (one array), csv or tsv (default: by the name of the file)"
+        "--format",
+        metavar="FORMAT",
+        help="jsonl, json (one array), csv, tsv, bson, bson.gz (default: by the file's name)",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 SIZE_MIN = 8 << 20  # what is smaller is read before anybody looks
 
 # What other names say about a file, an import looks at itself: a stream has no name
-_ENDINGS = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv"})
+_ENDINGS = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".bson"})
 
 
 def reading_of(file: str) -> AbstractContextManager[Any] | None:

@@ -1,6 +1,6 @@
 """MongoDB Extended JSON v2: documents as JSON text and back, every value kept.
 
-It is written in the relaxed form and read in both. See
+It is written in the relaxed form, or, where that is asked for, in the canonical one, and read in both. See
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/ and
 https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -38,18 +38,22 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 # ── writing ──────────────────────────────────────────────────────────────────────
 
 
-def encode_json(document: dict[str, Any]) -> bytes:
-    """Return `document` as one line of relaxed Extended JSON, without the newline.
+def encode_json(document: dict[str, Any], *, canonical: bool = False) -> bytes:
+    """Return `document` as one line of Extended JSON, without the newline: in the relaxed form, or the `canonical` one.
+
+    The canonical form says of each number of which type it is. A date with microseconds, which it
+    cannot hold, is written as in the relaxed form.
 
     Raises:
         DocumentError: It has a field that would be read back as something else; the message has its path.
     """
-    if _is_plain(document.values()):
+    if not canonical and _is_plain(document.values()):
         data = _encode(document)
         if not may_have_types(data):
             return data
     try:
-        return _encode({key: _relaxed(item) for key, item in document.items()})
+        write = _canonical if canonical else _relaxed
+        return _encode({key: write(item) for key, item in document.items()})
     except _Ambiguous as refusal:
         path = _path_of(document, refusal.value)
         message = f"{path}: a document with the field {refusal.key!r} would be read back from JSON as another type"
@@ -91,20 +95,44 @@ def _path_of(parent: Any, value: Any) -> str:
     return ""
 
 
+Write: TypeAlias = Callable[[Any], Any]
+
+
 def _relaxed(value: Any) -> Any:
     """Return `value` in terms of JSON."""
     kind = type(value)
     if kind in _PLAIN:
         return value
+    if kind is float:
+        return value if isfinite(value) else {"$numberDouble": _non_finite(value)}
+    return _wrapped(value, kind, _relaxed)
+
+
+def _canonical(value: Any) -> Any:
+    """Return `value` in terms of JSON that say of each number of which type it is."""
+    kind = type(value)
+    if kind is int:
+        return {"$numberInt" if -(2**31) <= value < 2**31 else "$numberLong": str(value)}
+    if kind in _PLAIN:
+        return value
+    if kind is float:
+        return {"$numberDouble": repr(value) if isfinite(value) else _non_finite(value)}
+    if kind is datetime and value.microsecond % 1000 == 0:
+        return {"$date": {"$numberLong": str((value - _EPOCH) // _MILLISECOND)}}
+    return _wrapped(value, kind, _canonical)
+
+
+def _wrapped(value: Any, kind: type, write: Write) -> Any:
     if kind is dict:
         for key in value:
             if key[:1] == "$" and key in KEYS and _is_misread(value, key):
                 raise _Ambiguous(value, key)
-        return {key: _relaxed(item) for key, item in value.items()}
+        return {key: write(item) for key, item in value.items()}
     if kind is list:
-        return [_relaxed(item) for item in value]
-    if kind is float:
-        return value if isfinite(value) else {"$numberDouble": _non_finite(value)}
+        return [write(item) for item in value]
+    holder = _HOLDERS.get(kind.__name__)
+    if holder is not None:
+        return holder(value, write)
     writer = _WRITERS.get(kind) or _BSON_WRITERS[kind.__name__]
     return writer(value)
 
@@ -149,13 +177,13 @@ def _pattern(value: Any) -> Any:
     return {"$regularExpression": {"pattern": value.pattern, "options": options}}
 
 
-def _code(value: Any) -> Any:
+def _code(value: Any, write: Write) -> Any:
     code = {"$code": str(value)}
-    return code if value.scope is None else code | {"$scope": _relaxed(dict(value.scope))}
+    return code if value.scope is None else code | {"$scope": write(dict(value.scope))}
 
 
-def _dbref(value: Any) -> Any:
-    return {key: _relaxed(item) for key, item in dict(value.as_doc()).items()}
+def _dbref(value: Any, write: Write) -> Any:
+    return {key: write(item) for key, item in dict(value.as_doc()).items()}
 
 
 _WRITERS: dict[type, Callable[[Any], Any]] = {
@@ -177,9 +205,10 @@ _BSON_WRITERS: dict[str, Callable[[Any], Any]] = {
     "Timestamp": lambda value: {"$timestamp": {"t": value.time, "i": value.inc}},
     "MinKey": lambda _: {"$minKey": 1},
     "MaxKey": lambda _: {"$maxKey": 1},
-    "Code": _code,
-    "DBRef": _dbref,
 }
+
+# what holds other values
+_HOLDERS: dict[str, Callable[[Any, Write], Any]] = {"Code": _code, "DBRef": _dbref}
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────

@@ -1,0 +1,75 @@
+"""The formats of files that are imported and exported: their names, and what is compressed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nosqlpy._io.places import Place, check_bytes
+from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.naming import nearest
+
+BLOCK_SIZE = 1 << 20
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+BSON = ("bson", "bson.gz")
+FORMATS = ("jsonl", "ndjson", "json", *DELIMITERS, *BSON)
+BY_NAME = frozenset((*DELIMITERS, *BSON))
+"""Formats that the ending of a file's name tells; what ends in ``json`` may be JSON Lines, or one array."""
+
+_OTHER_FORMATS = (
+    *("archive", "arrow", "avro", "bz2", "feather", "gz", "msgpack", "parquet", "pickle", "pkl", "sqlite", "toml"),
+    *("xlsx", "xml", "xz", "yaml", "yml", "zip", "zst"),
+)
+
+
+def format_of(format: str | None, place: Place | BinaryIO) -> str:
+    """Return one of `FORMATS`: the one that is named, or that the name of the file ends in, or else JSON Lines.
+
+    Raises:
+        NotSupportedError: `format`, or the ending of the file's name, is that of another one.
+    """
+    if format in FORMATS:
+        return format
+    if format is not None:
+        supported = f"use {', '.join(map(repr, FORMATS))}"
+        raise NotSupportedError(f"format {format!r} is not supported{nearest(str(format), FORMATS)}: {supported}")
+    name = Path(os.fspath(place)).name.lower() if isinstance(place, (str, os.PathLike)) else ""
+    ending = "bson.gz" if name.endswith(".bson.gz") else name.rpartition(".")[2] if "." in name else ""
+    if ending in _OTHER_FORMATS:
+        raise NotSupportedError(
+            f"format {ending!r}, by the name of the file, is not supported: use JSON Lines ('jsonl'), "
+            "or say format='jsonl' if it is that"
+        )
+    return ending if ending in BY_NAME else "jsonl"
+
+
+def blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the blocks of `stream`, as they come."""
+    read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
+    while block := read(BLOCK_SIZE):
+        yield check_bytes(block)
+
+
+def unzipped(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the blocks of a stream that gzip compressed, a MiB at a time whatever it holds.
+
+    Raises:
+        QueryError: It is damaged, or no such stream; `details` says before which byte of the content.
+    """
+    read = 0
+    with gzip.GzipFile(fileobj=stream, mode="rb") as file:
+        while True:
+            try:
+                block = file.read1(BLOCK_SIZE)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                message = f"what gzip compressed is damaged: {error}"
+                raise QueryError(message, code=9, code_name="FailedToParse", details={"line": read}) from None
+            if not block:
+                return
+            read += len(block)
+            yield block
