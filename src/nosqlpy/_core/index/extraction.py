@@ -49,7 +49,12 @@ def paths_of(index: HashIndex) -> frozenset[str]:
 
 
 def checking(extract: Extract) -> Extract:
-    """Return what finds the same keys before a write is made, and refuses what does not fit the index."""
+    """Return what refuses documents that do not fit the index, and finds the keys of those that may be unique."""
+    return extract.check if isinstance(extract, TextExtraction) else extract
+
+
+def building(extract: Extract) -> Extract:
+    """Return what finds the keys for a new index, and refuses documents that do not fit it."""
     return extract.strict if isinstance(extract, TextExtraction) else extract
 
 

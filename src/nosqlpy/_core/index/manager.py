@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 
 from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.extraction import Extract, checking, extraction, is_whole, paths_of
+from nosqlpy._core.index.extraction import Extract, building, checking, extraction, is_whole, paths_of
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
@@ -61,7 +61,7 @@ class IndexManager:
         """
         index = TextIndex(definition) if definition.kind == TEXT else HashIndex(definition)
         layout = layout_of(paths_of(index))
-        extract = extraction(index, layout) if check is None else checking(extraction(index, layout))
+        extract = extraction(index, layout) if check is None else building(extraction(index, layout))
         checked = check if definition.unique else None
         for start in range(0, len(documents), BUILD_STEP):
             blobs = documents[start : start + BUILD_STEP]

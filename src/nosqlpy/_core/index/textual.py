@@ -6,7 +6,7 @@ its score where only one document has it, which is so for half of all words, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from sys import getsizeof
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from nosqlpy._core.index.textkeys import after_of, before_of, spec_of
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.partial import Layout, Row, matched_values
 from nosqlpy._core.query.several import Several
+from nosqlpy._core.text.analysis import analyzer_of
 from nosqlpy._core.text.scoring import scores_of
 from nosqlpy._core.text.search import Terms
 from nosqlpy._core.text.spec import Text, TextSpec
@@ -24,15 +25,15 @@ from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.errors import NotSupportedError, WriteError
 
+Decode = Callable[[bytes], Mapping[str, Any]]
 Found = dict[Hashable, float]
 """Scores by the keys of documents."""
+Content = tuple[tuple[Hashable, ...], list[Text]]
+"""What of a document an index depends on: what stands before its texts, and these."""
+Entries = list[tuple[Hashable, float]]
 
 NO_FIELD: Final = "\0text"
 """Stands for the field of a text index where that of another one is compared with paths: none is equal to it."""
-REMEMBERED_MAX: Final = 1000
-"""Documents whose entries are remembered between the check of a write and its apply."""
-SHARED_MAX: Final = 1 << 12
-"""Different scores that are kept once only."""
 
 
 class TextIndex(HashIndex):
@@ -42,7 +43,7 @@ class TextIndex(HashIndex):
     has is not installed here.
     """
 
-    __slots__ = ("_pairs", "_shared_scores", "after", "before", "failure", "languages", "spec")
+    __slots__ = ("_pairs", "after", "before", "failure", "languages", "spec")
 
     def __init__(self, definition: IndexDefinition) -> None:
         super().__init__(definition)
@@ -54,29 +55,27 @@ class TextIndex(HashIndex):
         self.languages: set[str] = {self.spec.language}
         self.failure: NotSupportedError | None = None
         self._pairs = 0
-        self._shared_scores: dict[float, float] = {}
 
     # ── changing ─────────────────────────────────────────────────────────────────
 
     def add(self, values: Iterable[Any], key: Hashable, *, moved: bool = False) -> None:  # noqa: ARG002 - scores order
         """Enter the document `key` under each of some entries with its score."""
-        entries, shared = self._entries, self._shared_scores
-        if len(shared) > SHARED_MAX:
-            shared.clear()
-        for entry, found in values:
-            score = shared.setdefault(found, found)
+        entries, pairs = self._entries, self._pairs
+        for entry, score in values:
             held = entries.get(entry)
-            if held is None:
-                entries[entry] = (key, score)
-            elif type(held) is dict:
-                self._pairs -= key in held
+            if type(held) is dict:
+                before = len(held)
                 held[key] = score
+                pairs += len(held) - before
+            elif held is None:
+                entries[entry] = (key, score)
+                pairs += 1
             elif held[0] == key:
-                self._pairs -= 1
                 entries[entry] = (key, score)
             else:
                 entries[entry] = {held[0]: held[1], key: score}
-            self._pairs += 1
+                pairs += 1
+        self._pairs = pairs
 
     def discard(self, values: Iterable[Any], key: Hashable) -> None:
         """Remove the document `key` from under each of some entries, where it stands there."""
@@ -154,61 +153,68 @@ class TextIndex(HashIndex):
 
 
 class TextExtraction:
-    """From encoded documents to their entries in a text index, each an entry and its score.
+    """From encoded documents to their entries in a text index, each an entry and its score."""
 
-    What a check has found is remembered for the apply that follows it.
-    """
-
-    __slots__ = ("_columns", "_decode", "_index", "_known", "_partial")
+    __slots__ = ("_columns", "_decode", "_index", "_partial")
 
     def __init__(self, index: TextIndex, layout: Layout) -> None:
         names, partial = index.spec.names, index.definition.partial
         self._index = index
         self._partial = None if partial is None else compile_filter(partial)
-        self._decode: Callable[[bytes], Mapping[str, Any]] = (
-            inspect_document if names is None else fields_decoder(names)
-        )
+        self._decode: Decode = inspect_document if names is None else fields_decoder(names)
         self._columns = [layout.column(path, matched_values) for path in (*index.before, *index.after)]
-        self._known: dict[bytes, list[tuple[Hashable, float]]] = {}
 
-    def __call__(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> list[list[tuple[Hashable, float]]]:
+    def __call__(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> list[Entries]:
         """Return the entries of each document; one that cannot be had here makes the index unreadable, and no error."""
-        known, self._known = self._known, {}
-        if known:
-            found = [known.get(blob) for blob in blobs]
-            if None not in found:
-                return found  # type: ignore[return-value]  # none is None
         try:
-            return self.strict(rows, blobs, known)
+            return self.strict(rows, blobs)
         except (NotSupportedError, WriteError) as error:
             self._index.failure = NotSupportedError(f"text index {self._index.name!r} cannot be used: {error}")
             return [[] for _ in blobs]
 
-    def strict(
-        self, rows: Sequence[Row], blobs: Sequence[bytes], known: Mapping[bytes, Any] | None = None
-    ) -> list[list[tuple[Hashable, float]]]:
-        """Return the entries of each document; `known` are those of some.
+    def strict(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> list[Entries]:
+        """Return the entries of each document; those of one that has the texts of the one before are the same list.
 
         Raises:
             WriteError: A document does not fit the index.
             NotSupportedError: The stemmer of a language is not installed.
         """
-        inside = None if self._partial is None else set(map(id, self._partial.select(blobs)))
-        entries: list[list[tuple[Hashable, float]]] = []
-        for row, blob in zip(rows, blobs, strict=True):
-            found = None if known is None else known.get(blob)
-            if found is None:
-                found = [] if inside is not None and id(blob) not in inside else self._entries(row, blob)
-            entries.append(found)
-        if known is None and len(blobs) <= REMEMBERED_MAX:
-            self._known = dict(zip(blobs, entries, strict=True))
-        return entries
+        found: list[Entries] = []
+        last: Content | None = None
+        for content in self._contents(rows, blobs):
+            if not found or content != last:
+                found.append([] if content is None else self._entries(content))
+            else:
+                found.append(found[-1])
+            last = content
+        return found
 
-    def _entries(self, row: Row, blob: bytes) -> list[tuple[Hashable, float]]:
-        prefix = self._prefix(row) if self._columns else ()
-        texts: list[Text] = self._index.spec.texts(self._decode(blob))
+    def check(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> list[Entries]:
+        """Refuse documents that do not fit the index; return no entries, which takes long.
+
+        Raises:
+            WriteError: A document does not fit the index.
+            NotSupportedError: The stemmer of a language is not installed.
+        """
+        for content in self._contents(rows, blobs):
+            for language in () if content is None else {text.language for text in content[1]}:
+                analyzer_of(language)
+        return [[] for _ in blobs]
+
+    def _contents(self, rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[Content | None]:
+        """Yield what stands before the texts of each document, and the texts; None for one that is not in the index."""
+        inside = None if self._partial is None else set(map(id, self._partial.select(blobs)))
+        decode, texts_of = self._decode, self._index.spec.texts
+        for row, blob in zip(rows, blobs, strict=True):
+            if inside is not None and id(blob) not in inside:
+                yield None
+            else:
+                yield self._prefix(row) if self._columns else (), texts_of(decode(blob))
+
+    def _entries(self, content: Content) -> Entries:
+        prefix, texts = content
         scores = scores_of(texts).items()
-        self._index.languages.update(text.language for text in texts)
+        self._index.languages.update([text.language for text in texts])
         return [((prefix, term), score) for term, score in scores] if prefix else list(scores)
 
     def _prefix(self, row: Row) -> tuple[Hashable, ...]:

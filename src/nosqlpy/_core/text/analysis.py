@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
 
-from nosqlpy._core.text.characters import ENGLISH_WORDS, WORDS, fold, without_diacritics
+from nosqlpy._core.text.characters import fold, without_diacritics, words_finder
 from nosqlpy._core.text.languages import ENGLISH, NONE
 from nosqlpy._core.text.stopwords import stop_words
 from nosqlpy.errors import NotSupportedError
@@ -31,7 +31,7 @@ class Analyzer:
 
     def __init__(self, language: str) -> None:
         self.language: str = language
-        self._find = (ENGLISH_WORDS if language == ENGLISH else WORDS).findall
+        self._find = words_finder(apostrophes=language == ENGLISH)
         self._turkish = language == "turkish"
         self._stops = stop_words(language)
         self._stem: Stem = _stemmer(language)
@@ -43,7 +43,7 @@ class Analyzer:
 
     def _term(self, word: str) -> str | None:
         folded = fold(word, turkish=self._turkish)
-        return None if folded in self._stops else without_diacritics(self._stem(folded))
+        return None if not word or folded in self._stops else without_diacritics(self._stem(folded))
 
     def tokens(self, text: str, *, case: bool = False, diacritics: bool = False, stops: bool = False) -> list[str]:
         """Return the terms of `text`, with their `case`, with their `diacritics`, with `stops` among them."""
@@ -52,7 +52,7 @@ class Analyzer:
         found = []
         for word in self._find(text):
             folded = fold(word, turkish=self._turkish)
-            if stops or folded not in self._stops:
+            if word and (stops or folded not in self._stops):
                 stem = self._stem(word if case else folded)
                 found.append(stem if diacritics else without_diacritics(stem))
         return found

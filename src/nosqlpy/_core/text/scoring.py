@@ -26,20 +26,26 @@ def scores_of(texts: Iterable[Text]) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for text in texts:
-        terms = analyzer_of(text.language).terms(text.text)
-        total, weight = len(terms), text.weight
-        if total == 1:
-            (term,) = terms
-            whole = _is_whole(text.text, term)
-            found[term] = found.get(term, 0.0) + (weight * _WHOLE_TEXT if whole else weight)
-            continue
-        once = weight * (0.5 / total + 0.5) if total else 0.0
-        for term, count in Counter(terms).items():
-            score = once
-            if count > 1:
-                score = weight * (2.0 - 0.5 ** (count - 1)) * (0.5 * count / total + 0.5)
-            found[term] = found.get(term, 0.0) + score
+        scores = _scores(text)
+        if not found:
+            found = scores
+        else:
+            for term, score in scores.items():
+                found[term] = found[term] + score if term in found else score
     return found
+
+
+def _scores(text: Text) -> dict[str, float]:
+    terms = analyzer_of(text.language).terms(text.text)
+    total, weight = len(terms), text.weight
+    if total < 2:
+        return {term: weight * _WHOLE_TEXT if _is_whole(text.text, term) else weight for term in terms}
+    scores = dict.fromkeys(terms, weight * (0.5 / total + 0.5))
+    if len(scores) < total:
+        for term, count in Counter(terms).items():
+            if count > 1:
+                scores[term] = weight * (2.0 - 0.5 ** (count - 1)) * (0.5 * count / total + 0.5)
+    return scores
 
 
 def _is_whole(text: str, term: str) -> bool:
