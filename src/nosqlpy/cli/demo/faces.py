@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -91,9 +91,7 @@ def say_found(job: Job, name: str, filter: Any, count: int, seconds: float, stag
 
 def say_top(job: Job, top: list[Document], seconds: float) -> None:
     """Report a sort with a limit."""
-    order = " ".join(
-        f"{'-' if way < 0 else ''}{name}" for name, way in cast("dict[str, int]", job.questions.order).items()
-    )
+    order = " ".join(f"{'-' if way < 0 else ''}{name}" for name, way in job.questions.order)
     shown = ", ".join(str(document["_id"]) for document in top)
     job.report.step("sort", f"{order}, first {len(top)}: {shown}", seconds, documents=len(top))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from nosqlpy.aliases import Document, Filter, SortSpec
+from nosqlpy.aliases import Document, Filter
 
 TOP = 5
 
@@ -33,7 +33,7 @@ class Questions(msgspec.Struct, frozen=True):
         return {"_id": {"$exists": True}} if self.number is None else {self.number: {"$gte": self.least}}
 
     @property
-    def order(self) -> SortSpec:
+    def order(self) -> list[tuple[str, int]]:
         """The order whose first documents are wanted."""
         return [("_id", 1)] if self.number is None else [(self.number, -1), ("_id", 1)]
 
