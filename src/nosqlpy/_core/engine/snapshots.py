@@ -142,7 +142,8 @@ def _parts(engine: Engine, hint: Hint) -> Iterator[tuple[int, bytes, Encoded | N
         if reader is None or reader.section.count < DOCUMENTS_MIN:
             continue
         number, section, built = collection.number, reader.section, dict(_built(collection))
-        rows = {key: row for row, key in enumerate(reader.everything()[0])} if built else {}
+        keys = reader.everything()[0] if built else []
+        rows = dict(zip(keys, range(len(keys)), strict=True))
         for shape, index in built.items():
             head = Part(number, section.count, section.ids_crc, section.places_crc, shape)
             yield number, shape, _encode(index, head, rows, hint.directory.database, section.live)

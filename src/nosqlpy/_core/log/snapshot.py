@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from nosqlpy._core.log.section import (
     DamagedHintError,
     HashColumn,
     key_hash,
+    key_hashes,
     numbers_of,
     sorted_words,
     words_of,
@@ -175,12 +176,14 @@ def _decoded(data: bytes, *, scalars: bool) -> list[Any]:
 def encode_part(head: Part, content: IndexContent, database: bytes) -> tuple[Part, bytes] | None:
     """Return the part of an index, of which `head` says what is known, and its bytes; None if it cannot be written."""
     salt = head.salt(database)
-    content = _in_order(content) if content.searchable else content
+    hashes: Sequence[int] = ()
+    if content.searchable:
+        content, hashes = _in_order(content)
     encoded = encode_keys(content.keys)
     if encoded is None:
         return None
     named, scalars = encoded
-    column = words_of("Q", _column(content))
+    column = words_of("Q", _column(content, hashes))
     table: list[int] = []
     for start in range(0, len(column), BLOCK * HASH_SIZE):
         block = column[start : start + BLOCK * HASH_SIZE]
@@ -202,25 +205,23 @@ def encode_part(head: Part, content: IndexContent, database: bytes) -> tuple[Par
     return part, b"".join((column, tabled, counted, named))
 
 
-def _in_order(content: IndexContent) -> IndexContent:
-    """Return the same with the keys in the order of their hashes."""
-    ordered = sorted_words(hashed << 32 | at for at, hashed in enumerate(map(key_hash, content.keys)))
-    positions = [number & _LOW for number in ordered]
+def _in_order(content: IndexContent) -> tuple[IndexContent, list[int]]:
+    """Return the same with the keys in the order of their hashes, and these."""
+    ordered = sorted_words(hashed << 32 | at for at, hashed in enumerate(key_hashes(content.keys)))
+    positions, hashes = [number & _LOW for number in ordered], [number >> 32 for number in ordered]
     keys = [content.keys[at] for at in positions]
     if content.counts is None:
-        return msgspec.structs.replace(content, keys=keys, rows=[content.rows[at] for at in positions])
+        return msgspec.structs.replace(content, keys=keys, rows=[content.rows[at] for at in positions]), hashes
     counts, starts = content.counts, list(accumulate(content.counts, initial=0))
     rows = list(chain.from_iterable(content.rows[starts[at] : starts[at + 1]] for at in positions))
-    return msgspec.structs.replace(content, keys=keys, counts=[counts[at] for at in positions], rows=rows)
+    return msgspec.structs.replace(content, keys=keys, counts=[counts[at] for at in positions], rows=rows), hashes
 
 
-def _column(content: IndexContent) -> Iterable[int]:
+def _column(content: IndexContent, hashes: Sequence[int]) -> Iterable[int]:
     if not content.searchable:
         return content.rows
-    hashes: Iterator[int] = map(key_hash, content.keys)
-    if content.counts is not None:
-        hashes = chain.from_iterable(map(repeat, hashes, content.counts))
-    return [hashed << 32 | row for hashed, row in zip(hashes, content.rows, strict=True)]
+    each = hashes if content.counts is None else chain.from_iterable(map(repeat, hashes, content.counts))
+    return [hashed << 32 | row for hashed, row in zip(each, content.rows, strict=True)]
 
 
 class PartReader:
