@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from durability.interrupts import Interrupter, in_time, interrupt
 from durability.model import State, describe, state_of_engine, wrong_indexes
-from durability.simulated_disk import SimulatedDisk
+from durability.simulated_disk import Fault, SimulatedDisk
 from durability.workload import client_of, open_database
 from nosqlpy import Client
 from nosqlpy._io.database import Database
@@ -113,6 +114,30 @@ def test_memory_equals_the_log_wherever_a_write_is_interrupted(write: str, then:
     assert at > 10
 
 
+@pytest.mark.parametrize("write", ["a rotation", "a compaction", "an index", "the first insert"])
+def test_a_client_goes_on_wherever_it_was_interrupted(write: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        disk, database, client = prepared()
+        interrupter = Interrupter(at)
+        try:
+            interrupter.run(lambda client=client: WRITES[write](client))
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        place = interrupter.where
+        in_time(lambda client=client: client["a"].save({"_id": 1, "g": 7}, durability="durable"))
+        in_time(client.compact)
+        in_time(lambda client=client: client["a"].save({"_id": 2, "g": 8}, durability="durable"))
+        memory = in_time(lambda database=database: shown(database))
+        database.verify()
+        disk.power_loss()
+
+        assert state_of_engine(reopened(disk, place).engine) == memory, place
+
+
 @pytest.mark.parametrize("write", WRITES)
 def test_a_sync_after_an_interrupted_write_covers_what_is_shown(write: str) -> None:
     at = 0
@@ -135,6 +160,37 @@ def test_a_sync_after_an_interrupted_write_covers_what_is_shown(write: str) -> N
             inode.pending = []
         disk.power_loss()
         log = state_of_engine(reopened(disk, interrupter.where).engine)
+        assert log == memory, f"{interrupter.where}: the disk has {describe(log)}, memory had {describe(memory)}"
+
+
+@pytest.mark.parametrize("write", ["a rotation", "a compaction", "a durable insert"])
+def test_an_interrupt_does_not_hide_a_sync_that_failed(write: str) -> None:
+    """What is acknowledged as durable afterwards is: a sync is not tried again, and taken for one that succeeded."""
+    at = 0
+    while True:
+        at += 1
+        disk, database, client = prepared()
+        client["a"].save({"_id": 1, "g": 6})
+        fault = Fault(1, errno.EIO, verb="sync")
+        disk.faults = [fault]
+        interrupter = Interrupter(at)
+        try:
+            interrupter.run(lambda client=client: WRITES[write](client))
+        except KeyboardInterrupt:
+            pass
+        except StorageError:
+            break
+        if fault.seen and " return " in interrupter.where:
+            continue  # a refusal that nobody was told: the interpreter lets no interrupt come between
+        try:
+            in_time(client.sync)
+            in_time(lambda client=client: client["a"].save({"_id": 2, "g": 8}, durability="durable"))
+        except StorageError:
+            continue
+        memory = in_time(lambda database=database: shown(database))
+        disk.power_loss()
+        log = state_of_engine(reopened(disk, interrupter.where).engine)
+
         assert log == memory, f"{interrupter.where}: the disk has {describe(log)}, memory had {describe(memory)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -308,23 +309,56 @@ class Committing(Following):
                 self.engine.check_writable()
             tail = self.engine.tail
             self.words[END] = 0
+            told = False
             try:
                 if self._shares:
                     self._drive(following.refresh(self.engine))
                 result = self._drive(procedure)
-            except OSError as error:
                 self._ring()
-                raise storage_error(error, doing) from error
-            except BaseException as error:
-                # in doubt, or interrupted between a step and the note of it: only the files know
-                if isinstance(error, InDoubtError) or not isinstance(error, StorageError):
-                    self._fail(error)
-                else:
-                    self._ring()
+                told = True
+            except InDoubtError as error:
+                self._fail(error)
+                told = True
                 raise
-            self._ring()
+            except (OSError, StorageError) as error:
+                self._ring()
+                told = True
+                if isinstance(error, OSError):
+                    raise storage_error(error, doing) from error
+                raise
+            finally:
+                if not told:
+                    self._put_right(sys.exc_info()[1])
             if self.engine.tail is not tail:
                 self._group.done(self.engine.tail.end.lsn)  # what was sealed was synced
                 fresh = self.engine.tail
                 shared.write_watermark(self.words, self.engine.manifest, fresh.header, fresh.end)
             return result
+
+    def _put_right(self, error: BaseException | None) -> None:
+        """Go on from what the files say: an exception, such as Ctrl-C, came between a step and the note of it.
+
+        Where it took the place of a refusal by the system, nobody knows what is durable.
+        """
+        assert error is not None, "something has broken it off"
+        tail = self.engine.tail
+        try:
+            if _hides_refusal(error):
+                self._fail(error)
+                return
+            self._drive(following.resume(self.engine))
+        except BaseException:
+            self._fail(error)
+            raise
+        if self.engine.tail is not tail:
+            self._group.done(self.engine.tail.header.base_lsn)  # what was sealed was synced
+            self.storage.release(tail.name)
+        self._ring()
+
+
+def _hides_refusal(error: BaseException) -> bool:
+    """Return whether an exception was raised while one of the system was being handled."""
+    hidden = error.__context__
+    while hidden is not None and not isinstance(hidden, OSError):
+        hidden = hidden.__context__
+    return hidden is not None

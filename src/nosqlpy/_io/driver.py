@@ -36,18 +36,17 @@ def drive(procedure: effects.Procedure[R], storage: Storage) -> R:
     Raises:
         OSError: The system refused an effect, and the procedure had no answer to that.
     """
-    resume: Any = procedure.send
-    value: Any = None
-    while True:
-        try:
-            effect = resume(value)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        try:
-            value = getattr(storage, _VERBS[type(effect)])(*msgspec.structs.astuple(effect))
-            resume = procedure.send
-        except OSError as error:
-            resume, value = procedure.throw, error
+    try:
+        effect = procedure.send(None)
+        while True:
+            try:
+                value: Any = getattr(storage, _VERBS[type(effect)])(*msgspec.structs.astuple(effect))
+            except OSError as error:
+                effect = procedure.throw(error)  # in here: an interrupt that takes its place has it as its context
+            else:
+                effect = procedure.send(value)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
 def storage_error(error: OSError, doing: str) -> StorageError:

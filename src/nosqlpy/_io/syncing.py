@@ -138,7 +138,12 @@ class Syncing(Turns):
         except OSError as error:
             if error.errno == errno.ENOENT and self._shares:
                 return False
-            self._fail(error)
+            self._group.failure = self._group.failure or error  # no call, at whose beginning Ctrl-C would come first
+            try:
+                self._fail(error)
+            except BaseException:
+                self._fail(error)
+                raise
             raise storage_error(error, "the log cannot be synced") from error
         self.syncs += 1
         self._hear()  # another process may have been told that earlier pages are lost

@@ -201,6 +201,16 @@ def _cut(engine: Engine, watermark: Watermark | None) -> Procedure[None]:
     yield Truncate(tail.name, scan.end)
 
 
+def resume(engine: Engine) -> Procedure[None]:
+    """Under the lock, after a procedure was broken off: take in the manifest that stands, whether it was published yet.
+
+    Raises:
+        OSError: It cannot be read, or made durable.
+    """
+    yield SyncDirectory()  # the new manifest may have its name, and not durably
+    yield from follow(engine, upto=None, moved=True)
+
+
 def refresh(engine: Engine) -> Procedure[None]:
     """Under the lock, before a manifest is published: take in the last one, and leave others' segment numbers alone."""
     yield from follow(engine, upto=None, moved=True)

@@ -46,8 +46,9 @@ class GroupCommit:
         if self.synced >= lsn:
             return Verdict.DONE
         if self.failure is not None:
+            failed = "a sync of the log failed" if isinstance(self.failure, Exception) else "a sync was broken off"
             raise StorageError(
-                "a sync of the log failed: whether this write is durable is unknown; reopen the database"
+                f"{failed}: whether this write is durable is unknown; reopen the database"
             ) from self.failure
         return Verdict.SYNC if self._owner is None else Verdict.WAIT
 
