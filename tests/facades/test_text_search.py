@@ -215,6 +215,13 @@ async def test_every_writing_method_searches(pages: Any) -> None:
     assert await found(pages, search("green")) == [2]
 
 
+async def test_a_write_that_returns_a_document_shows_no_score(pages: Any) -> None:
+    with pytest.raises(NotSupportedError, match="textScore"):
+        await pages.find_one_and_update(search("red"), {"$set": {"n": 0}}, projection={"s": SCORE})
+
+    assert await pages.count({"n": 0}) == 0
+
+
 async def test_the_positional_operator_and_upserts_go_on_working(pages: Any) -> None:
     await pages.update_one({**search("red"), "body": "green"}, {"$set": {"body.$": "x"}})
     result = await pages.update_one(search("nothing"), {"$set": {"body": "new"}}, upsert=True)

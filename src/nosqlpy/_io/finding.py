@@ -22,7 +22,7 @@ from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._io.timing import time_limit
 from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSpec
-from nosqlpy.errors import QueryError
+from nosqlpy.errors import NotSupportedError, QueryError
 
 NO_LIMITS = Limits(depth=None, nodes=None, in_size=None, regex_length=None)
 
@@ -78,6 +78,8 @@ class FindOptions(msgspec.Struct, frozen=True):
     def returned(self, codec: TypeCodec[Any], variables: Mapping[str, Any]) -> Returned[Any]:
         """Return the compiled query of a write that returns a document, and how that is decoded."""
         request = self.request(codec, None, variables)
+        if request.query.projection is not None and request.query.projection.scored:
+            raise NotSupportedError("a projection of {'$meta': 'textScore'} is not supported in a write")
         return Returned(request, at_once=codec is PLAIN or request.query.projection is not None)
 
 

@@ -19,7 +19,7 @@ from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.plan.explain import keys_examined
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import choose
-from nosqlpy.errors import ExecutionTimeout, QueryError
+from nosqlpy.errors import ExecutionTimeout, OperationFailure, QueryError
 
 log = logging.getLogger("nosqlpy.slow")
 
@@ -113,7 +113,7 @@ def call_of(engine: Engine | None, function: str, arguments: Sequence[Any]) -> C
     if query is not None and engine is not None and name in engine.collections:
         collection = engine.collections[name]
         # a hint that names no index refuses the call; another thread may be changing the indexes
-        with suppress(QueryError, RuntimeError, Unloaded):
+        with suppress(QueryError, OperationFailure, RuntimeError, Unloaded):
             plan = choose(query.predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
             stage, documents = _stage(plan), plan.candidates
             keys = keys_examined(plan, collection.indexes.by_name)

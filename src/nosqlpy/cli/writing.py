@@ -53,6 +53,9 @@ def create_index(arguments: argparse.Namespace) -> int:
     options: dict[str, Any] = {name: True for name in ("unique", "sparse", "hidden") if getattr(arguments, name)}
     if arguments.partial is not None:
         options["partialFilterExpression"] = arguments.partial
+    for option in ("weights", "default_language"):
+        if getattr(arguments, option) is not None:
+            options[option] = getattr(arguments, option)
     with writer(arguments, create=True) as db:
         name = db[arguments.collection].create_index(
             arguments.keys, name=arguments.name, durability=arguments.durability, **options

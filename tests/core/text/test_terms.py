@@ -13,6 +13,7 @@ from nosqlpy._core.text.matching import Matcher
 from nosqlpy._core.text.scoring import scores_of
 from nosqlpy._core.text.search import Search, terms_of
 from nosqlpy._core.text.spec import Text, TextSpec
+from nosqlpy._core.text.stopwords import stop_words
 from nosqlpy.errors import NotSupportedError, WriteError
 
 
@@ -190,6 +191,14 @@ def test_without_its_extra_only_the_language_none_is_there(monkeypatch: pytest.M
         analyzer_of.cache_clear()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_stop_words_are_folded_as_the_words_that_are_compared_with_them(language: str) -> None:
+    words = stop_words(language)
+
+    assert words == {fold(word, turkish=language == "turkish") for word in words}
+    assert bool(words) is (language not in ("none", "romanian"))
+
+
 class TestEnglish:
     @pytest.fixture(autouse=True)
     def stemmer(self) -> None:
@@ -197,6 +206,18 @@ class TestEnglish:
 
     def test_stop_words_go_and_words_are_stemmed(self) -> None:
         assert analyzer_of("english").terms("Don't the runners' RUNNING dogs bark?") == ["runner", "run", "dog", "bark"]
+
+    @pytest.mark.parametrize(
+        ("language", "text", "terms"),
+        [
+            ("german", "Die Häuser und ihre Gärten", ["haus", "gart"]),
+            ("french", "les chevaux de la mer", ["cheval", "mer"]),
+            ("russian", "Сырники и кофе", ["сырник", "коф"]),
+            ("turkish", "DIŞARI ve ev", ["d\u0131sar", "ev"]),
+        ],
+    )
+    def test_other_languages_have_their_own(self, language: str, text: str, terms: list[str]) -> None:
+        assert analyzer_of(language).terms(text) == terms
 
     def test_case_is_kept_where_it_counts(self) -> None:
         assert analyzer_of("english").tokens("The Dogs", case=True, stops=True) == ["The", "Dog"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from heapq import nlargest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import msgspec
 
@@ -72,5 +72,33 @@ def _best(collection: CollectionState, scores: Found, most: int) -> list[Hashabl
     return ordered[:most] if most else ordered
 
 
-def _with_scores(collection: CollectionState, keys: Sequence[Hashable], scores: Found) -> list[bytes]:
-    return [ScoredBytes.of(data, scores.get(key)) for key, data in collection.slots.pairs(keys)]
+def _with_scores(collection: CollectionState, keys: Sequence[Hashable], scores: Found) -> Sequence[bytes]:
+    slots = collection.slots
+    there = [key for key in keys if slots.holds(key)]
+    documents = slots.some(there)
+    if len(documents) == len(there):
+        return ScoredDocuments(documents, list(map(scores.get, there)))
+    pairs = slots.pairs(there)  # another thread has deleted one meanwhile
+    return ScoredDocuments([data for _, data in pairs], [scores.get(key) for key, _ in pairs])
+
+
+class ScoredDocuments(Sequence[bytes]):
+    """Encoded documents of one moment with their scores, put together when they are asked for."""
+
+    __slots__ = ("_documents", "_scores")
+
+    def __init__(self, documents: Sequence[bytes], scores: Sequence[float | None]) -> None:
+        self._documents = documents
+        self._scores = scores
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return list(map(ScoredBytes.of, self._documents[index], self._scores[index]))
+        return ScoredBytes.of(self._documents[index], self._scores[index])
