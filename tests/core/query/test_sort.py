@@ -215,9 +215,9 @@ def test_a_malformed_sort_is_refused(spec, code):
     assert caught.value.code == code
 
 
-def test_an_order_by_a_score_is_refused_by_name():
+def test_an_order_by_another_score_than_that_of_texts_is_refused_by_name():
     with pytest.raises(NotSupportedError, match=r"\$meta"):
-        compile_sort({"score": {"$meta": "textScore"}})
+        compile_sort({"score": {"$meta": "searchScore"}})
 
 
 def test_natural_order_is_no_order_by_fields():
