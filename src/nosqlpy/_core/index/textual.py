@@ -6,7 +6,7 @@ its score where only one document has it, which is so for half of all words, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from sys import getsizeof
 from typing import Any, Final
 
@@ -105,6 +105,11 @@ class TextIndex(HashIndex):
         """
         if self.failure is not None:
             raise self.failure
+
+    def holders(self, value: Hashable) -> Collection[Hashable]:
+        """Return the keys of the documents under exactly the entry `value`, as a sized collection."""
+        held = self._entries.get(value)
+        return () if held is None else held.keys() if type(held) is dict else (held[0],)
 
     def leads_to(self, prefix: tuple[Hashable, ...], terms: Iterable[str]) -> int:
         """Return how many documents the terms have, those with several of them counted for each."""
