@@ -128,6 +128,40 @@ def test_a_process_that_a_compaction_overtakes_while_it_evicts_keeps_its_memory_
     assert two.engine.memory.resident == 0
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_places_move_into_the_base_of_another_process_and_the_older_files_are_closed(compression: Any) -> None:
+    _, one, two = pair(segment_size=4096, memory_budget=500, compression=compression)
+    insert(one, *range(300))
+    ids(two)
+    for number in range(6):
+        client_of(one)["a"].delete_one({"_id": number})
+        client_of(one).compact()
+        for _ in range(6):  # some places move whenever something is taken in
+            insert(one, "new")
+            client_of(one)["a"].delete_one({"_id": "new"})
+            ids(two)
+        reader, manifest = two.engine.memory.reader, two.engine.manifest
+
+        assert reader is not None
+        assert min(reader.files) == manifest.sealed[0].number
+        assert ids(two) == list(range(number + 1, 300))
+        assert two.engine.memory.resident <= 500
+
+
+def test_a_cursor_that_began_before_goes_on_while_places_move() -> None:
+    _, one, two = pair(segment_size=4096, memory_budget=500)
+    insert(one, *range(300))
+    cursor = client_of(two)["a"].find(batch_size=10)
+    first = [next(cursor)["_id"] for _ in range(5)]
+    client_of(one)["a"].delete_many({"_id": {"$gte": 200}})
+    client_of(one).compact()
+    for number in range(400, 405):
+        insert(one, number)
+        ids(two)
+
+    assert first + [document["_id"] for document in cursor] == list(range(300))
+
+
 def test_two_processes_that_rotate_and_compact_take_no_segment_number_twice() -> None:
     _, one, two = pair(segment_size=400)
     for number in range(30):

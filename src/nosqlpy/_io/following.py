@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from nosqlpy._core.engine import following, shared
@@ -12,11 +12,12 @@ from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.eviction import due, evict
 from nosqlpy._core.engine.groupcommit import GroupCommit
 from nosqlpy._core.engine.publish import InDoubtError, begin_epoch
+from nosqlpy._core.engine.rebasing import rebase
 from nosqlpy._core.engine.recovery import Recovered, RecoveryReport, check_place, load, recover
 from nosqlpy._core.engine.shared import BELL, END, EPOCH, GENERATION, private_words
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log.manifest import MANIFEST
+from nosqlpy._core.log.manifest import MANIFEST, SealedSegment
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy._io.options import Options
 from nosqlpy._io.residence import memory_of
@@ -58,6 +59,9 @@ class Following:
         # whether the lock of writers is kept, for what no other process may see yet
         self._holds = False
         self._stamp: object = None
+        # the base to which places were, or are being, moved
+        self._base: tuple[SealedSegment, ...] = ()
+        self._rebasing: Iterator[None] = iter(())
         self.engine: Engine
         self.report: RecoveryReport
         self._group: GroupCommit
@@ -310,7 +314,20 @@ class Following:
             self._group.done(self.engine.tail.header.base_lsn)  # a segment is synced before it is sealed
             with self._disk_sync:
                 self.storage.release(tail.name)
+        self._rebase()
         self._evict_due()
+
+    def _rebase(self) -> None:
+        """After a compaction by another process: move some places into its base, a thousand each time."""
+        base = self.engine.manifest.sealed[:1]
+        if base != self._base:
+            self._base = base
+            self._rebasing = rebase(self.engine) if self.engine.memory.mixed else iter(())
+        try:
+            next(self._rebasing, None)
+        except StorageError as error:  # the old files stay open; what they hold can be read
+            log.debug("places stay in segments that were compacted away: %s", error)
+            self._rebasing = iter(())
 
     def _evict_due(self, buffered: int = 0) -> None:
         """Let documents go that exceed the memory budget. Where that is refused they stay: the write is done."""

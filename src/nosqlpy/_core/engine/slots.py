@@ -12,7 +12,7 @@ from itertools import islice
 from typing import cast
 
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
-from nosqlpy._core.log.place import Place, segment_of
+from nosqlpy._core.log.place import CONTENT_MASK, SEGMENT_SHIFT, Place, segment_of
 
 # what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
 RECORD_SIZE = 24
@@ -277,3 +277,16 @@ class Slots:
         for key, old, new in zip(keys, before, after, strict=True):
             if type(old) is int and held.get(key) == old:
                 held[key] = new
+
+    def replace(self, keys: Sequence[Hashable], places: Sequence[Place]) -> None:
+        """Give documents that another process has copied their new places, where they have places in older segments."""
+        held = self._held
+        for key, new in zip(keys, places, strict=True):
+            old = held.get(key)
+            if type(old) is int and old >> SEGMENT_SHIFT < new >> SEGMENT_SHIFT and not (old ^ new) & CONTENT_MASK:
+                held[key] = new
+
+    def any_before(self, keys: Iterable[Hashable], segment: int) -> bool:
+        """Whether one of these documents has a place in an older segment than this."""
+        held = self._held
+        return any(type(slot) is int and slot >> SEGMENT_SHIFT < segment for slot in map(held.get, keys))

@@ -245,6 +245,9 @@ class UnloadedSlots(Slots):
                 self._recent[key] = place
                 self._memory.resident -= len(piece)
 
+    def replace(self, keys: Sequence[Hashable], places: Sequence[Place]) -> None:
+        """Do nothing: what a hint says is of the segments that it was written for, and the files of these stay open."""
+
     # ── loading ──────────────────────────────────────────────────────────────────
 
     def loaded(self) -> Slots:

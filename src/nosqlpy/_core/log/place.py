@@ -21,6 +21,8 @@ _CRC_SHIFT: Final = 32
 _OFFSET_SHIFT: Final = 64
 _OFFSET_MASK: Final = 0xFFFFFFFFFFFF
 SEGMENT_SHIFT: Final = 112
+# the checksum and the length: places of equal documents have them in common
+CONTENT_MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 
 def place_of(segment: int, offset: int, length: int, crc: int) -> Place:
