@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.engine import content, hints, state, tail
+from nosqlpy._core.engine import content, hints, snapshots, state, tail
 from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.unloaded import UnloadedSlots
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
+from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.log.section import SectionReader
+from nosqlpy._core.log.snapshot import PartReader
 
 # where dicts grow, and bytes and lists are made: planning, appending, applying, indexing, hints
 POINTS: tuple[tuple[Any, str], ...] = (
@@ -24,11 +26,14 @@ POINTS: tuple[tuple[Any, str], ...] = (
     *((HashIndex, name) for name in ("add", "discard")),
     *((Reader, name) for name in ("one", "many", "packed")),
     *((SectionReader, name) for name in ("everything", "copy")),
+    *((PartReader, name) for name in ("search", "content", "data")),
+    *((Pending, name) for name in ("insert", "change", "remove", "take")),
     *((state.Engine, name) for name in ("change", "apply", "replay")),
     (tail, "encode_commit"),
     (content, "take"),
     (hints, "encode_section"),
     (hints, "encode_end"),
+    (snapshots, "encode_part"),
 )
 
 

@@ -15,7 +15,7 @@ from durability.simulated_disk import SimulatedDisk
 from durability.test_interrupts import WRITES, prepared, reopened, shown, state_after
 from durability.workload import client_of, open_database
 from nosqlpy import Client
-from nosqlpy._core.engine import hints
+from nosqlpy._core.engine import hints, snapshots
 from nosqlpy._io.database import Database
 from nosqlpy.errors import StorageError
 
@@ -24,8 +24,9 @@ AFTERWARDS: Callable[[Client], Any] = lambda client: client["z"].insert_one({"_i
 
 @pytest.fixture(autouse=True)
 def hints_of_small_databases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database of any size is given a hint."""
+    """A database of any size is given a hint, and a snapshot of its indexes."""
     monkeypatch.setattr(hints, "NEW_MIN", 0)
+    monkeypatch.setattr(snapshots, "DOCUMENTS_MIN", 0)
 
 
 def disturbed(write: Callable[[Client], Any], *, forever: bool) -> Iterator[tuple[Shortage, SimulatedDisk, Database]]:

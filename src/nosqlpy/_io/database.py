@@ -166,7 +166,7 @@ class Database(Expiring):
         """Write a derived file. Without it the next opening takes longer, and nothing else is different."""
         try:
             self._drive(procedure)
-        except (OSError, StorageError, DamagedHintError) as error:
+        except (OSError, StorageError, DamagedHintError, MemoryError) as error:
             log.warning(
                 "a file that makes the next opening faster could not be written: %s",
                 str(error) or "the hint is damaged",
