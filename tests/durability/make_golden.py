@@ -1,6 +1,6 @@
 """Makes the database that every later version must open. Run it for a new version of the format, never for an old one.
 
-python tests/durability/make_golden.py      writes tests/durability/golden/v1 and v1-hint, those that do not exist
+python tests/durability/make_golden.py      writes golden/v1, v1-hint and v1-packed, where they are missing
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from nosqlpy import Client
@@ -36,9 +36,9 @@ VALUES: dict[str, Any] = {
 }
 
 
-def write(directory: Path, *, clean: bool = True) -> None:
+def write(directory: Path, *, clean: bool = True, compression: Literal["zlib"] | None = None) -> None:
     """Write a database that has a base, sealed segments, an active one, and every kind of operation."""
-    client = Client(directory, segment_size=400)
+    client = Client(directory, segment_size=400, compression=compression)
     client["values"].insert_one(VALUES)
     client["people"].create_index("age")
     client["people"].insert_many(
@@ -77,12 +77,13 @@ def expected() -> dict[str, list[dict[str, Any]]]:
 
 
 if __name__ == "__main__":
-    for target, new_min in ((GOLDEN / f"v{FORMAT_VERSION}", hints.NEW_MIN), (GOLDEN / f"v{FORMAT_VERSION}-hint", 0)):
+    for suffix, new_min in (("", hints.NEW_MIN), ("-hint", 0), ("-packed", hints.NEW_MIN)):
+        target = GOLDEN / f"v{FORMAT_VERSION}{suffix}"
         if target.exists():
             print(f"{target.name} exists: a golden database is never written again")
             continue
         hints.NEW_MIN = new_min
-        write(target)
+        write(target, compression="zlib" if suffix == "-packed" else None)
         for name in ("LOCK", "SHM", "COMPACT"):
             (target / name).unlink(missing_ok=True)
         print(target.name, *sorted(path.name for path in target.iterdir()))
