@@ -19,8 +19,8 @@ EXECUTES_DATA = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle"
 EXECUTES_TEXT = {"eval", "exec", "compile", "__import__", "execfile", "input", "breakpoint"}
 # whoever opens files: the storage of a database, and what reads and writes a file that the caller names
 OPENERS = {
-    *("_io/storage/", "_io/places.py", "_io/dump.py", "_io/transfer.py", "cli/"),
-    *("compat/tinydb/storages.py", "compat/fluxdb/records.py", "compat/seed_log.py"),
+    *("_io/storage/", "_io/places.py", "_io/dump.py", "_io/profiling.py", "_io/transfer.py", "cli/"),
+    *("compat/tinydb/storages.py", "compat/fluxdb/records.py", "compat/mongodump.py", "compat/seed_log.py"),
 }
 STARTS_PROCESSES = {"cli/demo/crash.py"}
 OUR_FILES = re.compile(r"LOCK|SHM|COMPACT|MANIFEST|seg-[0-9a-f]{8}\.nql|base-[0-9a-f]{16}\.hint|torn-[0-9a-f]{8}\.bin")
