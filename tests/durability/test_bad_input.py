@@ -172,7 +172,7 @@ def test_zeros_instead_of_a_file_are_corruption(data: Path, size: int) -> None:
 # ── other versions ──────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 2), (8, 999), (10, 1), (10, 0x8000)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 2), (8, 999), (10, 2), (10, 0x8000)])
 @pytest.mark.parametrize("name", [ACTIVE, MANIFEST])
 def test_a_newer_version_or_an_unknown_feature_is_refused_as_such(
     data: Path, name: str, offset: int, value: int
