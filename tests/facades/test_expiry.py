@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +85,14 @@ async def test_no_read_returns_what_has_expired(sessions: Any, db: Any) -> None:
     joined = {"$lookup": {"from": sessions.name, "localField": "to", "foreignField": "_id", "as": "found"}}
     (row,) = await db["links"].aggregate([joined]).to_list()
     assert ids(row["found"]) == [2]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv"])
+async def test_what_has_expired_is_not_exported(sessions: Any, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    await sessions.export_file(target)
+
+    assert len(target.read_text("utf-8").splitlines()) == (2 if name == "x.jsonl" else 3)
 
 
 async def test_time_goes_on(sessions: Any, clock: Clock) -> None:

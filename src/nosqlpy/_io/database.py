@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
@@ -67,6 +68,12 @@ class Database(Expiring):
                 return self.peek(read, *args, **kwargs)
             except Unloaded as needed:
                 self.load(needed)
+
+    def view_unexpired(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `read` finds, as `view`, without what has expired."""
+        if self.engine.expiring:
+            return self.view(partial(self.unexpired, read), *args, **kwargs)
+        return self.view(read, *args, **kwargs)
 
     def load(self, needed: Unloaded) -> None:
         """Load what was asked for.

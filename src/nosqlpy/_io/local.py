@@ -211,10 +211,7 @@ class LocalBackend(Backend):
 
     def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds, in a state between two writes."""
-        database = self.database()
-        if database.engine.expiring:
-            return database.view(partial(database.unexpired, read), *args, **kwargs)
-        return database.view(read, *args, **kwargs)
+        return self.database().view_unexpired(read, *args, **kwargs)
 
     def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""

@@ -310,10 +310,8 @@ def export_file(
     if canonical and (found in DELIMITERS or found in BSON):
         raise ConfigurationError(f"canonical is a form of JSON, and {found} has none")
     passes = 2 if found in DELIMITERS else 1
-    steps = [
-        execution.steps()
-        for execution in database.view(_executions, name, Request(query, decoder(query.projection)), passes)
-    ]
+    request = Request(query, decoder(query.projection))
+    steps = [execution.steps() for execution in database.view_unexpired(_executions, name, request, passes)]
     return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, Exporting(found, canonical)))
 
 
