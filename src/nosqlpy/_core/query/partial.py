@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from nosqlpy._core.query.several import Several
+from nosqlpy._core.values.check import is_struct_field
 from nosqlpy._core.values.codec import inspect_document, partial_inspector
 from nosqlpy._core.values.paths import parse_path, plain, walk, walk_array
 from nosqlpy._core.values.types import MISSING
@@ -52,7 +53,7 @@ class _Node:
         """Make sure that `parts` can be read from here, by a struct as far as it goes."""
         if self.whole:
             return
-        if not parts or not _is_field_name(parts[0]):
+        if not parts or not is_struct_field(parts[0]):
             self.whole = True
             self.children = {}
             return
@@ -83,11 +84,6 @@ class _Node:
         return self.struct(*values)
 
 
-def _is_field_name(name: str) -> bool:
-    """Return whether msgspec can give a struct's field this name."""
-    return not any(character in '"\\' or character < " " for character in name)
-
-
 class Layout:
     """The rows of a set of paths: how to decode them, and the column of each path. Made by `layout_of`."""
 
@@ -96,9 +92,9 @@ class Layout:
     def __init__(self, paths: Iterable[str]) -> None:
         self._root = _Node()
         names = [parse_path(path, empty_parts=True).parts for path in paths]
-        decodable = len(names) <= FIELDS_MAX and all(_is_field_name(parts[0]) for parts in names)
+        decodable = len(names) <= FIELDS_MAX and all(is_struct_field(parts[0]) for parts in names)
         for parts in names:
-            if _is_field_name(parts[0]):
+            if is_struct_field(parts[0]):
                 self._root.add(parts[:STRUCT_DEPTH_MAX])
             else:
                 self._root.children[parts[0]] = whole = _Node()

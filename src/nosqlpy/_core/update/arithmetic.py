@@ -29,7 +29,19 @@ _BITWISE: Final[dict[str, Calculation]] = {"and": functions.and_, "or": function
 def compile_inc(operand: Any, place: Place) -> Modifier:
     """Add the operand to the field; a missing field becomes the operand."""
     _check_number(operand, place)
-    return Modifier(partial(_calculated, functions.add, DECIMAL128.add, place, operand), lambda: operand)
+    add = partial(_calculated, functions.add, DECIMAL128.add, place, operand)
+    return Modifier(add if type(operand) is not int else _counter(operand, add), lambda: operand)
+
+
+def _counter(step: int, add: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what adds `step` to an int at once, and to all else as `add` does."""
+
+    def count(value: Any) -> Any:
+        if type(value) is int and -(2**63) <= (result := value + step) < 2**63:
+            return result
+        return add(value)
+
+    return count
 
 
 @operator("$mul")

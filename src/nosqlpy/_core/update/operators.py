@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
@@ -31,6 +32,7 @@ from nosqlpy._core.update.registry import (
 )
 from nosqlpy._core.update.updater import OperatorUpdater, Reach, reach_of
 from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.splice import Field, field_of
 from nosqlpy.errors import QueryError
 
 Shape: TypeAlias = tuple[tuple[Any, ...], ...]
@@ -62,11 +64,12 @@ class _Bound(msgspec.Struct, frozen=True):
 class Template:
     """What a shape compiles to: its fields in the order of the update, and the order in which they are applied."""
 
-    __slots__ = ("_fields", "_last", "_order", "_reach")
+    __slots__ = ("_field", "_fields", "_last", "_order", "_reach")
 
     def __init__(self, fields: Sequence[_Field], reach: Reach) -> None:
         self._fields = fields
         self._reach = reach
+        self._field: Field | UnsetType | None = UNSET
         # of one field only: a counter is mostly counted up by 1, which is the same object each time
         self._last: _Bound | None = None
         order = sorted(range(len(fields)), key=lambda index: fields[index].place.path.order)
@@ -97,11 +100,13 @@ class Template:
         return updater
 
     def _updater(self, runs: list[Run]) -> OperatorUpdater:
-        if self._order is None:
-            return OperatorUpdater(self._reach, runs, runs)
-        on_insert = [runs[index] for index in self._order]
-        on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
-        return OperatorUpdater(self._reach, on_update, on_insert)
+        if self._field is UNSET:
+            self._field = field_of(self._reach.names[0]) if len(self._reach.names) == 1 else None
+        on_update = on_insert = runs
+        if self._order is not None:
+            on_insert = [runs[index] for index in self._order]
+            on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
+        return OperatorUpdater(self._reach, on_update, on_insert, field=self._field)
 
 
 _templates: dict[Shape | None, Template] = {}

@@ -9,6 +9,7 @@ import msgspec
 from nosqlpy._core.update.positional import Expansion
 from nosqlpy._core.update.registry import PositionalStep, Run, Step
 from nosqlpy._core.values.codec import decode_fields, decode_value, encode_fields, encode_value
+from nosqlpy._core.values.splice import Field
 from nosqlpy.aliases import Document
 from nosqlpy.errors import DocumentError, WriteError
 
@@ -35,17 +36,24 @@ def reach_of(steps: Sequence[Step | PositionalStep]) -> Reach:
 class OperatorUpdater:
     """Changes fields of documents by operators."""
 
-    __slots__ = ("_expansion", "_on_insert", "_on_update", "_reach")
+    __slots__ = ("_expansion", "_field", "_on_insert", "_on_update", "_reach")
 
     replaces = False
 
     def __init__(
-        self, reach: Reach, on_update: Sequence[Run], on_insert: Sequence[Run], expansion: Expansion | None = None
+        self,
+        reach: Reach,
+        on_update: Sequence[Run],
+        on_insert: Sequence[Run],
+        expansion: Expansion | None = None,
+        field: Field | None = None,
     ) -> None:
         self._reach = reach
         self._on_update = on_update
         self._on_insert = on_insert
         self._expansion = expansion
+        # all that it reaches, if that is one field; not made for updates that do not come twice
+        self._field = field
 
     @property
     def needs_position(self) -> bool:
@@ -73,11 +81,14 @@ class OperatorUpdater:
         reach = self._reach
         if not reach.patches:
             return None
-        fields = decode_fields(data)
-        for name in reach.names:
-            if name in fields:
-                fields[name] = decode_value(fields[name])
         try:
+            spliced = None if self._field is None else self._field.changed(data, self._on_update)
+            if spliced is not None and len(spliced) <= size_max:
+                return spliced
+            fields = decode_fields(data)
+            for name in reach.names:
+                if name in fields:
+                    fields[name] = decode_value(fields[name])
             for run in self._on_update:
                 run(fields)
             return encode_fields(fields, reach.names, size_max=size_max)

@@ -66,6 +66,11 @@ def is_plain_field(name: str, value: Any) -> bool:
     return name in _keys if type(value) in _plain else is_plain({name: value})
 
 
+def is_struct_field(name: str) -> bool:
+    """Return whether msgspec can give a struct's field this name."""
+    return not any(character in '"\\' or character < " " for character in name)
+
+
 def has_wide_int(value: Any) -> bool:
     """Return whether a plain value is, or holds, an int that unsigned 64 bits can hold and signed ones cannot."""
     kind = type(value)

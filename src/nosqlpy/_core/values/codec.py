@@ -37,6 +37,7 @@ __all__ = [
     "encode_document",
     "encode_documents",
     "encode_fields",
+    "encode_plain",
     "encode_value",
     "fields_decoder",
     "inspect_document",
@@ -85,7 +86,7 @@ def encode_document(document: Mapping[str, Any], *, size_max: int = SIZE_MAX) ->
         DocumentError: It holds a value that cannot be stored; the message has the path.
         DocumentTooLarge: It would have more than `size_max` bytes.
     """
-    data = _encode_plain(document) if type(document) is dict and is_plain(document) else None
+    data = encode_plain(document) if type(document) is dict and is_plain(document) else None
     if data is None:
         data = _encode_odd(document)
     if len(data) > size_max:
@@ -123,7 +124,7 @@ def encode_value(value: Any) -> bytes:
     if type(value) is int and _INT64_MIN <= value <= _INT64_MAX:
         return _encode(value)
     if type(value) is not int and is_plain_value(value):
-        data = _encode_plain(value)
+        data = encode_plain(value)
         if data is not None:
             return data
     return _encode(storable(value))
@@ -163,8 +164,17 @@ def encode_fields(fields: dict[str, Any], changed: Iterable[str], *, size_max: i
     for name in changed:
         if name in fields and not is_plain_field(name, fields[name]):
             fields.update(storable({name: fields[name]}))
-    data = _encode_plain(fields)
+    data = encode_plain(fields)
     return None if data is None or len(data) > size_max else data
+
+
+def encode_plain(document: Any) -> bytes | None:
+    """Return a value that was proved to be plain, encoded, or None if only the walk can say what is wrong with it."""
+    try:
+        data = _encode(document)
+    except _UNENCODABLE:
+        return None
+    return None if 0xCF in data and _past_int64(data) and has_wide_int(document) else data
 
 
 def decode_value(data: bytes) -> Any:
@@ -209,15 +219,6 @@ def partial_decoder(struct_type: type[T]) -> Callable[[bytes], T]:
 def partial_inspector(struct_type: type[T]) -> Callable[[bytes], T]:
     """Return such a decoder for what is no user's, as `inspect_document`."""
     return msgspec.msgpack.Decoder(struct_type, ext_hook=inspect).decode
-
-
-def _encode_plain(document: Any) -> bytes | None:
-    """Return a plain document or value encoded, or None if the walk must say what is wrong with it."""
-    try:
-        data = _encode(document)
-    except _UNENCODABLE:
-        return None
-    return None if 0xCF in data and _past_int64(data) and has_wide_int(document) else data
 
 
 def _encode_all_plain(documents: Sequence[Mapping[str, Any]]) -> list[bytes] | None:
