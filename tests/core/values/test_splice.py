@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nosqlpy._core.update.compile import compile_update
@@ -45,6 +45,7 @@ def changed(field: Field | None, document: dict[str, Any], value: Any, name: str
     return None if data is None else decode_document(data)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(documents, updates)
 def test_a_patch_has_the_bytes_of_the_whole_document_that_was_updated(
     document: dict[str, Any], update: dict[str, Any]
