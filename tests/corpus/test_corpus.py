@@ -12,8 +12,9 @@ import pytest
 
 from corpus.cases import CASES, Case, differences, perform, run_blocking, unsupported
 from corpus.typed import KINDS, Hidden, names_of
-from nosqlpy import AsyncClient, Client, WriteError
+from nosqlpy import AsyncClient, Client, NosqlpyError, WriteError
 from nosqlpy._core.aggregate.pipeline import STARTS
+from nosqlpy._core.engine import columns
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation_spec import compile_collation
@@ -138,6 +139,28 @@ def test_indexes_change_no_answer_of_an_aggregation(case: Case) -> None:
                 collection.create_index(path)
 
         assert differences(case, run_blocking(perform(own, case))) == [], case.page
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Client]:
+    """A database that keeps columns of collections however small they are."""
+    with Client(":memory:") as client, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "LEAST", 1)
+        yield client
+
+
+@pytest.mark.parametrize("case", [*QUERIES, *AGGREGATIONS], ids=str)
+def test_columns_change_no_answer(case: Case, kept: Client) -> None:
+    collection = kept[f"{id(case.documents)}"]
+    if not collection.count():
+        collection.insert_many(case.documents)
+    for _ in range(2):
+        with contextlib.suppress(NosqlpyError):
+            run_blocking(perform(collection, case))
+
+    answer = run_blocking(perform(collection, case))
+
+    assert differences(case, answer) == [], case.page
 
 
 @pytest.mark.parametrize("case", [case for case in AGGREGATIONS if not makes_its_documents(case)], ids=str)

@@ -11,7 +11,8 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 import msgspec
 
 from nosqlpy._core.engine.aggregation import Aggregation
-from nosqlpy._core.engine.reads import Execution, Source, execute
+from nosqlpy._core.engine.execution import Execution
+from nosqlpy._core.engine.reads import Source, execute
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from nosqlpy._core.engine import explaining
-from nosqlpy._core.engine.reads import Request, Source
+from nosqlpy._core.engine.execution import Request
+from nosqlpy._core.engine.reads import Source
 from nosqlpy._core.engine.state import Engine
 from nosqlpy.aliases import Document
 

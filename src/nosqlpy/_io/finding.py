@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Decode, Query, Request, compile_query, decoder
+from nosqlpy._core.engine.execution import Decode, Query, Request
+from nosqlpy._core.engine.reads import compile_query, decoder
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM

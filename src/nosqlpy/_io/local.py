@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.execution import Execution, Query
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
@@ -125,7 +126,7 @@ class Backend:
         self,
         action: str,
         name: str,
-        query: reads.Query,
+        query: Query,
         execution: Any,
         seconds: float,
         returned: int,
@@ -136,7 +137,7 @@ class Backend:
             warn(call_of_find(action, name, query, execution.plan, execution.plan.candidates), seconds, counted=True)
         if self.profiles:
             call = call_of_find(action, name, query, execution.plan, execution.examined, self.engine)
-            decoded = returned if isinstance(execution, reads.Execution) else None
+            decoded = returned if isinstance(execution, Execution) else None
             record(self.profiles, call, seconds, returned, decoded, error=failure)
 
     def record_for(self, profile: Profile) -> None:

@@ -7,9 +7,9 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from nosqlpy._core.engine.bulk import BulkRequest, Deletion, Insertion, Refused, Updating
+from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
-from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators

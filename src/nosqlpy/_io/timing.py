@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.engine.bulk import Insertion
+from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.explaining import examined_keys
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments
-from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.plan.explain import keys_examined

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import importing, reads
+from nosqlpy._core.engine.execution import Execution, Query, Request
 from nosqlpy._core.engine.importing import Imported
 from nosqlpy._core.engine.intake import portions
-from nosqlpy._core.engine.reads import Query, Request, decoder
+from nosqlpy._core.engine.reads import decoder
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.values.bson_file import bson_batches, encode_bson
@@ -315,7 +316,7 @@ def export_file(
     return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, Exporting(found, canonical)))
 
 
-def _executions(engine: Engine, name: str, request: Request[Document], count: int) -> list[reads.Execution[Document]]:
+def _executions(engine: Engine, name: str, request: Request[Document], count: int) -> list[Execution[Document]]:
     """Return `count` executions over the documents of one moment."""
     return [reads.execute(engine, name, request) for _ in range(count)]
 

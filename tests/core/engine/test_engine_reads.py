@@ -407,9 +407,9 @@ def test_statistics_tell_documents_their_size_and_indexes() -> None:
     stats = reads.collection_stats(db.engine, "a")
 
     size = len(encode_document({"_id": 1}))
-    residence = {"resident_bytes": size, "places": 0}
+    residence = {"resident_bytes": size, "places": 0, "column_bytes": 0}
     assert stats == {"name": "a", "count": 1, "size": size, **residence, "indexes": ["_id_", "x_1"]}
-    nothing = {"resident_bytes": 0, "places": 0, "indexes": []}
+    nothing = {"resident_bytes": 0, "places": 0, "column_bytes": 0, "indexes": []}
     assert reads.collection_stats(db.engine, "z") == {"name": "z", "count": 0, "size": 0, **nothing}
 
 

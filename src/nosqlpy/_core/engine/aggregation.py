@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import compress
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
 from nosqlpy._core.aggregate.pipeline import Pipeline
 from nosqlpy._core.aggregate.stage import NOTHING, Batch, Stage, flow, tables_of
 from nosqlpy._core.aggregate.unwound import UnwoundLayout
-from nosqlpy._core.engine.reads import STEP, Execution, Query, Request, execute
+from nosqlpy._core.engine.columns import Scan
+from nosqlpy._core.engine.execution import STEP, Execution, Query, Request
+from nosqlpy._core.engine.reads import execute
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tables import World
 from nosqlpy._core.plan.plan import Plan
-from nosqlpy._core.query.partial import layout_of
+from nosqlpy._core.query.partial import Layout, Row, layout_of
 from nosqlpy._core.values.codec import decode_document, fields_decoder
 from nosqlpy._core.values.metadata import ScoredBytes, carry_score
 from nosqlpy.aliases import Document
@@ -73,15 +76,35 @@ class Aggregation(Generic[T]):
         if pipeline.unwinds is None:
             decode = _partial_documents(paths)
             return flow(stages, (_scored(batch, decode(batch)) for batch in blobs), world)
+        if self._execution.scan is not None and _takes_rows(self._request):
+            return flow(stages[1:], self._on_columns(self._execution.scan), world)
+        return flow(stages[pipeline.unwinds + 1 :], self._on_rows(paths, pipeline.unwinds, blobs), world)
+
+    def _on_columns(self, scan: Scan) -> Iterator[Batch]:
+        """Yield what the first stage makes of columns, or of rows if they cannot be kept."""
+        pipeline, execution = self._request.pipeline, self._execution
+        for _ in execution.prepare():
+            yield []
+        if execution.scan is None:
+            yield from self._on_rows(pipeline.paths or NOTHING, 0, execution.steps())
+            return
+        worker = pipeline.stages[0].run_rows
+        assert worker is not None, "that is what asked for them"
+        positions = cast("Iterator[list[Row]]", execution.positions(scan))
+        yield from worker(scan.layout, positions)
+
+    def _on_rows(self, paths: frozenset[str], unwinds: int, blobs: Iterator[list[bytes]]) -> Iterator[Batch]:
+        """Return what the first stage that works on rows makes of them, behind those that unwind them."""
+        stages = self._request.pipeline.stages
         layout = layout_of(paths)
         rows: Iterator[list[Any]] = map(layout.rows, blobs) if paths else blobs  # who reads nothing only counts them
-        for stage in stages[: pipeline.unwinds]:
+        for stage in stages[:unwinds]:
             assert stage.unwound is not None, "that is what was counted"
             unwound = UnwoundLayout(layout, stage.unwound)
             layout, rows = unwound, unwound.unwind(rows)
-        worker = stages[pipeline.unwinds].run_rows
+        worker = stages[unwinds].run_rows
         assert worker is not None, "that is where the count ended"
-        return flow(stages[pipeline.unwinds + 1 :], worker(layout, rows), world)
+        return worker(layout, rows)
 
 
 def _scored(blobs: Sequence[bytes], documents: Batch) -> Batch:
@@ -125,7 +148,23 @@ def _partial_documents(paths: frozenset[str]) -> Callable[[list[bytes]], Batch]:
     return lambda blobs: list(map(decode, blobs))
 
 
+def _takes_rows(request: AggregateRequest[Any]) -> bool:
+    """Whether the first stage takes rows of all documents that match, in natural order."""
+    query = request.query
+    return request.pipeline.unwinds == 0 and query.ordering is None and not query.skip and not query.limit
+
+
+def _ask(pipeline: Pipeline, layout: Layout) -> None:
+    """Ask a layout for the columns that the first stage reads: what it makes of no rows is nothing."""
+    worker = pipeline.stages[0].run_rows
+    assert worker is not None, "that is where the count ended"
+    for _ in worker(layout, iter(())):
+        pass
+
+
 def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggregation[T]:
     """Return an aggregation of the documents of this moment."""
-    execution = execute(engine, name, Request(request.query, _itself if request.query.scored else bytes))
+    also = partial(_ask, request.pipeline) if _takes_rows(request) else None
+    taking: Request[bytes] = Request(request.query, _itself if request.query.scored else bytes)
+    execution = execute(engine, name, taking, also=also)
     return Aggregation(request, execution, World(engine, name, tables_of(request.pipeline.stages)))

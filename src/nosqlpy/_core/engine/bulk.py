@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from nosqlpy._core.engine import matching, writes
+from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, SpareId
-from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.update.compile import Updater

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
+from nosqlpy._core.engine.columns import Columns
 from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
@@ -30,12 +31,14 @@ class CollectionState:
     they are applied again: an interrupted apply is repaired by repeating it.
     """
 
-    __slots__ = ("indexes", "name", "natural", "number", "options", "slots", "validator")
+    __slots__ = ("columns", "indexes", "name", "natural", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number: int = number
         self.name: str = name
-        self.slots: Slots = Slots(memory or Memory())
+        memory = memory or Memory()
+        self.slots: Slots = Slots(memory)
+        self.columns: Columns = Columns(memory.columns)
         self.indexes: IndexManager = IndexManager()
         self.natural: NaturalOrder = NaturalOrder(self.slots)
         self.options: Document = {}
@@ -58,6 +61,7 @@ class CollectionState:
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         keys, documents, slots = operation.keys, operation.documents, self.slots
+        self.columns.wrote(len(keys))
         if self.natural.known is not None:
             self.natural.append(keys)
         if len(keys) == 1:
@@ -85,6 +89,7 @@ class CollectionState:
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
         slots = self.slots
+        self.columns.wrote(len(operation.keys))
         if len(operation.keys) == 1 and not self.indexes.by_name:
             slots.delete_one(operation.keys[0])
             return
@@ -135,6 +140,7 @@ class CollectionState:
     def clear(self) -> None:
         """Remove every document; indexes stay, empty."""
         self.slots.clear()
+        self.columns.forget()
         self.natural.forget()
         self.indexes.clear()
 
@@ -235,6 +241,7 @@ class CollectionState:
             "size": self.slots.live,
             "resident_bytes": self.slots.resident,
             "places": self.slots.places,
+            "column_bytes": self.columns.size,
             "indexes": [d.name for d in self.definitions()],
             **self._searched_stats(),
         }

@@ -69,3 +69,4 @@ def _evict_body(engine: Engine, number: int, begin: int, kind: int, body: bytes)
                 for offset, piece in zip(operation.offsets, pieces, strict=False)
             ]
             collection.slots.give_places(operation.keys, pieces, places)
+            collection.columns.forget()  # they keep the documents of the last scan

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reads import Query, Request, Source
+from nosqlpy._core.engine.execution import Execution, Query, Request
+from nosqlpy._core.engine.reads import Source
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.plan.explain import keys_examined, show
 from nosqlpy._core.plan.plan import Plan
@@ -36,7 +37,7 @@ def explain(
     started = clock()
     execution = source(engine, name, request)
     collection, query, plan = engine.collections.get(name), request.query, execution.plan
-    planner: Document = {"namespace": name, "winningPlan": _tree(collection, query, plan)}
+    planner: Document = {"namespace": name, "winningPlan": _tree(collection, query, plan, _columns(execution))}
     planner["rejectedPlans"] = _rejected(collection, query, plan)
     if query.collation is not None:
         planner["collation"] = collation_document(query.collation)
@@ -59,8 +60,14 @@ def explain(
     return explained
 
 
-def _tree(collection: CollectionState | None, query: Query, plan: Plan) -> Document:
-    tree = show(plan, {} if collection is None else collection.indexes.by_name)
+def _columns(execution: Any) -> Document:
+    """Return what the scan of a find says of the columns that it reads, nothing where it decodes documents."""
+    scan = execution.scan if isinstance(execution, Execution) else None
+    return {} if scan is None else {"columns": scan.paths}
+
+
+def _tree(collection: CollectionState | None, query: Query, plan: Plan, columns: Document) -> Document:
+    tree = show(plan, {} if collection is None else collection.indexes.by_name) | columns
     if plan.stage == "EOF":
         return tree
     if query.ordering is not None and not plan.directions:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
 
-from nosqlpy._core.engine.reads import Query, plan_of
+from nosqlpy._core.engine import columns
+from nosqlpy._core.engine.columns import Columns
+from nosqlpy._core.engine.execution import Query
+from nosqlpy._core.engine.reads import plan_of
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.engine.searching import check_searched, settled
 from nosqlpy._core.engine.state import Engine
@@ -60,7 +63,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
     plan = plan_of(collection, msgspec.structs.replace(query, limit=limit) if limit or query.ordering else query)
     query = settled(query, plan)
     if plan.stage == "COLLSCAN" and not plan.directions:
-        found = _scan(collection.slots.all(), query, 0 if query.ordering else limit)
+        found = _scan(collection.columns, collection.slots.all(), query, 0 if query.ordering else limit)
     else:
         keys = collection.keys(plan)
         is_ordered = plan.directions or query.ordering is None
@@ -102,12 +105,23 @@ def _tested(candidates: list[Match], query: Query, limit: int) -> list[Match]:
     return found
 
 
-def _scan(blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
+def _scan(kept: Columns, blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
     found: list[Match] = []
-    for start in range(0, len(blobs), STEP):
+    for selected in _selected(kept, blobs, query, build=not limit):
         _check(query)
-        selected = query.predicate.select(blobs[start : start + STEP])
         found += [Match(equality_key(decode_id(data)), data) for data in selected]
         if limit and len(found) >= limit:
             break
     return found
+
+
+def _selected(kept: Columns, blobs: Sequence[bytes], query: Query, *, build: bool) -> Iterator[list[bytes]]:
+    """Yield the documents that match, by columns if these are there, or going to be."""
+    if len(blobs) >= columns.LEAST:
+        scan = columns.scan_of(kept, blobs, query.predicate, build=build)
+        if scan is not None and finished(scan.prepare()):
+            for rows in scan.positions():
+                yield columns.taken(blobs, rows)
+            return
+    for start in range(0, len(blobs), STEP):
+        yield query.predicate.select(blobs[start : start + STEP])

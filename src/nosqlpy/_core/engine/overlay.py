@@ -192,6 +192,7 @@ class OverlaidCollection(CollectionState):
         self.options, self.validator = base.options, base.validator
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
+        self.columns.inherit(base.columns)
         self.lie_over(base)
 
     def lie_over(self, base: CollectionState) -> None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
+from nosqlpy._core.engine import columns
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.columns import Scan, scan_of
 from nosqlpy._core.engine.distinct import from_index
-from nosqlpy._core.engine.reader import Slot, Stored, slots_of
+from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Query, Request
 from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
-from nosqlpy._core.engine.state import SORT_MEMORY, Engine
+from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import NATURAL, Hint, choose
 from nosqlpy._core.query.buckets import Steps, mapped, ranked, released
-from nosqlpy._core.query.filter import Predicate, compile_filter
+from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
+from nosqlpy._core.query.partial import Layout
 from nosqlpy._core.query.projection import Projection
-from nosqlpy._core.query.sort import Ordering, natural_direction, ordering_of, sort_keys
-from nosqlpy._core.query.sorter import Sorter
+from nosqlpy._core.query.sort import natural_direction, ordering_of, sort_keys
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
@@ -31,40 +33,6 @@ from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import QueryError
-
-T = TypeVar("T")
-R = TypeVar("R")
-Decode = Callable[[bytes], T]
-
-# called about once a step: raises where the execution has taken too long
-Check: TypeAlias = Callable[[], None]
-
-# documents that one step looks at: about half a millisecond, so that an event loop is never held for long
-STEP = 512
-
-
-class Query(msgspec.Struct, frozen=True):
-    """What a cursor asks for, compiled: nothing in it changes with the data."""
-
-    predicate: Predicate
-    projection: Projection | None = None
-    ordering: Ordering | None = None
-    skip: int = 0
-    limit: int = 0
-    hint: Hint | None = None
-    batch_size: int = 0
-    check: Check | None = None
-    collation: Collation | None = None
-    comment: Any = None
-    scored: bool = False
-    """Whether the scores of a text search are asked for."""
-
-
-class Request(msgspec.Struct, Generic[T], frozen=True):
-    """A query, and the function from stored bytes to what its caller gets."""
-
-    query: Query
-    decode: Decode[T]
 
 
 def compile_query(
@@ -154,127 +122,22 @@ def _hint(hint: Any) -> Hint:
     return index_keys(hint)
 
 
-class Execution(Generic[T]):
-    """A find at work: a plan and the documents of one moment; `steps` yields the answer in batches."""
-
-    __slots__ = (
-        "_all_match",
-        "_blobs",
-        "_decode",
-        "_ordering",
-        "_query",
-        "_sort_memory",
-        "examined",
-        "plan",
-        "several",
-    )
-
-    def __init__(
-        self,
-        query: Query,
-        plan: Plan,
-        blobs: Sequence[bytes],
-        decode: Decode[T],
-        sort_memory: int = SORT_MEMORY,
-        *,
-        ordered: bool = False,
-    ) -> None:
-        self._query = query
-        self.plan = plan
-        self._blobs = blobs
-        self._decode = decode
-        self._sort_memory = sort_memory
-        # whether finding the answer takes several steps
-        self._ordering = None if plan.directions or ordered else query.ordering
-        self.several = len(blobs) > STEP or self._ordering is not None
-        self._all_match = plan.exact or query.predicate.everything
-        # documents that were looked at so far
-        self.examined = 0
-
-    def steps(self) -> Iterator[list[T]]:
-        """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
-        query, decode = self._query, self._decode
-        check, size = query.check, query.batch_size or STEP
-        for blobs in self._answer() if self.several else (self._few(),):
-            if check is not None:
-                check()
-            if len(blobs) <= size:
-                yield list(map(decode, blobs))
-            else:
-                yield from (list(map(decode, blobs[start : start + size])) for start in range(0, len(blobs), size))
-
-    def _answer(self) -> Iterator[Sequence[bytes]]:
-        """Return batches of the answer, encoded."""
-        return self._window(self.matching() if self._ordering is None else self._ordered(self._ordering))
-
-    def _few(self) -> Sequence[bytes]:
-        """Return the answer where one step is enough for it, encoded."""
-        query = self._query
-        self.examined = len(self._blobs)
-        found = self._blobs if self._all_match else query.predicate.select(self._blobs[:])
-        return found[query.skip : query.skip + query.limit if query.limit else None]
-
-    def matching(self) -> Iterator[list[bytes]]:
-        """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
-        blobs, predicate = self._blobs, self._query.predicate
-        if self._all_match:
-            for start in range(0, len(blobs), STEP):
-                chunk = list(blobs[start : start + STEP])
-                self.examined += len(chunk)
-                yield chunk
-            return
-        for start in range(0, len(blobs), STEP):
-            part = blobs[start : start + STEP]
-            self.examined += len(part)
-            yield predicate.select(part)
-
-    def _ordered(self, ordering: Ordering) -> Iterator[list[bytes]]:
-        query = self._query
-        sorter: Sorter[Slot] = Sorter(ordering, query.skip + query.limit if query.limit else 0, self._sort_memory)
-        for start in range(0, len(self._blobs), STEP):
-            chunk = self._blobs[start : start + STEP]
-            self.examined += len(chunk)
-            selected = list(chunk) if self._all_match else query.predicate.select(chunk)
-            yield from _idle(sorter.add(selected, slots_of(self._blobs, start, chunk, selected)))
-            yield []
-        found: list[Any] = yield from _idle(sorter.sorted())
-        ordered = self._blobs.only(found) if isinstance(self._blobs, Stored) else found
-        yield from (list(ordered[start : start + STEP]) for start in range(0, len(ordered), STEP))
-        yield from _idle(released(found))
-
-    def _window(self, matching: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-        """Leave out what is skipped, and end when the limit is reached."""
-        skip, left = self._query.skip, self._query.limit
-        for batch in matching:
-            dropped = min(skip, len(batch))
-            skip -= dropped
-            kept = batch[dropped:] if dropped else batch
-            if self._query.limit:
-                kept = kept[:left]
-                left -= len(kept)
-                yield kept
-                if not left:
-                    return
-            else:
-                yield kept
-
-
-def _idle(steps: Steps[R]) -> Generator[list[bytes], None, R]:
-    """Yield an empty batch for each of `steps`; return their result."""
-    try:
-        while True:
-            next(steps)
-            yield []
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-
+T = TypeVar("T")
+R = TypeVar("R")
 
 # where the documents of a cursor come from
 Source: TypeAlias = "Callable[[Engine, str, Any], Any]"
 
 
-def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
-    """Return an execution over the documents of this moment."""
+def execute(
+    engine: Engine,
+    name: str,
+    request: Request[T],
+    *,
+    also: Callable[[Layout], None] | None = None,
+    build: bool = True,
+) -> Execution[T]:
+    """Return an execution over the documents of this moment; `also` and `build` are those of `scan_of`."""
     query, decode = request.query, request.decode
     collection = engine.collections.get(name)
     if collection is None:
@@ -288,7 +151,24 @@ def execute(engine: Engine, name: str, request: Request[T]) -> Execution[T]:
         blobs = collection.fetch(plan, query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
-    return Execution(query, plan, blobs, decode, engine.sort_memory, ordered=ordered)
+    scan = _scan(collection, query, plan, blobs, also=also, build=build)
+    return Execution(query, plan, blobs, decode, engine.sort_memory, scan, ordered=ordered)
+
+
+def _scan(
+    collection: CollectionState,
+    query: Query,
+    plan: Plan,
+    blobs: Sequence[bytes],
+    *,
+    also: Callable[[Layout], None] | None = None,
+    build: bool = True,
+) -> Scan | None:
+    """Return a scan of columns in place of one of documents, if that can be."""
+    if plan.stage != "COLLSCAN" or plan.directions or query.scored or len(blobs) < columns.LEAST:
+        return None
+    build = build and not (query.limit and query.ordering is None)  # who needs a few only does not look at all
+    return scan_of(collection.columns, blobs, query.predicate, query.ordering, also=also, build=build)
 
 
 def plan_of(collection: CollectionState, query: Query) -> Plan:
@@ -324,7 +204,7 @@ def find_first(engine: Engine, name: str, request: Request[T]) -> Steps[T | None
     query = request.query
     if query.predicate.exact == "_id" and query.hint is None and not query.skip:
         return _decoded(get(engine, name, query.predicate.operand), request.decode)
-    return _first_of(execute(engine, name, request))
+    return _first_of(execute(engine, name, request, build=query.ordering is not None))
 
 
 def _decoded(data: bytes | None, decode: Decode[T]) -> Steps[T | None]:
@@ -342,7 +222,7 @@ def _first_of(execution: Execution[T]) -> Steps[T | None]:
 
 def exists(engine: Engine, name: str, query: Query) -> Steps[bool]:
     """Return whether a document matches."""
-    return _any_of(execute(engine, name, Request(query, bytes)))
+    return _any_of(execute(engine, name, Request(query, bytes), build=False))
 
 
 def _any_of(execution: Execution[bytes]) -> Steps[bool]:
@@ -374,15 +254,16 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     query = settled(query, plan)
     if plan.exact and plan.stage != "IDHACK":
         return done(_within(query, len(collection.candidates(plan)[0])))
-    return _count(Execution(query, plan, collection.fetch(plan), bytes), query)
+    blobs = collection.fetch(plan)
+    return _count(Execution(query, plan, blobs, bytes, scan=_scan(collection, query, plan, blobs)), query)
 
 
 def _count(execution: Execution[bytes], query: Query) -> Steps[int]:
     found = 0
-    for batch in execution.matching():
+    for tally in execution.tallies():
         if query.check is not None:
             query.check()
-        found += len(batch)
+        found += tally
         yield
     return _within(query, found)
 

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.intake import CallNeeded
-from nosqlpy._core.engine.reads import Query, Request
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.tail import Tail
 

@@ -16,7 +16,7 @@ from nosqlpy._core.values.metadata import SCORE, ScoredBytes
 from nosqlpy.errors import QueryError
 
 if TYPE_CHECKING:
-    from nosqlpy._core.engine.reads import Query
+    from nosqlpy._core.engine.execution import Query
 
 _BY_SCORE = ((SCORE, -1),)
 

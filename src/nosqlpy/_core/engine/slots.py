@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import cast
 
+from nosqlpy._core.engine.columns import ColumnMemory
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
 from nosqlpy._core.log.place import CONTENT_MASK, SEGMENT_SHIFT, Place, segment_of
 
@@ -26,9 +27,10 @@ class Memory:
     up to which no document is resident any more.
     """
 
-    __slots__ = ("dead", "evicted", "kept", "limit", "mixed", "reader", "resident")
+    __slots__ = ("columns", "dead", "evicted", "kept", "limit", "mixed", "reader", "resident")
 
     def __init__(self, limit: int | None = None, reader: Reader | None = None) -> None:
+        self.columns: ColumnMemory = ColumnMemory(limit)
         self.limit: int | None = limit
         self.kept: int = 0
         self.reader: Reader | None = reader

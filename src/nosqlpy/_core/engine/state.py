@@ -195,6 +195,7 @@ class Engine:
                 self.collections.pop(collection.name, None)
                 del self._numbers[number]
                 collection.slots.bury()
+                collection.columns.forget()
             case "clear":
                 collection.clear()
             case "rename":
@@ -356,6 +357,7 @@ class Engine:
             "resident_bytes": sum(collection["resident_bytes"] for collection in collections),
             "cached_bytes": 0 if reader is None else reader.blocks.size,
             "places": sum(collection["places"] for collection in collections),
+            "column_bytes": self.memory.columns.size,
             "memory_budget": self.memory.budget,
             "hint_lsn": None if self.hint is None else self.hint.directory.lsn,
             "segments": len(sealed) + 1,

@@ -113,6 +113,7 @@ class TransactionView(Engine):
         self.document_size_max, self.sort_memory = base.document_size_max, base.sort_memory
         self.manifest, self.tail = base.manifest, Tail(base.tail.header, base.tail.end, 0)
         self.memory = Memory()
+        self.memory.columns.limit = base.memory.columns.limit
         self.next_number = base.next_number
         self.collections = _Collections(base, self.memory, expiry)
         self.expiring = base.expiring

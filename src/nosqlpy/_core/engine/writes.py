@@ -10,10 +10,10 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
+from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
 from nosqlpy._core.engine.matching import Match, matches_of
-from nosqlpy._core.engine.reads import Query
 from nosqlpy._core.engine.returned import Returned, no_document
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.validation import Before

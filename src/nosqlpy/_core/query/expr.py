@@ -16,6 +16,7 @@ from nosqlpy._core.expression.boolean import is_true
 from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.fieldpaths import gather, reach
 from nosqlpy._core.expression.node import Expression
+from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout, documents_of
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import NUMERIC
@@ -103,7 +104,14 @@ def _reached_column(layout: Layout, name: str) -> Column:
     column = layout.column(name, computed_values)
     if "." not in name and not isinstance(layout, WholeLayout):
         return column
-    return lambda rows: [entry.value if type(entry) is _Reached else entry for entry in column(rows)]
+    return lambda rows: settled(column(rows))
+
+
+def settled(entries: Iterable[Any]) -> list[Any]:
+    """Return the entries of a column with the values that expressions take them for."""
+    if type(entries) is Entries:  # kept as such
+        return entries
+    return [entry.value if type(entry) is _Reached else entry for entry in entries]
 
 
 def computed_values(parts: tuple[str, ...], index: int) -> Callable[[Any], Any]:

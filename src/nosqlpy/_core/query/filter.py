@@ -18,7 +18,7 @@ from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.conjuncts import Conjunction, conjunction_of
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
-from nosqlpy._core.query.partial import WholeLayout
+from nosqlpy._core.query.partial import Layout, WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.shapes import shape_text
 from nosqlpy._core.query.soundness import MUTABLE, is_sound, own
@@ -96,6 +96,17 @@ class Predicate:
         """The paths that the filter reads, None for whole documents."""
         return None if isinstance(self._template.layout, WholeLayout) else self.paths
 
+    @property
+    def columnar(self) -> bool:
+        """Whether the filter can be told from columns of its paths, which stay the same as long as a document does."""
+        special = self._template.special
+        return (special is None or special == "$expr") and self.reads is not None and "" not in self.paths
+
+    def masks_on(self, layout: Layout) -> list[Mask]:
+        """Return masks, all of which let the rows of matching documents pass, where rows are laid out so."""
+        makers = self._template.bind(self._operands, 1) if self._makers is None else self._makers
+        return [maker(layout) for maker in makers]
+
     def select(self, blobs: Sequence[bytes]) -> list[bytes]:
         """Return those of the encoded documents that match, in their order; only what the filter reads is decoded."""
         if self.everything:
@@ -153,9 +164,7 @@ class Predicate:
         return seeds_of(self._template, self._operands)
 
     def _make_masks(self) -> list[Mask]:
-        layout = self._template.layout
-        makers = self._template.bind(self._operands, 1) if self._makers is None else self._makers
-        self._masks = [maker(layout) for maker in makers]
+        self._masks = self.masks_on(self._template.layout)
         return self._masks
 
 

@@ -64,9 +64,7 @@ class Ordering:
         paths = [path for path, _ in keys]
         self.scored = SCORE in paths
         self._layout: Layout = layout_of(frozenset(path for path in paths if path != SCORE))
-        self._columns: list[Column | None] = [
-            None if path == SCORE else self._layout.column(path, sorted_values) for path in paths
-        ]
+        self._columns: list[Column | None] = self.columns_on(self._layout)
 
     @property
     def pattern(self) -> dict[str, Any]:
@@ -88,15 +86,31 @@ class Ordering:
             QueryError: Two keys come through different arrays of one document.
         """
         scores = list(map(score_of, blobs)) if self.scored else []
-        return self._keyed(self._layout.rows(blobs), lambda index: inspect_document(blobs[index]), scores)
+        return self._keyed(
+            self._columns, self._layout.rows(blobs), lambda index: inspect_document(blobs[index]), scores
+        )
 
     def rows_of(self, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return the same of decoded documents."""
         scores = [document.get(SCORE) for document in documents] if self.scored else []
-        return self._keyed(list(map(self._layout.row, documents)), documents.__getitem__, scores)
+        return self._keyed(self._columns, list(map(self._layout.row, documents)), documents.__getitem__, scores)
 
-    def _keyed(self, decoded: list[Row], document: Callable[[int], Mapping[str, Any]], scores: list[Any]) -> list[Any]:
-        columns = [scores if column is None else list(column(decoded)) for column in self._columns]
+    def columns_on(self, layout: Layout) -> list[Column | None]:
+        """Return the columns of the keys, where rows are laid out so; None for that of scores."""
+        return [None if path == SCORE else layout.column(path, sorted_values) for path, _ in self.keys]
+
+    def rows_on(self, columns: Sequence[Column | None], rows: Sequence[Row], blob: Callable[[int], bytes]) -> list[Any]:
+        """Return the same of documents without scores whose `columns` are at hand; `blob` gives one by its place."""
+        return self._keyed(columns, rows, lambda index: inspect_document(blob(index)), [])
+
+    def _keyed(
+        self,
+        sources: Sequence[Column | None],
+        decoded: Sequence[Row],
+        document: Callable[[int], Mapping[str, Any]],
+        scores: list[Any],
+    ) -> list[Any]:
+        columns = [scores if column is None else list(column(decoded)) for column in sources]
         if self._collation is not None:
             columns = [_folded(column, self._collation) for column in columns]
         if len(columns) == 1:
