@@ -27,7 +27,7 @@ def values_after(old: list[bytes], new: list[bytes]) -> tuple[list[Any], int]:
 
 
 @given(st.integers(1, 400), st.lists(st.tuples(st.sampled_from(["put", "new", "delete"]), st.integers(0)), max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, derandomize=True, deadline=None)
 def test_what_stands_beside_documents_goes_with_them(size: int, writes: list[tuple[str, int]]) -> None:
     old = documents(size)
     held = dict(enumerate(old))
