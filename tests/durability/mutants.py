@@ -111,7 +111,7 @@ def roll_back_not_synced(patch: pytest.MonkeyPatch) -> None:
     """A refused append is cut off, but not durably."""
 
     def roll_back(self: Appender, name: str, start: int) -> None:
-        self._storage.truncate(name, start - len(self._buffer))
+        self._storage.truncate(name, start - len(self.buffer))
         self._writing = False
 
     patch.setattr(Appender, "roll_back", roll_back)
@@ -171,7 +171,7 @@ def buffer_forgotten_on_rotation(patch: pytest.MonkeyPatch) -> None:
     rotate = Database._rotate
 
     def rotate_at_once(self: Database) -> None:
-        patch.setattr(Database, "_flush_locked", lambda self: self._appender._buffer.clear())
+        patch.setattr(Database, "_flush_locked", lambda self: self._appender.buffer.clear())
         try:
             rotate(self)
         finally:

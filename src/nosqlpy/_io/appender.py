@@ -27,14 +27,14 @@ class Appender:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._buffer = bytearray()
+        self.buffer: bytearray = bytearray()
         self._buffer_max = buffer_size()
         self._writing = False
 
     @property
     def buffered(self) -> int:
         """How many bytes the system has not seen yet."""
-        return len(self._buffer)
+        return len(self.buffer)
 
     def append(self, name: str, start: int, data: bytes, *, buffered: bool) -> None:
         """Append one frame to the segment, which ends at `start`: to the buffer, or behind what that holds to the file.
@@ -42,10 +42,10 @@ class Appender:
         Raises:
             OSError: The file may hold a part of the frame; call `roll_back`.
         """
-        if not self._buffer and not buffered:
+        if not self.buffer and not buffered:
             self._storage.append(name, data)
-        elif buffered and len(self._buffer) + len(data) <= self._buffer_max:
-            self._buffer += data
+        elif buffered and len(self.buffer) + len(data) <= self._buffer_max:
+            self.buffer += data
         else:
             self._write_buffer(name, start, data)
 
@@ -55,15 +55,15 @@ class Appender:
         Raises:
             OSError: The file may hold a part of it; call `roll_back`.
         """
-        if self._buffer:
+        if self.buffer:
             self._write_buffer(name, start, b"")
 
     def _write_buffer(self, name: str, start: int, data: bytes) -> None:
         if self._writing:
-            del self._buffer[: self._storage.size(name) + len(self._buffer) - start]
+            del self.buffer[: self._storage.size(name) + len(self.buffer) - start]
         self._writing = True
-        self._storage.append(name, bytes(self._buffer) + data)
-        self._buffer.clear()
+        self._storage.append(name, bytes(self.buffer) + data)
+        self.buffer.clear()
         self._writing = False
 
     def settle(self, name: str, start: int, end: int) -> bool:
@@ -74,9 +74,9 @@ class Appender:
         """
         size = self._storage.size(name)
         if size >= end:
-            self._buffer.clear()
+            self.buffer.clear()
             self._writing = False
-        elif size + len(self._buffer) != end:
+        elif size + len(self.buffer) != end:
             self.roll_back(name, start)
             return False
         return True
@@ -89,6 +89,6 @@ class Appender:
         Raises:
             OSError: It cannot be cut, or the cut cannot be made durable.
         """
-        self._storage.truncate(name, start - len(self._buffer))
+        self._storage.truncate(name, start - len(self.buffer))
         self._storage.sync(name)
         self._writing = False

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import get_ident
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -144,6 +144,10 @@ class Committing(Following):
 
     def _give(self) -> None:
         """Give the lock of writers back, as soon as others may see all that was written."""
+        if self._pending is None and self._reserved is None and not self._appender.buffer:  # nearly always
+            self._holds = False
+            self.storage.unlock()
+            return
         try:
             if self._pending is not None and not self.engine.failed:
                 self._settle()
@@ -174,11 +178,56 @@ class Committing(Following):
             raise Occupied
         if self._pending is not None:
             self._settle()
-        if self.engine.expiring and args and isinstance(args[0], str):
-            named = self.engine.collections.get(args[0])
-            self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
+        if self.engine.expiring:
+            self._expire_first(durability, args)
         change = plan(self.engine, *args, **kwargs)
         return change.result, self.log(durability, change)
+
+    def _expire_first(self, durability: Durability, asked: Sequence[object]) -> None:
+        """Remove what has expired in the collection that a write names first, if it names one."""
+        if asked and isinstance(asked[0], str):
+            named = self.engine.collections.get(asked[0])
+            self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
+
+    def write(
+        self,
+        durability: Durability,
+        plan: Callable[Concatenate[Engine, P], Change[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[R, int | None]:
+        """Do as `exclusively` with `commit`, in one function: a call of a function is dear beside a write.
+
+        Raises:
+            LockedError: Another process kept the lock for longer than ``lock_timeout``.
+            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
+            Occupied: It is somebody else's turn.
+        """
+        thread, inside = get_ident(), self._inside
+        if thread in inside:
+            raise self._entangled()
+        try:
+            inside.add(thread)
+            with self.lock:
+                try:
+                    if self._shares:
+                        self._take()
+                    if self.gate.owner is not self._admitted:
+                        raise Occupied
+                    if self._pending is not None:
+                        self._settle()
+                    if self.engine.expiring:
+                        self._expire_first(durability, args)
+                    change = plan(self.engine, *args, **kwargs)
+                    lsn = self.log(durability, change) if change.data else None
+                finally:
+                    if self._shares:
+                        self._give()
+        finally:
+            inside.discard(thread)
+        if self.warned:
+            self._log_warnings()
+        return change.result, lsn
 
     def step(self, durability: Durability, steps: Iterator[Change[Any] | None]) -> int | None:
         """Log and apply the next change of a write in several steps; return as `log`.
@@ -212,28 +261,29 @@ class Committing(Following):
         buffered = durability == "fast"
         self.words[END] = 0
         self._pending = change
+        engine, end = self.engine, change.end
         try:
-            self._appender.append(self.engine.tail.name, change.start.size, change.data, buffered=buffered)
+            self._appender.append(engine.tail.name, change.start.size, change.data, buffered=buffered)
         except OSError as error:
             self._pending = None
             self._roll_back(change.start.size, error)
-        self.engine.apply(change)
+        engine.apply(change)
         self._logged(change, buffered=buffered)
         if change.warnings:
             self.warned += change.warnings
-        if change.end.size >= self._segment_size:
+        if end.size >= self._segment_size:
             self._rotate()
-        memory = self.engine.memory
+        memory = engine.memory
         if memory.limit is not None and memory.resident > memory.limit:
             self._look_at_manifest()
             self._evict_due(self._appender.buffered)
-        return change.end.lsn if durability == "durable" else None
+        return end.lsn if durability == "durable" else None
 
     def _logged(self, change: Change[Any], *, buffered: bool) -> None:
         """Note what must be synced, tell other processes, and only then note that the write is complete."""
         self._group.appended = change.end.lsn
         self._syncer.appended(buffered=buffered)
-        if not self._appender.buffered:
+        if not self._appender.buffer:
             self._announce()
         self._pending = None
 

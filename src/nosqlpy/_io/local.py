@@ -12,15 +12,18 @@ from time import perf_counter
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
-from nosqlpy._core.engine import reads
-from nosqlpy._core.engine.execution import Execution, Query
+from nosqlpy._core.engine import points, reads
+from nosqlpy._core.engine.execution import Execution, Query, Request
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.points import PointFind
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io import registry
 from nosqlpy._io.database import Database
+from nosqlpy._io.gate import Occupied
 from nosqlpy._io.options import Options, check_durability
 from nosqlpy._io.profiling import METHODS, Profile, record, wrapped
 from nosqlpy._io.timing import call_of, call_of_find, warn
@@ -237,6 +240,23 @@ class LocalBackend(Backend):
             if (seconds := perf_counter() - began) >= self.slow_s:
                 self.took(seconds, read, args, wrote=False)
 
+    def find_first(self, name: str, asked: PointFind[R] | Request[R]) -> R | None:
+        """Return the first document of a find, or None."""
+        if type(asked) is not PointFind or self.profiles:
+            asked = Request(asked.query, asked.decode)
+            return self.read_steps(reads.find_first, name, asked)
+        began = perf_counter()
+        try:
+            if asked.path == "_id":
+                return self.point(name, asked.value, asked.decode)
+            data = self.read(points.first, name, asked)
+            if data is UNSET:
+                return self.prepare(self.read(reads.find_first, name, Request(asked.query, asked.decode)))
+            return None if data is None else asked.decode(data)
+        finally:
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, reads.find_first, (name, asked), wrote=False)
+
     def prepare(self, steps: Pauses[R]) -> R:
         """Return the result of `steps`, which need no lock."""
         try:
@@ -253,13 +273,17 @@ class LocalBackend(Backend):
         **kwargs: P.kwargs,
     ) -> R:
         """Plan, log and apply one write; return its result once it is as durable as asked for."""
-        wanted, timeout_s = self.writable(durability), self.options.lock_timeout
+        wanted = self.writable(durability)
         database = self.opened()
         began = perf_counter()
         try:
             while True:
                 try:
-                    result, lsn = database.in_turn(partial(database.commit, wanted, plan, *args, **kwargs), timeout_s)
+                    result, lsn = database.write(wanted, plan, *args, **kwargs)
+                    break
+                except Occupied:
+                    commit = partial(database.commit, wanted, plan, *args, **kwargs)
+                    result, lsn = database.in_turn(commit, self.options.lock_timeout)
                     break
                 except CallNeeded as needed:
                     needed.make()

@@ -20,10 +20,13 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+from msgspec import UNSET
 
-from nosqlpy._core.engine import matching, reads
+from nosqlpy._core.engine import matching, points, reads
+from nosqlpy._core.engine.execution import Request
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.points import PointFind
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
@@ -147,6 +150,24 @@ class AsyncLocalBackend(Backend):
         finally:
             if (seconds := time.perf_counter() - began) >= self.slow_s:
                 self.took(seconds, read, args, wrote=False)
+
+    async def find_first(self, name: str, asked: PointFind[R] | Request[R]) -> R | None:
+        """Return the first document of a find, or None."""
+        if type(asked) is not PointFind or self.profiles:
+            asked = Request(asked.query, asked.decode)
+            return await self.read_steps(reads.find_first, name, asked)
+        began = time.perf_counter()
+        try:
+            if asked.path == "_id":
+                return await self.point(name, asked.value, asked.decode)
+            data = await self.read(points.first, name, asked)
+            if data is UNSET:
+                found = await self.read(reads.find_first, name, Request(asked.query, asked.decode))
+                return await self.prepare(found)
+            return None if data is None else asked.decode(data)
+        finally:
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                self.took(seconds, reads.find_first, (name, asked), wrote=False)
 
     async def prepare(self, steps: Pauses[R]) -> R:
         """Return the result of `steps`, which need no lock."""

@@ -10,8 +10,9 @@ from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
+from nosqlpy._io.asking import one_find
 from nosqlpy._io.client import shown_as
-from nosqlpy._io.finding import FindOptions, by_id, require_filter
+from nosqlpy._io.finding import FindOptions, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy.aliases import CollationSpec, Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
 from nosqlpy.blocking.cursor import Cursor
@@ -213,10 +214,8 @@ class Reading(Generic[T]):
 
         A `filter` that is no mapping is an ``_id``, as in pymongo.
         """
-        options = self._asked(by_id(filter), projection, sort, skip, 1, hint, let, collation, 0, max_time_ms, comment)
-        return self._backend.within(session).read_steps(
-            reads.find_first, self._name, options.request(self._codec, None)
-        )
+        arguments = (filter, projection, sort, skip, hint, let, collation, max_time_ms, comment)
+        return self._backend.within(session).find_first(self._name, one_find(self._asked, self._codec, *arguments))
 
     def count_documents(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nosqlpy._core.engine import bulk, writes
+from nosqlpy._core.engine import bulk, points, writes
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.update.compile import compile_replacement
 from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.asking import one_deletion, one_update
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, bind, match
 from nosqlpy._io.local import LocalBackend
@@ -153,17 +154,14 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on the document.
         """
-        variables = bind(let, collation)
         return self._backend.within(session).write_bulk(
             durability,
-            writes.update,
+            points.update,
             self._name,
-            match(self._asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables),
-            updater(update, array_filters, variables, collation),
-            self._intake.spare_id(),
-            upsert=upsert,
-            many=False,
-            bypass=bypass_document_validation,
+            one_update(
+                *(self._asked, self._intake, filter, update, upsert, array_filters),
+                *(sort, hint, let, collation, bypass_document_validation, comment),
+            ),
         )
 
     def update_many(
@@ -258,8 +256,8 @@ class Writing(Generic[T]):
         session: Transaction | None = None,
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
-        query = match(self._asked(filter, hint=hint, collation=collation, comment=comment), bind(let, collation))
-        return self._backend.within(session).write_bulk(durability, writes.delete, self._name, query, many=False)
+        asked = one_deletion(self._asked, filter, hint, let, collation, comment)
+        return self._backend.within(session).write_bulk(durability, points.delete, self._name, asked)
 
     def delete_many(
         self,

@@ -10,7 +10,7 @@ import msgspec
 from nosqlpy._core.engine import columns
 from nosqlpy._core.engine.columns import Columns
 from nosqlpy._core.engine.execution import Query
-from nosqlpy._core.engine.reads import plan_of
+from nosqlpy._core.engine.reads import compile_query, plan_of
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.engine.searching import check_searched, settled
 from nosqlpy._core.engine.state import Engine
@@ -28,6 +28,18 @@ STEP = 1000
 LOADING = 1 << 20
 
 
+class Point(msgspec.Struct, frozen=True, gc=False):
+    """A query for what has this value, a str or an int, at this path; a write's path is ``_id``."""
+
+    path: str
+    value: str | int
+
+    @property
+    def query(self) -> Query:
+        """The query that asks for the same."""
+        return compile_query({self.path: self.value})
+
+
 class Match(msgspec.Struct, frozen=True, gc=False):
     """A stored document that a write found: its key, and its bytes."""
 
@@ -41,6 +53,8 @@ def reach(engine: Engine, name: object, asked: object) -> int:
     collection = engine.collections.get(name) if isinstance(name, str) else None
     if collection is None:
         return 0
+    if isinstance(asked, Point):
+        return 1
     query = asked.query if isinstance(asked, Returned) else asked
     try:
         size = collection.slots.count()

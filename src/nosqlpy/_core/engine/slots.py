@@ -190,10 +190,18 @@ class Slots:
 
     def put_one(self, key: Hashable, document: bytes) -> None:
         """Store one document, as `put` does several."""
-        lost, freed = self._bury_one(self._held.get(key))
-        self._held[key] = document
-        self.live += len(document) - lost
-        self._memory.resident += len(document) - freed
+        held, memory = self._held, self._memory
+        before, size = held.get(key), len(document)
+        if before is None:
+            lost = freed = 0
+        elif type(before) is bytes:  # as `_bury_one`, without a call
+            lost = freed = len(before)
+            memory.dead += lost + RECORD_SIZE
+        else:
+            lost, freed = self._bury([before])
+        held[key] = document
+        self.live += size - lost
+        memory.resident += size - freed
 
     def delete_one(self, key: Hashable) -> None:
         """Remove the document of `key`, if it is there."""

@@ -61,6 +61,7 @@ class Engine:
         "collections",
         "document_size_max",
         "expiring",
+        "failed",
         "hint",
         "manifest",
         "memory",
@@ -96,6 +97,8 @@ class Engine:
         self.applied: int = tail.end.lsn
         self._numbers: dict[int, CollectionState] = {}
         self._failure: BaseException | None = None
+        # whether writes are refused because an earlier one failed
+        self.failed: bool = False
         # indexes of the write that was planned last, by the number of their collection and their name
         self._prepared: dict[tuple[int, str], HashIndex] = {}
         self._prepared_for: Sequence[Operation] = ()
@@ -116,7 +119,7 @@ class Engine:
         end = self.tail.end
         if not operations:
             return Change(operations, b"", end, end, result)
-        if self._failure is not None or self.read_only:
+        if self.failed or self.read_only:
             self.check_writable()
         data, after = self.tail.frame(operations)
         if len(data) > CHANGE_SIZE_MAX:
@@ -159,7 +162,10 @@ class Engine:
         if self._prepared and change.operations is not self._prepared_for:
             self._prepared = {}  # of a write that was refused
         for operation in change.operations:
-            self.replay(operation)
+            if type(operation) is Put:  # as `replay`, without a call
+                self._numbers[operation.collection].put(operation)
+            else:
+                self.replay(operation)
         if repeated:
             self.recount()
         self.tail.end = change.end
@@ -281,11 +287,7 @@ class Engine:
     def fail(self, error: BaseException) -> None:
         """Refuse all writes from now on; the first reason stands."""
         self._failure = self._failure or error
-
-    @property
-    def failed(self) -> bool:
-        """Whether the engine refuses writes because an earlier one failed."""
-        return self._failure is not None
+        self.failed = True
 
     def version(self) -> int:
         """Return what is another number after every change that a reader may have missed."""

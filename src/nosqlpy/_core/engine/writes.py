@@ -277,7 +277,20 @@ def update(
         inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id), bypass=bypass)
         return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
     assert collection is not None, "documents were found in it"
-    changed = _update_all(engine, collection, matches, query.predicate, updater)
+    return update_matches(engine, collection, matches, query.predicate, updater, bypass=bypass)
+
+
+def update_matches(
+    engine: Engine,
+    collection: CollectionState,
+    matches: Sequence[Match],
+    predicate: Predicate,
+    updater: Updater,
+    *,
+    bypass: bool | None = None,
+) -> Change[UpdateResult]:
+    """Plan an update of all `matches`, which `predicate` has found; see `update`."""
+    changed = _update_all(engine, collection, matches, predicate, updater)
     result = _update_result(len(matches), len(changed.keys))
     return _put(engine, collection, matches, changed, result, bypass=bypass)
 

@@ -20,6 +20,7 @@ from nosqlpy._core.log.operation import (
     COLUMNS,
     KIND_BULK,
     KIND_COMMIT,
+    KIND_OP,
     KIND_PART,
     KINDS,
     Operation,
@@ -27,6 +28,7 @@ from nosqlpy._core.log.operation import (
     decode_body,
     encode_body,
     encode_part,
+    encode_single,
     split_operations,
 )
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, segment_name
@@ -77,11 +79,11 @@ def encode_frame(
 ) -> tuple[bytes, int]:
     """Return the bytes of one frame, and its checksum, which the next frame must name."""
     kind, covered, rest = encode_body(operations)
-    return _encode(kind, covered, rest, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+    return _encode(kind, covered, rest, lsn, synced_upto, prev_crc, salt)
 
 
 def _encode(
-    kind: int, covered: bytes, rest: bytes, *, lsn: int, synced_upto: int, prev_crc: int, salt: int
+    kind: int, covered: bytes, rest: bytes, lsn: int, synced_upto: int, prev_crc: int, salt: int
 ) -> tuple[bytes, int]:
     head = HEAD.pack(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
     crc = zlib.crc32(covered, zlib.crc32(head, salt))
@@ -95,7 +97,11 @@ def encode_commit(
 
     It is one frame, or if that would be large, parts and a last one without which these are nothing.
     """
-    data, crc = encode_frame(operations, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+    single = encode_single(operations[0]) if len(operations) == 1 else None
+    if single is not None:  # nearly all commits
+        data, crc = _encode(KIND_OP, single, b"", lsn, synced_upto, prev_crc, salt)
+    else:
+        data, crc = encode_frame(operations, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
     if len(data) <= PART_BYTES:
         return data, lsn, crc
     frames = [Frame(0, 0, 0, part, 0, KIND_PART) for part in split_operations(operations, PART_BYTES // 2)]
@@ -118,7 +124,7 @@ def encode_again(
             kind, covered, rest = KIND_COMMIT, _PARTS.pack(len(crcs), _sum_of(crcs)), b""
         else:
             kind, covered, rest = encode_body(frame.operations)
-        data, crc = _encode(kind, covered, rest, lsn=number, synced_upto=synced_upto, prev_crc=crc, salt=salt)
+        data, crc = _encode(kind, covered, rest, number, synced_upto, crc, salt)
         crcs = [*crcs, crc] if kind == KIND_PART else []
         encoded.append(data)
     return b"".join(encoded), crc

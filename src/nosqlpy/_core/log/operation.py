@@ -72,12 +72,12 @@ def encode_body(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     One operation on one document is an ``OP`` body, all covered; anything else is a
     ``BULK`` body: columns that hold a checksum for each document, then the documents.
     """
-    single = _encode_single(operations[0]) if len(operations) == 1 else None
+    single = encode_single(operations[0]) if len(operations) == 1 else None
     return _encode_bulk(operations) if single is None else (KIND_OP, single, b"")
 
 
-def _encode_single(operation: Operation) -> bytes | None:
-    """Return the body of one operation, or None if it is on several documents."""
+def encode_single(operation: Operation) -> bytes | None:
+    """Return the ``OP`` body of one operation, or None if it is on several documents."""
     if type(operation) is Put:
         documents = operation.documents
         return _OP.pack(PUT, operation.collection) + documents[0] if len(documents) == 1 else None

@@ -64,10 +64,12 @@ class _Bound(msgspec.Struct, frozen=True):
 class Template:
     """What a shape compiles to: its fields in the order of the update, and the order in which they are applied."""
 
-    __slots__ = ("_field", "_fields", "_last", "_order", "_reach")
+    __slots__ = ("_field", "_fields", "_last", "_order", "_reach", "timed")
 
     def __init__(self, fields: Sequence[_Field], reach: Reach) -> None:
         self._fields = fields
+        # whether it takes the time of the call
+        self.timed: bool = any(field.operator.timed for field in fields)
         self._reach = reach
         self._field: Field | UnsetType | None = UNSET
         # of one field only: a counter is mostly counted up by 1, which is the same object each time
@@ -123,6 +125,17 @@ def bind_known(update: Any, variables: Mapping[str, Any]) -> OperatorUpdater | N
     return None if template is None else template.bind(update, variables)
 
 
+def bind_untimed(update: Any) -> OperatorUpdater | None:
+    """Do as `bind_known` for an update that needs no variables, None for any other.
+
+    Raises:
+        QueryError: An operand does not fit its operator.
+        DocumentError: One cannot be stored.
+    """
+    template = _templates.get(_shape(update)) if type(update) is dict else None
+    return None if template is None or template.timed else template.bind(update, NO_VARIABLES)
+
+
 def compile_operators(
     update: Mapping[str, Any],
     variables: Mapping[str, Any],
@@ -161,12 +174,12 @@ def _run_on_update(step: Step) -> Run:
 
 def _shape(update: Mapping[str, Any]) -> Shape | None:
     """Return the shape of an update, None where that is not seen at a glance."""
-    shape = []
-    for name, fields in update.items():
+    shape: Shape = ()
+    for name, fields in update.items():  # one, in most
         if type(fields) is not dict:
             return None
-        shape.append((name, *fields))
-    return tuple(shape)
+        shape += ((name, *fields),)
+    return shape
 
 
 def _keep(shape: Shape, reach: Reach) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 from nosqlpy._core.values.check import is_plain_field, is_struct_field
-from nosqlpy._core.values.codec import decode_value, encode_plain, encode_value
+from nosqlpy._core.values.codec import encode_plain, encode_value
+from nosqlpy._core.values.extensions import unpack
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.errors import DocumentError
+
+_decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=unpack).decode
 
 
 class Field:
@@ -39,7 +42,7 @@ class Field:
         start = data.find(held)
         if data.rfind(held) != start:  # from both ends: occurrences may overlap
             return None
-        field = {name: decode_value(raw)}
+        field = {name: _decode(raw)}
         for run in runs:
             run(field)
         value = field.get(name, MISSING)

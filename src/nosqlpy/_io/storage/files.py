@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from nosqlpy._io.storage.locks import DirectoryLocks
@@ -24,6 +25,9 @@ class FileStorage:
     def __init__(self, directory: Path, *, read_only: bool = False, system: System = SYSTEM) -> None:
         self.directory = directory
         self.locks = DirectoryLocks(directory, lambda: self._at, system)
+        # twice in each commit
+        self.try_lock: Callable[[], bool] = self.locks.try_lock
+        self.unlock: Callable[[], None] = self.locks.unlock
         self._system = system
         self._read_only = read_only
         self._descriptors: dict[str, int] = {}
@@ -38,14 +42,6 @@ class FileStorage:
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the lock of writers, or share it with other readers."""
         self.locks.lock(shared=shared, timeout_s=timeout_s)
-
-    def try_lock(self) -> bool:
-        """Take the lock of writers, which was taken before, if nobody has it."""
-        return self.locks.try_lock()
-
-    def unlock(self) -> None:
-        """Give the lock of writers back."""
-        self.locks.unlock()
 
     def attend(self, *, exclusive: bool) -> bool:
         """Join those who have the database open; return whether there are no others."""

@@ -23,6 +23,7 @@ class DirectoryLocks:
         self._compaction = FileLock(directory, "COMPACT", self._noted_in, system)
         self.page = SharedPage(directory, system)
         self._pid = os.getpid()
+        self.unlock: Callable[[], None] = self._lock.release
         self._noted = False
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
@@ -37,18 +38,14 @@ class DirectoryLocks:
 
     def try_lock(self) -> bool:
         """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
-        taken = self._lock.attempt()
-        if taken:
-            self.page.words[HOLDER] = self._pid
-        return taken
+        if not self._lock.attempt():
+            return False
+        self.page.words[HOLDER] = self._pid
+        return True
 
     def _note(self) -> None:
         if not self.page.words.readonly:
             self.page.words[HOLDER] = self._pid
-
-    def unlock(self) -> None:
-        """Give the lock of writers back."""
-        self._lock.release()
 
     def attend(self, *, exclusive: bool) -> bool:
         """Join those who have the database open; return whether there are no others. The caller holds the lock."""

@@ -1,0 +1,103 @@
+"""Points: an update, a deletion and a find of the one document that an ``_id``, or a key of an index, names.
+
+These are what most programs do most of the time. What a `Point` says is what a compiled query says,
+for a small part of the cost. Where more than that must be known the general form decides, in
+`writes` and `reads`; the answers and the changes are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from nosqlpy._core.engine import writes
+from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.execution import Decode, Query
+from nosqlpy._core.engine.intake import SpareId
+from nosqlpy._core.engine.matching import Match, Point
+from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.log.operation import Delete, Put
+from nosqlpy._core.update.compile import Updater
+from nosqlpy._core.values.codec import decode_id
+from nosqlpy.results import DeleteResult, UpdateResult
+
+T = TypeVar("T")
+
+_UNMATCHED, _UNCHANGED, _CHANGED = UpdateResult(0, 0), UpdateResult(1, 0), UpdateResult(1, 1)
+_NONE_DELETED, _ONE_DELETED = DeleteResult(0), DeleteResult(1)
+
+
+class PointUpdate(Point, frozen=True, gc=False):
+    """An update of the document with this ``_id``, if there is one."""
+
+    updater: Updater
+
+
+class GeneralUpdate(msgspec.Struct, frozen=True, gc=False):
+    """An update of the first match of a query; of none with `upsert`: an insertion."""
+
+    query: Query
+    updater: Updater
+    spare_id: SpareId
+    upsert: bool
+    bypass: bool | None
+
+
+class PointFind(Point, Generic[T], frozen=True, gc=False):
+    """A find of the first document that has this value at this path, and its decoder."""
+
+    decode: Decode[T]
+
+
+def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Change[UpdateResult]:
+    """Plan an update of one document, as `writes.update` does."""
+    if isinstance(asked, GeneralUpdate):
+        query, updater, spare_id = asked.query, asked.updater, asked.spare_id
+        return writes.update(
+            engine, name, query, updater, spare_id, upsert=asked.upsert, many=False, bypass=asked.bypass
+        )
+    collection = engine.collections.get(name)
+    key = asked.value
+    data = None if collection is None else collection.slots.get(key)
+    if collection is None or data is None:
+        return engine.change([], _UNMATCHED)
+    changed = asked.updater.patch(data, engine.document_size_max)
+    if changed is None or collection.validator is not None or collection.indexes.refusing:
+        return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, asked.updater)
+    if changed == data:
+        return engine.change([], _UNCHANGED)
+    id = key if type(key) is str else decode_id(data)
+    return engine.change([Put(collection.number, [key], [id], [changed])], _CHANGED)
+
+
+def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResult]:
+    """Plan the deletion of one document, as `writes.delete` does."""
+    if isinstance(asked, Query):
+        return writes.delete(engine, name, asked, many=False)
+    collection = engine.collections.get(name)
+    key = asked.value
+    data = None if collection is None else collection.slots.get(key)
+    if collection is None or data is None:
+        return engine.change([], _NONE_DELETED)
+    id = key if type(key) is str else decode_id(data)
+    return engine.change([Delete(collection.number, [key], [id])], _ONE_DELETED)
+
+
+def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType | None:
+    """Return the one document that is found, encoded, or None; UNSET where there may be several, or no such index."""
+    collection = engine.collections.get(name)
+    if type(collection) is not CollectionState:
+        return UNSET
+    value, path = asked.value, asked.path
+    for index in collection.indexes.by_name.values():
+        if index.plain == path and type(index) is HashIndex:
+            keys = index.holders(value)
+            if len(keys) > 1:
+                return UNSET
+            for key in keys:
+                return collection.slots.get(key)
+            return None
+    return UNSET
