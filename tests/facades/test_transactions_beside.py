@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,25 @@ def test_a_write_of_another_thread_waits_until_the_transaction_has_ended() -> No
 
         assert done.is_set()
         assert [document["_id"] for document in db["users"].find()] == [1, 2]
+
+
+def test_a_write_that_waits_for_a_transaction_finds_out_then_that_it_needs_an_id() -> None:
+    with Client(":memory:", lock_timeout=60, id_factory=lambda: "made") as db:
+        begun, made = threading.Event(), []
+
+        def write() -> None:
+            begun.set()
+            made.append(db["a"].update_one({"n": 1}, {"$set": {"x": 1}}, upsert=True).upserted_id)
+
+        writer = threading.Thread(target=write)
+        with db.transaction() as tx:
+            tx["b"].insert({"_id": 1})
+            writer.start()
+            assert begun.wait(60)
+            time.sleep(0.05)  # it comes to wait; where it does not, the test holds all the same
+        writer.join(60)
+
+    assert made == ["made"]
 
 
 def test_a_transaction_is_for_one_thread_at_a_time() -> None:

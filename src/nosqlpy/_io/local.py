@@ -279,11 +279,11 @@ class LocalBackend(Backend):
         try:
             while True:
                 try:
-                    result, lsn = database.write(wanted, plan, *args, **kwargs)
-                    break
-                except Occupied:
-                    commit = partial(database.commit, wanted, plan, *args, **kwargs)
-                    result, lsn = database.in_turn(commit, self.options.lock_timeout)
+                    try:
+                        result, lsn = database.write(wanted, plan, *args, **kwargs)
+                    except Occupied:  # what it needs besides may turn out only when its turn has come
+                        commit = partial(database.commit, wanted, plan, *args, **kwargs)
+                        result, lsn = database.in_turn(commit, self.options.lock_timeout)
                     break
                 except CallNeeded as needed:
                     needed.make()
