@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from nosqlpy import AsyncClient, AsyncCollection, Client, ClosedError
+from nosqlpy._core.engine import columns
 
 SIZE = 50_000
 TICKS_MIN = 3  # of a scan that takes at least ten milliseconds, with a pause after each
@@ -32,8 +33,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def numbers(connect: Any, large: Path) -> Any:
-    """A collection of many documents."""
+def numbers(connect: Any, large: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A collection of many documents, every scan of which takes its time: none reads columns."""
+    monkeypatch.setattr(columns, "LEAST", SIZE + 1)
     return connect(large)["numbers"]
 
 
