@@ -259,3 +259,11 @@ async def test_a_projection_in_front_keeps_the_order_of_the_fields(sales: Any) -
     (found, *_) = await sales.aggregate([{"$project": {"price": 1, "shop.town": 1, "item": 1}}]).to_list()
 
     assert list(found.items()) == [("_id", 1), ("item", "pen"), ("shop", {"town": "Ulm"}), ("price", 2)]
+
+
+@pytest.mark.parametrize("stage", ["$densify", "$fill", "$setWindowFields"])
+async def test_a_stage_that_cannot_be_parsed_is_refused_under_mongodbs_name_of_the_code(users: Any, stage: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        users.aggregate([{stage: 1}])
+
+    assert (caught.value.code, caught.value.code_name) == (9, "FailedToParse")

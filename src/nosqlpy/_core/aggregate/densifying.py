@@ -178,11 +178,11 @@ def compile_densify(name: str, operand: Any, scope: Scope) -> Stage:
             raise malformed(f"{name} needs {option!r}", 40414)
     field, fields = given["field"], given.get("partitionByFields", ())
     if not isinstance(field, str):
-        raise malformed(f"the 'field' of {name} is a string, not {type_name(field)}", 14, "TypeMismatch")
+        raise malformed(f"the 'field' of {name} is a string, not {type_name(field)}", 14)
     if "partitionByFields" in given and (
         TYPES[type(fields)] != ARRAY or not all(isinstance(each, str) for each in fields)
     ):
-        raise malformed(f"'partitionByFields' of {name} is an array of strings", 14, "TypeMismatch")
+        raise malformed(f"'partitionByFields' of {name} is an array of strings", 14)
     for path in (field, *fields):
         parse_field_path(path, f"the path {path!r} of {name}")
     steps = _range_of(name, given["range"])
@@ -194,7 +194,7 @@ def compile_densify(name: str, operand: Any, scope: Scope) -> Stage:
 
 def _range_of(name: str, operand: Any) -> _Range:
     if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the 'range' of {name} is an object, not {type_name(operand)}", 14, "TypeMismatch")
+        raise malformed(f"the 'range' of {name} is an object, not {type_name(operand)}", 14)
     given = as_mapping(operand)
     for option in given:
         if option not in _RANGE:
@@ -207,7 +207,7 @@ def _range_of(name: str, operand: Any) -> _Range:
         raise malformed(f"the 'step' of {name} is a number greater than 0", 5733401)
     if unit is not None:
         if not isinstance(unit, str) or unit not in UNITS:
-            raise malformed(f"the 'unit' of {name} is a string such as 'day'", 9, "FailedToParse")
+            raise malformed(f"the 'unit' of {name} is a string such as 'day'", 9)
         step = integer(step)
         if step is None:
             raise malformed(f"the 'step' of {name} is a whole number where it has a unit", 6586400)

@@ -146,5 +146,5 @@ def _partition(given: Mapping[str, Any]) -> Document:
     if fields is None:
         return {}
     if TYPES[type(fields)] != ARRAY or not all(isinstance(field, str) for field in fields):
-        raise malformed("'partitionByFields' of $fill is an array of strings", 14, "TypeMismatch")
+        raise malformed("'partitionByFields' of $fill is an array of strings", 14)
     return {"partitionBy": {field: f"${field}" for field in fields}}

@@ -115,7 +115,7 @@ def compile_graph_lookup(name: str, operand: Any, scope: Scope) -> Stage:
 
 def _parse(name: str, operand: Any, scope: Scope) -> _Graph:
     if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the {name} specification must be an object", 9, "FailedToParse")
+        raise malformed(f"the {name} specification must be an object", 9)
     given = as_mapping(operand)
     for option, value in given.items():
         if option not in _OPTIONS:

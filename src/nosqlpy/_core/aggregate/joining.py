@@ -179,7 +179,7 @@ def _parse(operand: Any, scope: Scope) -> _Lookup:
 
 
 def _refusal(message: str) -> QueryError:
-    return malformed(message, 9, "FailedToParse")
+    return malformed(message, 9)
 
 
 def _fields(given: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:
@@ -212,7 +212,7 @@ def table_name(name: str, given: Any, *, optional: bool = False) -> str | None:
     if isinstance(given, Mapping):
         raise NotSupportedError(f"{name} does not support 'from' another database")
     if not isinstance(given, str):
-        raise malformed(f"{name} needs the name of a collection to read from", 9, "FailedToParse")
+        raise malformed(f"{name} needs the name of a collection to read from", 9)
     if not given:
         raise malformed(f"{name} reads from a collection with a name that is not empty", 73, "InvalidNamespace")
     return check_collection_name(given)

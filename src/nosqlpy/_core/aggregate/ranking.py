@@ -60,12 +60,12 @@ def compile_shift(name: str, operand: Any, _window: Window, setting: Setting) ->
     given = _SHIFT.read(name, operand)
     by = integer(given["by"]) if TYPES[type(given["by"])] in NUMERIC else None
     if by is None or by not in INTS:
-        raise malformed("'by' of $shift must be an integer", 9, "FailedToParse")
+        raise malformed("'by' of $shift must be an integer", 9)
     default = setting.expression(given.get("default"))
     if not default.constant:
-        raise malformed("'default' of $shift must be constant", 9, "FailedToParse")
+        raise malformed("'default' of $shift must be constant", 9)
     if setting.ordering is None:
-        raise malformed("$shift needs a sortBy", 9, "FailedToParse")
+        raise malformed("$shift needs a sortBy", 9)
     output, offset, absent = setting.expression(given["output"]), by, default.value
 
     def compute(documents: Batch) -> Steps[list[Any]]:

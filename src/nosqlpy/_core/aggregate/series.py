@@ -57,7 +57,7 @@ def _unit(name: str, unit: Any) -> int | None:
         raise malformed(f"the unit of {name} must be 'week' or smaller", 5490710)
     if unit not in _MILLISECONDS:
         hint = nearest(unit, _MILLISECONDS) if isinstance(unit, str) else ""
-        raise malformed(f"the unit of {name} is a string such as 'hour'{hint}", 9, "FailedToParse")
+        raise malformed(f"the unit of {name} is a string such as 'hour'{hint}", 9)
     return _MILLISECONDS[unit]
 
 
@@ -66,7 +66,7 @@ def compile_derivative(name: str, operand: Any, window: Window, setting: Setting
     """Return the function of the rate of change between the first and the last document of each window."""
     given = _POINTS.read(name, operand)
     unit = _unit(name, given.get("unit"))
-    setting.single_key(name, 9, "FailedToParse")
+    setting.single_key(name, 9)
     position = setting.expression(given["input"])
 
     def compute(documents: Batch) -> Steps[list[Any]]:
@@ -117,7 +117,7 @@ def compile_integral(name: str, operand: Any, window: Window, setting: Setting) 
     """Return the function of the area under the points of each window, by trapezoids."""
     given = _POINTS.read(name, operand)
     unit = _unit(name, given.get("unit"))
-    setting.single_key(name, 9, "FailedToParse")
+    setting.single_key(name, 9)
     position = setting.expression(given["input"])
 
     def finish(area: _Area) -> Any:
@@ -217,9 +217,9 @@ def compile_moving_average(name: str, operand: Any, _window: Window, setting: Se
     """Return the function of the mean in which what is further back weighs less and less."""
     given = _MOVING.read(name, operand)
     if len(given) != 2:
-        raise malformed("$expMovingAvg takes 'input', and either 'N' or 'alpha'", 9, "FailedToParse")
+        raise malformed("$expMovingAvg takes 'input', and either 'N' or 'alpha'", 9)
     if setting.ordering is None:
-        raise malformed("$expMovingAvg needs a sortBy", 9, "FailedToParse")
+        raise malformed("$expMovingAvg needs a sortBy", 9)
     alpha = _weight(given)
     rest = DECIMAL128.subtract(Decimal(1), alpha)
     value_of = setting.expression(given["input"])
@@ -248,9 +248,9 @@ def _weight(given: dict[str, Any]) -> Decimal:
     if "N" in given:
         count = integer(given["N"]) if _is_number(given["N"]) else None
         if count is None or count <= 0:
-            raise malformed("'N' of $expMovingAvg must be an integer greater than 0", 9, "FailedToParse")
+            raise malformed("'N' of $expMovingAvg must be an integer greater than 0", 9)
         return DECIMAL128.divide(Decimal(2), Decimal(count + 1))
     alpha = as_decimal(given["alpha"]) if _is_number(given["alpha"]) else None
     if alpha is None or not 0 < alpha < 1:
-        raise malformed("'alpha' of $expMovingAvg must be a number between 0 and 1, both excluded", 9, "FailedToParse")
+        raise malformed("'alpha' of $expMovingAvg must be a number between 0 and 1, both excluded", 9)
     return alpha

@@ -13,6 +13,7 @@ import msgspec
 
 from nosqlpy._core.aggregate.unwound import Unwound
 from nosqlpy._core.expression.compile import compile_expression
+from nosqlpy._core.expression.failures import code_name_of
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.buckets import Steps
 from nosqlpy._core.query.partial import Layout, Row
@@ -144,7 +145,7 @@ class Scope(msgspec.Struct, frozen=True):
 
 def malformed(message: str, code: int, code_name: str = "") -> QueryError:
     """Return the error of a stage that means nothing."""
-    return QueryError(message, code=code, code_name=code_name or f"Location{code}")
+    return QueryError(message, code=code, code_name=code_name or code_name_of(code))
 
 
 def each(function: Callable[[Document], Document]) -> Run:

@@ -153,7 +153,7 @@ def _window(operand: Mapping[str, Any], specified: Any, setting: Setting) -> Win
 
 
 def _refusal(message: str) -> Exception:
-    return malformed(message, 9, "FailedToParse")
+    return malformed(message, 9)
 
 
 def _of_group(name: str, operand: Any, window: Window, setting: Setting) -> Compute:

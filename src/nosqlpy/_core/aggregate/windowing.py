@@ -88,15 +88,15 @@ class _Windows(msgspec.Struct, frozen=True):
 def compile_windows(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that sets fields to what is computed of the documents around each one."""
     if TYPES[type(operand)] != OBJECT:
-        raise _refusal(f"the {name} stage specification must be an object, not {type_name(operand)}", 9)
+        raise malformed(f"the {name} stage specification must be an object, not {type_name(operand)}", 9)
     given = as_mapping(operand)
     for option in given:
         if option not in _FIELDS:
-            raise _refusal(f"{name} has no field {option!r}{nearest(option, _FIELDS)}", 40415)
+            raise malformed(f"{name} has no field {option!r}{nearest(option, _FIELDS)}", 40415)
     if "output" not in given:
-        raise _refusal(f"{name} needs an 'output'", 40414)
+        raise malformed(f"{name} needs an 'output'", 40414)
     if TYPES[type(given["output"])] != OBJECT:
-        raise _refusal(f"the 'output' of {name} is an object, not {type_name(given['output'])}", TYPE_MISMATCH)
+        raise malformed(f"the 'output' of {name} is an object, not {type_name(given['output'])}", TYPE_MISMATCH)
     setting = Setting(scope, _ordering(name, given.get("sortBy"), scope))
     outputs = as_mapping(given["output"])
     _check_paths(name, outputs)
@@ -108,7 +108,7 @@ def _ordering(name: str, sort: Any, scope: Scope) -> Ordering | None:
     if sort is None:
         return None
     if TYPES[type(sort)] != OBJECT:
-        raise _refusal(f"the 'sortBy' of {name} is an object, not {type_name(sort)}", TYPE_MISMATCH)
+        raise malformed(f"the 'sortBy' of {name} is an object, not {type_name(sort)}", TYPE_MISMATCH)
     return compile_sort(as_mapping(sort), collation=scope.collation) if as_mapping(sort) else None
 
 
@@ -117,7 +117,7 @@ def _partition(given: Mapping[str, Any], scope: Scope) -> Expression | None:
     if expression is None or not expression.constant:
         return expression
     if type(expression.value) is list:
-        raise _refusal("an expression used to partition cannot evaluate to value of type array", TYPE_MISMATCH)
+        raise malformed("an expression used to partition cannot evaluate to value of type array", TYPE_MISMATCH)
     return None
 
 
@@ -125,8 +125,4 @@ def _check_paths(name: str, outputs: Mapping[str, Any]) -> None:
     seen = {parse_path(path).parts for path in outputs}
     for parts in seen:
         if any(parts[:end] in seen for end in range(1, len(parts))):
-            raise _refusal(f"the 'output' of {name} contains two conflicting paths", 6307900)
-
-
-def _refusal(message: str, code: int) -> Exception:
-    return malformed(message, code, {9: "FailedToParse", 14: "TypeMismatch"}.get(code, ""))
+            raise malformed(f"the 'output' of {name} contains two conflicting paths", 6307900)

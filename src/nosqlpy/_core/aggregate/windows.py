@@ -178,4 +178,4 @@ def _check_direction(lower: Any, upper: Any) -> None:
 
 
 def _refusal(message: str) -> Exception:
-    return malformed(message, 9, "FailedToParse")
+    return malformed(message, 9)

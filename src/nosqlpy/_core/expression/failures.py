@@ -22,13 +22,14 @@ MEMORY_LIMIT, UNKNOWN_OPERATOR, CONVERSION_FAILURE = 146, 168, 241
 
 def malformed(message: str, code: int) -> QueryError:
     """Return the error of an expression that means nothing: for the compiler to raise."""
-    return QueryError(message, code=code, code_name=_code_name(code))
+    return QueryError(message, code=code, code_name=code_name_of(code))
 
 
 def failure(message: str, code: int) -> OperationFailure:
     """Return the error of an expression that cannot be computed on the values it met."""
-    return OperationFailure(message, code=code, code_name=_code_name(code))
+    return OperationFailure(message, code=code, code_name=code_name_of(code))
 
 
-def _code_name(code: int) -> str:
+def code_name_of(code: int) -> str:
+    """Return MongoDB's name of a code."""
     return _NAMES.get(code) or f"Location{code}"
