@@ -63,7 +63,8 @@ def without_pymongo(directory: Path, expression: str) -> Any:
     [
         ("things.get(1)", "ObjectId"),
         ("things.find_one({'n': 3})", "Decimal128"),
-        ("things.find({}, ['n']).to_list()", "ObjectId"),
+        ("things.find({}, ['owner']).to_list()", "ObjectId"),
+        ("things.find({}, {'n': 0}).to_list()", "ObjectId"),
         ("things.distinct('owner')", "ObjectId"),
         ("ids.find_one({'n': 1})", "ObjectId"),
         ("ids.get(7)", "Int64"),
@@ -79,6 +80,8 @@ def test_reading_such_a_document_names_the_extra(directory: Path, expression: st
         ("things.get(2)", {"_id": 2, "n": 2, "owner": "ada"}),
         ("things.find({'n': 2}).to_list()", [{"_id": 2, "n": 2, "owner": "ada"}]),
         ("things.find({'owner': 'ada'}).to_list()", [{"_id": 2, "n": 2, "owner": "ada"}]),
+        ("things.find({}, ['n']).to_list()", [{"_id": 1, "n": 1}, {"_id": 2, "n": 2}, {"_id": 3, "n": 3}]),
+        ("things.distinct('n')", [1, 2, 3]),
         ("things.count({'owner': {'$type': 'objectId'}})", 1),
         ("things.count()", 3),
         ("[d['_id'] for d in things.find({'n': {'$gt': 1}, 'in': {'$exists': False}}, sort='owner')]", [2]),

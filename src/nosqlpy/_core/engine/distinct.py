@@ -9,7 +9,7 @@ from typing import Any
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.query.buckets import Steps
-from nosqlpy._core.values.codec import decode_document
+from nosqlpy._core.values.codec import fields_decoder
 from nosqlpy._core.values.paths import Path
 
 # documents that are decoded at once: about a millisecond
@@ -38,13 +38,14 @@ def _first(collection: CollectionState, index: HashIndex, key: Hashable) -> Hash
 
 def _values(keys: Sequence[Hashable], firsts: Sequence[bytes], nulls: Sequence[bytes], path: Path) -> Steps[list[Any]]:
     stored: list[Any] = []
+    decode = fields_decoder(frozenset(path.parts[:1]))
     for start in range(0, len(firsts), STEP):
-        stored += [path.leaves(decode_document(data))[0] for data in firsts[start : start + STEP]]
+        stored += [path.leaves(decode(data))[0] for data in firsts[start : start + STEP]]
         yield
     has_null = False
     for start in range(0, len(nulls), STEP):
         # a document without the field stands there too
-        documents = map(decode_document, nulls[start : start + STEP])
+        documents = map(decode, nulls[start : start + STEP])
         has_null = has_null or any(path.leaves(document)[0] is None for document in documents)
         yield
     remaining = iter(stored)

@@ -24,7 +24,7 @@ from nosqlpy._core.query.partial import Layout
 from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import natural_direction, ordering_of, sort_keys
 from nosqlpy._core.query.tree import NO_VARIABLES
-from nosqlpy._core.values.codec import decode_document, encode_document
+from nosqlpy._core.values.codec import decode_document, encode_document, fields_decoder
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
 from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.metadata import carry_score, without_score
@@ -184,13 +184,17 @@ def plan_of(collection: CollectionState, query: Query) -> Plan:
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:
-    """Return the function from stored bytes to what a find without a type returns."""
+    """Return the function from stored bytes to what a find without a type returns.
+
+    A field that the projection does not read is not decoded.
+    """
     if projection is None:
         return decode_document
-    apply = projection.apply
+    apply, paths = projection.apply, projection.paths
     if projection.scored:
         return lambda data: without_score(apply(carry_score(decode_document(data), data)))
-    return lambda data: apply(decode_document(data))
+    decode = decode_document if paths is None else fields_decoder(paths)
+    return decode if projection.plain else lambda data: apply(decode(data))
 
 
 def done(value: R) -> Steps[R]:
@@ -283,7 +287,8 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[An
         indexed = from_index(collection, path)
         if indexed is not None:
             return _checked(indexed, query)
-    return _distinct(execute(engine, name, Request(query, decode_document)), path, query)
+    request = Request(query, fields_decoder(frozenset(path.parts[:1])))
+    return _distinct(execute(engine, name, request), path, query)
 
 
 def _distinct(execution: Execution[Document], path: Path, query: Query) -> Steps[list[Any]]:

@@ -46,7 +46,10 @@ def compile_find_projection(
         _keep_matched(result, parts, document, predicate)
         return result
 
-    return PositionalProjection(apply, plain.paths, parts, plain.scored)
+    paths = None
+    if plain.paths is not None and predicate.reads is not None:  # what has matched is found out again
+        paths = plain.paths.union(path.partition(".")[0] for path in predicate.reads)
+    return PositionalProjection(apply, paths, parts, plain.scored)
 
 
 def _keep_matched(result: dict[str, Any], parts: Sequence[str], document: dict[str, Any], predicate: Predicate) -> None:

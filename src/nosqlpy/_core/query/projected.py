@@ -43,6 +43,10 @@ class Leaf(msgspec.Struct, frozen=True):
     rule: Rule | None = None
     compute: Compute | None = None
 
+    def keeps(self) -> bool:
+        """Return whether the field is included as it is."""
+        return self.includes and self.rule is None and self.compute is None
+
     def excludes(self) -> bool:
         """Return whether all that becomes of the field is that it is left out."""
         return not self.includes and self.compute is None

@@ -49,6 +49,8 @@ class Projection(msgspec.Struct, frozen=True):
     positional: tuple[str, ...] | None = None
     scored: bool = False
     """Whether it reads the score of a text search, which the document then carries."""
+    plain: bool = False
+    """Whether a document that has the fields of `paths` and no others is what it makes of that document."""
 
 
 class _Parser:
@@ -241,7 +243,8 @@ def _compile(
         del fields["_id"]
     kept = (name for name, node in fields.items() if isinstance(node, Tree) or node.includes)
     paths = None if parser.reads is None else frozenset((*parser.reads, *kept))
-    return Projection(inclusion(parser.root), paths, parser.positional, parser.scored)
+    plain = paths is not None and all(isinstance(node, Leaf) and node.keeps() for node in fields.values())
+    return Projection(inclusion(parser.root), paths, parser.positional, parser.scored, plain)
 
 
 # Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.
