@@ -235,9 +235,14 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
     offset = size = covered_size(kind, body)
     located: list[Located | Delete | Define] = []
     for code, collection, ids, lengths, crcs in inspect_value(body[_META.size : size]):
+        if type(collection) is not int:
+            raise ValueError("no number of a collection")
         if code == PUT:
-            offsets = list(accumulate(unpack_numbers(lengths), initial=offset))
-            located.append(Located(collection, equality_keys(ids), ids, offsets, unpack_numbers(crcs)))
+            sizes, sums = unpack_numbers(lengths), unpack_numbers(crcs)
+            if not len(ids) == len(sizes) == len(sums):  # who reads here has not looked at the frame's own checksum
+                raise ValueError("columns of different lengths")
+            offsets = list(accumulate(sizes, initial=offset))
+            located.append(Located(collection, equality_keys(ids), ids, offsets, sums))
             offset = offsets[-1]
         elif code == DELETE:
             located.append(Delete(collection, equality_keys(ids), ids))
