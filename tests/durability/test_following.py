@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durability.simulated_disk import Fault, SimulatedDisk
+from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import client_of, open_database
 from nosqlpy import Client
 from nosqlpy._core.engine.following import ReopenedError
@@ -279,6 +279,28 @@ def test_what_a_failed_sync_dropped_is_durable_after_the_first_reopening() -> No
     disk.power_loss()
 
     assert ids(open_database(disk)) == [1]
+
+
+def test_what_a_process_that_died_in_its_first_write_has_left_damages_nothing() -> None:
+    """Two processes join a database that was closed; each says in the manifest, before it writes, that it is open."""
+    disk = SimulatedDisk()
+    open_database(disk).close()
+    one, two = open_database(disk), open_database(disk)
+    insert(one, 1)
+    assert ids(two) == [1]  # without a look at the manifest
+    append = two.storage.append
+
+    def die_within(name: str, data: bytes) -> None:
+        append(name, data[:9])
+        disk.kill_one(two.storage)
+        raise PowerCutError
+
+    two.storage.append = die_within  # type: ignore[method-assign]
+    with pytest.raises(PowerCutError):
+        insert(two, 2)
+    insert(one, 3, 4)
+
+    assert ids(one) == ids(open_database(disk)) == [1, 3, 4]
 
 
 def test_the_watermark_tells_damage_from_a_torn_tail() -> None:

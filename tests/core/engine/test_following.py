@@ -111,6 +111,16 @@ def test_what_a_dead_writer_has_left_is_cut_off_under_the_lock() -> None:
     assert world.files[writer.tail.name] == whole
 
 
+def test_what_one_has_left_who_published_a_manifest_and_died_while_he_wrote_is_cut_off() -> None:
+    world, writer, follower = two()
+    whole = world.files[writer.tail.name]
+    world.run(mark(writer, clean=False))
+    world.files[writer.tail.name] += b"a part"
+    world.run(following.catch_up(follower, unsettled=True, moved=True, watermark=None))
+
+    assert world.files[writer.tail.name] == whole
+
+
 def test_what_was_durable_is_not_cut_off() -> None:
     world, writer, follower = two()
     header = writer.tail.header

@@ -115,7 +115,9 @@ def _apply(engine: Engine, data: bytes, upto: int | None) -> int:
 def _move_on(engine: Engine, manifest: Manifest, upto: int | None) -> Procedure[int]:
     """Apply the rest of the engine's segment, which was sealed, and those after it, up to the active one."""
     engine.expect_packed(manifest)
-    rest, first = 0, engine.tail
+    first = engine.tail
+    # the manifest may be another one and the segment the same: whoever dies after he published it has left a part there
+    rest = (yield from _read_on(engine, upto)) if first.header.number == manifest.active else 0
     while (old := engine.tail).header.number != manifest.active:
         yield from _read_on(engine, None)  # whatever is in a sealed segment is committed
         engine.tail, data = yield from _open(engine, _next(old, manifest))
