@@ -20,6 +20,7 @@ for _ in range(20_000):
     [
         (Limits(depth=2), {"a": {"b": {"c": 1}}}, "more than 2 levels, and the limit 'depth' is 2"),
         (Limits(depth=3), {"$or": [{"a": {"$not": {"$gt": 1}}}]}, "more than 3 levels, and the limit 'depth' is 3"),
+        (Limits(depth=1), {"a": {"$gt": 1}}, "more than 1 levels, and the limit 'depth' is 1"),
         (Limits(depth=1), {"a": {"$gt": 1, "$lt": 2}}, "more than 1 levels, and the limit 'depth' is 1"),
         (Limits(), DEEP, "more than 100 levels, and the limit 'depth' is 100"),
         (Limits(nodes=2), {"a": 1, "b": 2, "c": 3}, "at least 3 fields and operators, and the limit 'nodes' is 2"),

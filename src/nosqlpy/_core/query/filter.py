@@ -21,7 +21,7 @@ from nosqlpy._core.query.equalities import equalities_of, seeds_of
 from nosqlpy._core.query.partial import Layout, WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.shapes import shape_text
-from nosqlpy._core.query.soundness import MUTABLE, is_sound, own
+from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.textual import TextOperand, TextTest
 from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, planned_template, template_of
 from nosqlpy._core.text.search import Search
@@ -44,13 +44,9 @@ class Predicate:
 
     def __init__(self, template: Template, operands: list[Any]) -> None:
         self._template = template
+        self._operands = operands
         # None: nothing can be wrong, and nothing need be compiled before a document is tested
-        self._makers: list[MaskMaker] | None = None
-        if is_sound(template, operands):
-            self._operands = [own(operand) if type(operand) in MUTABLE else operand for operand in operands]
-        else:
-            self._makers = template.bind(operands, 1)
-            self._operands = operands
+        self._makers: list[MaskMaker] | None = None if is_sound(template, operands) else template.bind(operands, 1)
         self._masks: list[Mask] | None = None
         self._finder: Finder | None = None
         self.exact = template.plain if template.plain is not None and type(operands[0]) in template.exact else None

@@ -47,16 +47,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             QueryError: It is; the message names the limit, what the filter has, and the way out.
         """
-        for value in filter.values():  # nearly all filters: names with plain values, or with one operator
-            kind = type(value)
-            if kind not in _SCALARS:
-                if kind is not dict or len(value) != 1:
-                    break
-                (operand,) = value.values()
-                if type(operand) not in _SMALL:
-                    break
+        for value in filter.values():  # nearly all filters: names with plain values, or with an operator or two
+            if type(value) not in _SCALARS and (
+                type(value) is not dict
+                or len(value) > 2
+                or self.depth == 1
+                or not _SMALL.issuperset(map(type, value.values()))
+            ):
+                break
         else:
-            if len(filter) <= _FEW and (self.nodes is None or self.nodes >= _FEW * 2):
+            if len(filter) <= _FEW and (self.nodes is None or self.nodes >= _FEW * 3):
                 return
         self._measure(filter)
 

@@ -148,7 +148,9 @@ def is_operators(value: Any) -> bool:
     if type(value) is not dict and (TYPES[type(value)] != OBJECT or not isinstance(value, Mapping)):
         return False
     for name in value:
-        if (type(name) is str or isinstance(name, str)) and name[:1] == "$":
+        if name in _OPERATORS:
+            return True
+        if isinstance(name, str) and name[:1] == "$":
             return name not in _REFERENCE or not ("$ref" in value and "$id" in value)
         return False
     return False

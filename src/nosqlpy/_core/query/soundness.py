@@ -18,40 +18,40 @@ from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
 from nosqlpy._core.values.paths import PARTS_MAX
 from nosqlpy._core.values.types import ARRAY, CODE, CODE_WITH_SCOPE, OBJECT, REGEX, TYPES
 
-Takes: TypeAlias = Callable[[Any], bool]
-"""Whether an operator surely takes an operand."""
+Takes: TypeAlias = Callable[[Any], Any]
+"""Returns an operand that an operator surely takes, a copy if its caller could change it; else `UNSOUND`."""
 
-Check: TypeAlias = tuple[Takes, ...] | None
+Check: TypeAlias = tuple[tuple[str, Takes], ...] | None
 """What checks the operands of a path's operators; None for a plain value, none for what is compiled already."""
 
-MUTABLE: Final = frozenset((dict, list))
-"""The classes of sound operands that a caller could change before they are compiled."""
+UNSOUND: Final = object()
 
 _COMPOUND: Final = frozenset((OBJECT, ARRAY, REGEX, CODE, CODE_WITH_SCOPE))
 
 
 def is_sound(template: Template, operands: Sequence[Any]) -> bool:
-    """Return whether binding `operands` to `template` surely raises nothing."""
+    """Return whether binding `operands` to `template` surely raises nothing.
+
+    Where operators stand their operands are in a document that is not the caller's; nor is what is in it, after this.
+    """
     checks = template.checks
     if checks is None:
-        checks = template.checks = list(_checks(template.nodes))
-    for check, operand in zip(checks, operands, strict=True):
+        checks = template.checks = [(n, check) for n, check in enumerate(_checks(template.nodes)) if check != ()]
+    for place, check in checks:
+        operand = operands[place]
         if check is None:
-            if TYPES[type(operand)] in _COMPOUND:
+            if type(operand) not in PLAIN and TYPES[type(operand)] in _COMPOUND:
                 return False
-        elif check:
-            for takes, value in zip(check, operand.values(), strict=True):
-                if not takes(value):
-                    return False
+            continue
+        for name, takes in check:
+            value = operand[name]
+            if type(value) in PLAIN and takes is _scalar:
+                continue
+            operand[name] = taken = takes(value)
+            if taken is UNSOUND:
+                operand[name] = value
+                return False
     return True
-
-
-def own(operand: Any) -> Any:
-    """Return a copy of a sound operand, whatever becomes of the caller's."""
-    kind = type(operand)
-    if kind is dict:
-        return {name: own(value) if type(value) in MUTABLE else value for name, value in operand.items()}
-    return [own(item) if type(item) in MUTABLE else item for item in operand] if kind is list else operand
 
 
 def _checks(nodes: Sequence[Node]) -> Iterator[Check]:
@@ -65,62 +65,70 @@ def _checks(nodes: Sequence[Node]) -> Iterator[Check]:
             yield ()
 
 
-def _takes(operators: Sequence[Operator]) -> tuple[Takes, ...]:
+def _takes(operators: Sequence[Operator]) -> tuple[tuple[str, Takes], ...]:
     names = [each.name for each in operators]
-    return (_unknown,) * len(names) if "$options" in names else tuple(_TAKES.get(name, _unknown) for name in names)
+    return tuple((name, _unknown if "$options" in names else _TAKES.get(name, _unknown)) for name in names)
 
 
-def _unknown(_: Any) -> bool:
-    return False
+def _unknown(_: Any) -> Any:
+    return UNSOUND
 
 
-def _scalar(operand: Any) -> bool:
-    return TYPES[type(operand)] not in _COMPOUND
+def _scalar(operand: Any) -> Any:
+    return UNSOUND if TYPES[type(operand)] in _COMPOUND else operand
 
 
-def _scalars(operand: Any) -> bool:
+def _scalars(operand: Any) -> Any:
     if type(operand) is not list:
-        return False
-    return PLAIN.issuperset(map(type, operand)) or _COMPOUND.isdisjoint([TYPES[type(item)] for item in operand])
+        return UNSOUND
+    held = operand[:]
+    if PLAIN.issuperset(map(type, held)) or _COMPOUND.isdisjoint([TYPES[type(item)] for item in held]):
+        return held
+    return UNSOUND
 
 
-def _size(operand: Any) -> bool:
-    return type(operand) is int and 0 <= operand < 2**31
+def _size(operand: Any) -> Any:
+    return operand if type(operand) is int and 0 <= operand < 2**31 else UNSOUND
 
 
-def _pattern(operand: Any) -> bool:
-    """Whether `operand` is the source of a pattern, which compiles; those that do are kept."""
-    return type(operand) is str and pattern_test(operand, "") is not None
+def _pattern(operand: Any) -> Any:
+    """Take the source of a pattern, which compiles; those that do are kept."""
+    return operand if type(operand) is str and pattern_test(operand, "") is not None else UNSOUND
 
 
-def _flat_operators(operand: Any) -> bool:
-    """Whether `operand` holds operators, each with an operand that it takes, and none that holds others."""
-    if type(operand) is not dict:
-        return False
-    for name, value in operand.items():
-        takes = _FLAT.get(name)
-        if takes is None or not takes(value):
-            return False
-    return bool(operand)
+def _flat_operators(operand: Any) -> Any:
+    """Take operators, each with an operand that it takes, none of which holds others."""
+    if type(operand) is not dict or not operand:
+        return UNSOUND
+    held = operand.copy()
+    for name, value in held.items():
+        takes = _FLAT.get(name, _unknown)
+        if type(value) in PLAIN and takes is _scalar:
+            continue
+        held[name] = taken = takes(value)
+        if taken is UNSOUND:
+            return UNSOUND
+    return held
 
 
-def _flat_filter(operand: Any) -> bool:
-    """Whether `operand` is a filter of fields only, their paths plain, each with a scalar or flat operators."""
-    if type(operand) is not dict:
-        return False
-    for name, value in operand.items():
+def _flat_filter(operand: Any) -> Any:
+    """Take a filter of fields only, their paths plain, each with a scalar or flat operators."""
+    held = operand.copy()
+    for name, value in held.items():
         if type(name) is not str or name[:1] == "$" or len(name) > PARTS_MAX or not name.isascii():
-            return False
-        if type(value) is dict:
-            if not _flat_operators(value):
-                return False
-        elif TYPES[type(value)] in _COMPOUND:
-            return False
-    return True
+            return UNSOUND
+        if type(value) in PLAIN:
+            continue
+        held[name] = taken = _flat_operators(value) if type(value) is dict else _scalar(value)
+        if taken is UNSOUND:
+            return UNSOUND
+    return held
 
 
-def _element(operand: Any) -> bool:
-    return _flat_operators(operand) or _flat_filter(operand)
+def _element(operand: Any) -> Any:
+    if type(operand) is not dict:
+        return UNSOUND
+    return (_flat_operators if next(iter(operand), None) in _FLAT else _flat_filter)(operand)
 
 
 _FLAT: Final[dict[str, Takes]] = {

@@ -30,6 +30,7 @@ from nosqlpy._core.query.registry import (
     refuse_top_level,
 )
 from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
+from nosqlpy._core.query.sieves import PLAIN
 from nosqlpy._core.query.textual import TextOperand, check_texts, compile_text, no_text_index, refuse_text
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
@@ -67,7 +68,7 @@ class FieldNode:
         """Return the masks-to-be of this node's conditions, having checked the operands."""
         operand = next(operands)
         if self.operators is None:
-            if type(operand) in sieves.PLAIN:  # cannot be wrong: left until a mask is needed
+            if type(operand) in PLAIN:  # cannot be wrong: left until a mask is needed
                 return [lambda layout: mask_of(compile_value(operand, self.collation), layout, self.path)]
             return [_maker(compile_value(operand, self.collation), self.path)]
         return [
@@ -80,7 +81,7 @@ class FieldNode:
             return _maker(
                 compile_operator(found, operand, Scope(self.path, siblings, depth, self.collation)), self.path
             )
-        if found.total and type(operand) in sieves.PLAIN:
+        if found.total and type(operand) in PLAIN:
             compile_now = found.compile
             assert compile_now is not None
             return lambda layout: mask_of(compile_now(operand), layout, self.path)
@@ -229,21 +230,21 @@ def template_of(
     variables: Mapping[str, Any] = NO_VARIABLES,
     collation: Collation | None = None,
 ) -> tuple[Template, list[Any]]:
-    """Return the template of a filter's shape, and its operands in the order of the shape.
+    """Return the template of a filter's shape, and its operands in that order; operators are in copies of theirs.
 
     Raises:
         QueryError: The filter is malformed.
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
     operands: list[Any] = []
-    if len(filter) == 1 and depth <= DEPTH_MAX:
-        for name, value in filter.items():
-            if type(name) is str and name[:1] != "$":  # one condition, as in most filters
-                one = (name, tuple(value)) if type(value) not in sieves.PLAIN and is_operators(value) else name
-                return _cached_template((one,), collation), [value]
+    shape = _single(filter, operands) if depth <= DEPTH_MAX else None
+    if shape is not None:
+        return _cached_template(shape, collation), operands
     shape = _outline(filter, operands, depth, variables, collation)
-    check_texts(operands)
-    return (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation), operands
+    template = (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation)
+    if template.has_text:
+        check_texts(operands)
+    return template, operands
 
 
 def documents_test(
@@ -267,10 +268,29 @@ def documents_test(
     return flags
 
 
+def _single(filter: Mapping[str, Any], operands: list[Any]) -> Shape | None:
+    """Return what `_outline` does for one condition on a path, as most filters are; None for any other filter."""
+    if len(filter) == 1:
+        for name, value in filter.items():
+            if type(name) is str and name[:1] != "$":
+                return (_entry(name, value, operands),)
+    return None
+
+
+def _entry(name: str, value: Any, operands: list[Any]) -> Any:
+    """Return what a path and its value are in a shape, and append the operand."""
+    if type(value) in PLAIN or not is_operators(value):
+        operands.append(value)
+        return name
+    held = dict(value)
+    operands.append(held)
+    return name, tuple(held)
+
+
 def _outline(
     filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any], collation: Collation | None
 ) -> Shape:
-    """Return the shape of `filter`, and append its operands."""
+    """Return the shape of `filter`, and append its operands: of operators, a copy of the document that holds them."""
     if depth > DEPTH_MAX:
         check_level(depth)
     shape: list[Any] = []
@@ -286,12 +306,8 @@ def _outline(
                 shape.append((name, paths))
             elif name != "$comment":
                 refuse_top_level(name)
-        elif type(value) not in sieves.PLAIN and is_operators(value):
-            shape.append((name, tuple(value)))
-            operands.append(value)
         else:
-            shape.append(name)
-            operands.append(value)
+            shape.append(_entry(name, value, operands))
     return tuple(shape)
 
 
@@ -331,15 +347,20 @@ def _branches(
     variables: Mapping[str, Any],
     collation: Collation | None,
 ) -> Shape:
-    if TYPES[type(value)] != ARRAY or not value:
+    if (type(value) is not list and TYPES[type(value)] != ARRAY) or not value:
         raise QueryError(f"{name} must be an array that is not empty")
+    if depth >= DEPTH_MAX:
+        check_level(depth + 1)
     shapes: list[Shape] = []
     for item in value:
-        if type(item) is not dict and TYPES[type(item)] != OBJECT:
-            raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
-        part = item if type(item) is dict else as_mapping(item)
-        shapes.append(_outline(part, operands, depth + 1, variables, collation))
-    refuse_text(found=name == "$nor" and has_text(shapes), where="$nor")
+        part = item
+        if type(item) is not dict:
+            if TYPES[type(item)] != OBJECT:
+                raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
+            part = as_mapping(item)
+        shapes.append(_single(part, operands) or _outline(part, operands, depth + 1, variables, collation))
+    if name == "$nor":
+        refuse_text(found=has_text(shapes), where="$nor")
     return tuple(shapes)
 
 
