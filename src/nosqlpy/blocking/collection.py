@@ -98,7 +98,8 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
     ) -> str:
         """Create an index on one field or several, unless it is there already; return its name.
 
-        `options` are `unique`, `sparse`, `hidden` and `partialFilterExpression`, or `partial_filter_expression`.
+        `options` are `unique`, `sparse`, `hidden`, `expireAfterSeconds`, `wildcardProjection`,
+        `partialFilterExpression` and those of text indexes, in this spelling or Python's.
 
         Raises:
             NotSupportedError: An option, or a kind of index, that only MongoDB has.

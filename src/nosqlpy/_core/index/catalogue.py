@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from nosqlpy._core.text.spec import ALL_FIELDS
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy.aliases import IndexKeys
@@ -17,6 +18,7 @@ ID_INDEX = "_id_"
 ORDERED: Final = "ordered"
 HASHED: Final = "hashed"
 TEXT: Final = "text"
+WILDCARD: Final = "wildcard"
 WAYS: Final = frozenset({HASHED, TEXT})
 """What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
@@ -43,11 +45,13 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     default_language: str | None = None
     language_override: str | None = None
     text_version: int | None = None
+    wildcard_projection: Mapping[str, Any] | None = None
 
     @property
     def kind(self) -> str:
-        """Of which kind the index is: ``"ordered"``, or one of `WAYS`."""
-        return next((way for _, way in self.keys if isinstance(way, str)), ORDERED)
+        """Of which kind the index is: ``"ordered"``, ``"wildcard"``, or one of `WAYS`."""
+        way = next((way for _, way in self.keys if isinstance(way, str)), None)
+        return way or (WILDCARD if any(map(is_wildcard, self.keys)) else ORDERED)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -58,7 +62,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def covers_all(self) -> bool:
         """Whether every document stands in the index."""
-        return not self.sparse and self.partial is None
+        return not self.sparse and self.partial is None and self.kind != WILDCARD
 
     @property
     def is_plain(self) -> bool:
@@ -68,7 +72,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def refuses(self) -> bool:
         """Whether a document may not fit the index."""
-        return self.unique or len(self.keys) > 1 or self.kind != ORDERED
+        return self.unique or len(self.keys) > 1 or self.kind not in (ORDERED, WILDCARD)
 
     def to_payload(self) -> dict[str, Any]:
         """Return what the log says of the index."""
@@ -89,6 +93,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
             and self.unique == other.unique
             and self.sparse == other.sparse
             and equal(self.partial, other.partial)
+            and equal(self.wildcard_projection, other.wildcard_projection)
         )
 
 
@@ -108,10 +113,17 @@ OPTION_FIELDS: Final = {
     "default_language": "default_language",
     "language_override": "language_override",
     "textIndexVersion": "text_version",
+    "wildcardProjection": "wildcard_projection",
 }
 """The field of a definition for each option that an index can have, by MongoDB's spelling."""
 
 ID_DEFINITION = IndexDefinition(ID_INDEX, (("_id", 1),))
+
+
+def is_wildcard(pair: tuple[str, int | str]) -> bool:
+    """Whether a pair of the keys stands for all fields, or for all in one."""
+    path, way = pair
+    return not isinstance(way, str) and (path == ALL_FIELDS or path.endswith(f".{ALL_FIELDS}"))
 
 
 def index_keys(keys: IndexKeys) -> Keys:
@@ -164,7 +176,7 @@ def _pair(entry: Any) -> tuple[str, int | str]:
     path, direction = (entry, 1) if isinstance(entry, str) else _two(entry)
     if isinstance(direction, str):
         if direction in WAYS:
-            return path if direction == TEXT and path == "$**" else _checked_path(path), direction
+            return path if direction == TEXT and path == ALL_FIELDS else _checked_path(path, direction), direction
         if direction in MONGODB_KINDS:
             raise NotSupportedError(f"{direction!r} indexes are not supported yet")
         raise QueryError(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")
@@ -179,11 +191,13 @@ def _two(entry: Any) -> tuple[Any, Any]:
     return entry[0], entry[1]
 
 
-def _checked_path(path: Any) -> str:
+def _checked_path(path: Any, way: int | str = 1) -> str:
     if type(path) is not str:
         raise QueryError(f"an index field is a str, not {type(path).__name__}")
-    if "$**" in path:
-        raise NotSupportedError("wildcard indexes are not supported yet")
+    if is_wildcard((path, way)) and ALL_FIELDS not in (within := path[: -len(ALL_FIELDS) - 1]):
+        return f"{_checked_path(within)}.{ALL_FIELDS}" if within else ALL_FIELDS
+    if ALL_FIELDS in path and isinstance(way, str):
+        raise QueryError(f"no {way!r} index is on {path!r}", code=67, code_name="CannotCreateIndex")
     if "$" in path:
         raise QueryError(f"index field {path!r} contains '$'", code=67, code_name="CannotCreateIndex")
     if path.startswith("-"):

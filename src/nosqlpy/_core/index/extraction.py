@@ -15,8 +15,9 @@ from nosqlpy._core.index.catalogue import HASHED
 from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textual import TextExtraction, TextIndex
+from nosqlpy._core.index.wildcard import WildcardSpec
 from nosqlpy._core.query.filter import Predicate, compile_filter
-from nosqlpy._core.query.partial import Layout, Row, matched_values
+from nosqlpy._core.query.partial import Layout, Row, matched_leaves, matched_values
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import combinations, sorted_values
 from nosqlpy._core.values.codec import inspect_document
@@ -35,16 +36,24 @@ def extraction(index: HashIndex, layout: Layout) -> Extract:
     """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths."""
     if isinstance(index, TextIndex):
         return TextExtraction(index, layout)
-    extract = _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
+    extract = _unfiltered(index, layout)
     if index.definition.kind == HASHED:
         extract = _flat_only(index, layout, extract)
     return extract if index.definition.partial is None else _partial(extract, compile_filter(index.definition.partial))
 
 
+def _unfiltered(index: HashIndex, layout: Layout) -> Extract:
+    if index.wildcard is not None:
+        return _wildcard(index, index.wildcard, layout)
+    return _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
+
+
 def paths_of(index: HashIndex) -> frozenset[str]:
-    """Return the paths that an index reads."""
+    """Return the paths that an index reads; one that reads all fields decodes documents itself."""
     if isinstance(index, TextIndex):
         return frozenset((*index.before, *index.after))
+    if index.wildcard is not None:
+        return index.wildcard.names or frozenset()
     return frozenset(path for path, _ in index.keys)
 
 
@@ -135,6 +144,21 @@ def _compound(index: HashIndex, layout: Layout) -> Extract:
 
     def extract(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[IndexKeys]:
         return map(careful, zip(*[column(rows) for column in columns], strict=True), blobs)
+
+    return extract
+
+
+def _wildcard(index: HashIndex, spec: WildcardSpec, layout: Layout) -> Extract:
+    keys_of, arrays = spec.keys_of, index.multikey
+    if spec.names is None:
+        return lambda _, blobs: [keys_of(inspect_document(blob), arrays) for blob in blobs]
+    names = sorted(spec.names)
+    columns = [layout.column(name, matched_leaves) for name in names]
+
+    def extract(rows: Sequence[Row], _: Sequence[bytes]) -> Iterator[IndexKeys]:
+        for entry in zip(*[column(rows) for column in columns], strict=True):
+            document = {name: value for name, value in zip(names, entry, strict=True) if value is not MISSING}
+            yield keys_of(document, arrays)
 
     return extract
 

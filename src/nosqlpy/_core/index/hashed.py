@@ -9,6 +9,7 @@ from typing import Any
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
 from nosqlpy._core.index.order import CompoundOrder, Order, SingleOrder
+from nosqlpy._core.index.wildcard import WildcardSpec, fields_of, wildcard_of
 from nosqlpy._core.log.snapshot import IndexContent
 
 
@@ -29,8 +30,9 @@ class HashIndex:
     name a document that no longer matches, never miss one that does: whoever
     reads tests the document itself.
 
-    `multikey` are the positions of the fields that led through an array in some document; `moved` are keys
-    whose documents may not stand in natural order, because one came there by an update.
+    `multikey` are the positions of the fields that led through an array in some document, of a `wildcard` index the
+    paths of arrays; `moved` are keys whose documents may not stand in natural order, because one came there by an
+    update.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class HashIndex:
         "multikey",
         "name",
         "plain",
+        "wildcard",
     )
 
     field: str
@@ -56,10 +59,11 @@ class HashIndex:
     def __init__(self, definition: IndexDefinition) -> None:
         self.definition: IndexDefinition = definition
         self.name: str = definition.name
-        self.keys: Keys = definition.keys
+        self.keys: Keys = fields_of(definition)
+        self.wildcard: WildcardSpec | None = wildcard_of(definition)
         self.field = definition.keys[0][0]
         self.plain = definition.keys[0][0] if len(definition.keys) == 1 and definition.is_plain else None
-        self.multikey: set[int] = set()
+        self.multikey: set[int | str] = set()
         self.moved: set[Hashable] = set()
         # whether a key may have several documents
         self._shared = False
@@ -204,7 +208,7 @@ class HashIndex:
         if type(self) is not HashIndex:
             return None
         keys, held = list(self._entries), list(self._entries.values())
-        multikey, searchable = sorted(self.multikey), len(self.keys) == 1
+        multikey, searchable = sorted(self.multikey, key=str), len(self.keys) == 1
         if not self._shared:
             return IndexContent(keys, None, list(map(rows.__getitem__, held)), multikey, searchable)
         # in natural order, whatever has moved

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nosqlpy._core.index.catalogue import HASHED, TEXT, IndexDefinition
-from nosqlpy.errors import QueryError
+from nosqlpy._core.index.catalogue import HASHED, TEXT, WILDCARD, IndexDefinition
+from nosqlpy._core.text.spec import ALL_FIELDS
+from nosqlpy.errors import NotSupportedError, QueryError
 
 
 def check_kind(definition: IndexDefinition) -> None:
@@ -22,6 +23,9 @@ def check_kind(definition: IndexDefinition) -> None:
     rule = _RULES.get(definition.kind)
     if rule is not None:
         rule(definition)
+    if definition.wildcard_projection is not None and definition.kind != WILDCARD:
+        message = "the index option 'wildcardProjection' is only for wildcard indexes"
+        raise QueryError(message, code=2, code_name="BadValue")
 
 
 def cannot_create(message: str) -> QueryError:
@@ -62,5 +66,21 @@ def _check_text(definition: IndexDefinition) -> None:
         raise cannot_create("the fields of a text index that are not 'text' are 1 or -1")
 
 
-_RULES: Final[dict[str, Callable[[IndexDefinition], None]]] = {HASHED: _check_hashed, TEXT: _check_text}
+def _check_wildcard(definition: IndexDefinition) -> None:
+    """Refuse what no wildcard index can be. Manual: core/indexes/index-types/index-wildcard/reference/restrictions."""
+    for option in ("unique", "sparse", "expireAfterSeconds"):
+        if option in definition.options:
+            raise cannot_create(f"a wildcard index cannot have the option {option!r}")
+    if len(definition.keys) > 1:
+        raise NotSupportedError("compound wildcard indexes are not supported yet: '$**' is the only field")
+    if definition.wildcard_projection is not None and definition.keys[0][0] != ALL_FIELDS:
+        message = f"the index option 'wildcardProjection' is for '$**', not for {definition.keys[0][0]!r}"
+        raise QueryError(message, code=9, code_name="FailedToParse")
+
+
+_RULES: Final[dict[str, Callable[[IndexDefinition], None]]] = {
+    HASHED: _check_hashed,
+    TEXT: _check_text,
+    WILDCARD: _check_wildcard,
+}
 """The rule of each kind, by its name."""

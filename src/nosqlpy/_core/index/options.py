@@ -23,6 +23,7 @@ from nosqlpy._core.index.catalogue import (
 from nosqlpy._core.index.expiry import SECONDS_MAX
 from nosqlpy._core.index.kinds import cannot_create, check_expiring, check_kind
 from nosqlpy._core.index.textkeys import TEXT_OPTIONS, refuse_text_options, text_definition, without_collation
+from nosqlpy._core.index.wildcard import check_projection
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
@@ -39,7 +40,6 @@ _UNSUPPORTED: Final = (
     "bits",
     "min",
     "max",
-    "wildcardProjection",
     "storageEngine",
     "clustered",
     "comment",
@@ -147,6 +147,8 @@ def _checked(option: str, value: Any) -> Any:
         return value
     if option in TEXT_OPTIONS:
         return value
+    if option == "wildcardProjection":
+        return check_projection(value)
     if TYPES[type(value)] != OBJECT:
         raise _mismatch(f"the index option {option!r} is a filter, hence a mapping, not {type(value).__name__}")
     filter = dict(as_mapping(value))

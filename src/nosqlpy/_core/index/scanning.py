@@ -50,7 +50,8 @@ def gather(index: HashIndex, bounds: FieldBounds) -> tuple[Collection[Hashable],
     found: list[Hashable] = []
     for part in parts:
         found += index.documents(part.all()) if isinstance(part, Span) else index.lookup(part)
-    return (dict.fromkeys(found).keys() if index.multikey else found), len(found) < 2
+    repeats = index.multikey or index.wildcard is not None
+    return (dict.fromkeys(found).keys() if repeats else found), len(found) < 2
 
 
 def found_by(

@@ -50,13 +50,14 @@ _SCALARS: Final = frozenset((str, int, float, type(None)))
 class IndexContent(msgspec.Struct, frozen=True):
     """What stands in an index: its keys, how many documents each has (None: one), and their rows, key by key.
 
-    `multikey` are the positions of fields that led through an array; `searchable` says that a key is one field's value.
+    `multikey` are the positions, or the paths, of fields that led through an array; `searchable` says that a key is
+    one field's value.
     """
 
     keys: list[Any]
     counts: list[int] | None
     rows: list[int]
-    multikey: list[int]
+    multikey: list[int | str]
     searchable: bool
 
 
@@ -78,7 +79,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     shared: bool = False
     scalars: bool = False
     searchable: bool = False
-    multikey: list[int] = []
+    multikey: list[int | str] = []
     keys_size: int = 0
     column_crc: int = 0
     table_crc: int = 0

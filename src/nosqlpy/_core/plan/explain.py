@@ -14,6 +14,7 @@ from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textkeys import VERSION
 from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.plan.plan import Plan, TextPlan
+from nosqlpy._core.plan.wildcards import comes_through_array, path_of
 from nosqlpy.aliases import Document
 
 _KINDS = {
@@ -56,18 +57,23 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
     index = indexes[plan.index or ""]
     definition = index.definition
     bounds = (Bounds(plan.values),) if plan.bounds is None else plan.bounds
+    fields, is_multikey, is_sparse = index.keys, bool(index.multikey), definition.sparse
+    if index.wildcard is not None and bounds:
+        path = path_of(bounds)
+        fields = (index.keys[0], (path, index.keys[1][1]))
+        is_multikey, is_sparse = comes_through_array(index, path), True
     return {
         "stage": "IXSCAN",
-        "keyPattern": dict(index.keys),
+        "keyPattern": dict(fields),
         "indexName": index.name,
-        "isMultiKey": bool(index.multikey),
+        "isMultiKey": is_multikey,
         "isUnique": definition.unique,
-        "isSparse": definition.sparse,
+        "isSparse": is_sparse,
         "isPartial": definition.partial is not None,
         "direction": _direction(plan),
         "indexBounds": {
             path: list(_shown(bounds[position])) if position < len(bounds) else ["[MinKey, MaxKey]"]
-            for position, (path, _) in enumerate(index.keys)
+            for position, (path, _) in enumerate(fields)
         },
     }
 

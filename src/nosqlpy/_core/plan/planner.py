@@ -75,7 +75,8 @@ def considered(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int
 
 
 def _hinted(indexes: Mapping[str, HashIndex], hint: Hint) -> HashIndex:
-    found = [index for index in indexes.values() if hint in (index.name, index.keys) and not index.definition.hidden]
+    named = [index for index in indexes.values() if hint in (index.name, index.definition.keys)]
+    found = [index for index in named if not index.definition.hidden]
     if not found:
         raise QueryError(f"hint {hint!r} names no index of this collection")
     if len(found) > 1:
@@ -99,7 +100,7 @@ def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int)
             if candidates < size:
                 return Plan("IXSCAN", index.name, (key,), candidates, exact=True)
             return scan(size)
-    return None if any(index.field == path for index in indexes.values()) else scan(size)
+    return None if any(index.field == path or index.wildcard is not None for index in indexes.values()) else scan(size)
 
 
 def _by_id(operands: Sequence[Any]) -> Plan:

@@ -13,6 +13,7 @@ from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
 from nosqlpy._core.plan.conditions import has_position, table_of
 from nosqlpy._core.plan.partials import implies, partial_of
 from nosqlpy._core.plan.plan import Plan, scan
+from nosqlpy._core.plan.wildcards import bounds_in, order_in, path_of
 from nosqlpy._core.query.conjuncts import Conjunction
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy.errors import OperationFailure
@@ -57,8 +58,11 @@ class Search:
         """Refuse a hint that would leave documents out.
 
         Raises:
-            OperationFailure: The index is partial, and does not hold all that can match.
+            OperationFailure: The index is partial or a wildcard one, and does not hold all that can match.
         """
+        if index.wildcard is not None and self.bounded(index, 0) is None:
+            message = f"the filter has no condition that the wildcard index {index.name!r} answers"
+            raise OperationFailure(message, code=291, code_name="NoQueryExecutionPlans")
         if not self.can_use(index):
             message = f"the partial index {index.name!r} does not hold all documents that the filter can match"
             raise OperationFailure(message, code=291, code_name="NoQueryExecutionPlans")
@@ -92,10 +96,14 @@ class Search:
 
     def bounded(self, index: HashIndex, most: int) -> Plan | None:
         """Return the plan that uses an index within bounds; None if nothing bounds its first field."""
-        if index.field not in self._table:
+        choices: Iterable[FieldBounds]
+        if index.wildcard is not None:
+            choices = bounds_in(index, self._conjunction, self._table)
+        elif index.field not in self._table:
             return None
-        index.ready()
-        choices = self._single(index) if len(index.keys) == 1 else self._compound(index)
+        else:
+            index.ready()
+            choices = self._single(index) if len(index.keys) == 1 else self._compound(index)
         plans = [self._plan(index, bounds, most) for bounds in choices]
         return min(plans, key=lambda plan: plan.candidates, default=None)
 
@@ -142,7 +150,7 @@ class Search:
         """Whether all that the index has within `bounds` matches."""
         if not self._complete or not all(each.exact for each in bounds):
             return False
-        bounded = {path for path, _ in index.keys[: len(bounds)]}
+        bounded = _bounded_paths(index, bounds)
         if self._table.keys() != bounded:
             return False
         return not index.multikey or all(len(self._table[path]) == 1 for path in bounded)
@@ -176,11 +184,11 @@ class Search:
         if best.stage != "IXSCAN" or best.exact or best.candidates < INTERSECT_MIN:
             return best
         limit = best.candidates * INTERSECT_SHARE
-        paths = _bounded_paths(best, indexes)
+        paths = _paths_of(best, indexes)
         for other in sorted(others, key=lambda plan: plan.candidates):
             if other.stage != "IXSCAN" or other.candidates > limit:
                 continue
-            if paths >= _bounded_paths(other, indexes):
+            if paths >= _paths_of(other, indexes):
                 continue
             found = [
                 scanning.found_by(indexes[plan.index or ""], plan.values, plan.bounds)[0] for plan in (best, other)
@@ -198,7 +206,7 @@ class Search:
         if ordering.collation is not None:
             return best
         for index in indexes:
-            plan = self._ordered(index, ordering)
+            plan = self._ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
             if plan is None:
                 continue
             looked_at = min(limit, plan.candidates) if limit and self._is_all(plan) else plan.candidates
@@ -240,12 +248,24 @@ class Search:
             return None
         if index.definition.sparse and (not bounds or all(each.has_null for each in bounds)):
             return None
-        held = tuple(bounds)
+        return self._in_bounds(index, tuple(bounds), directions, position)
+
+    def _wild_ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
+        """Return the same for a wildcard index."""
+        held = order_in(index, self._table, ordering)
+        return None if held is None else self._in_bounds(index, held, [ordering.keys[0][1]], 1)
+
+    def _in_bounds(self, index: HashIndex, held: FieldBounds, directions: Sequence[int], position: int) -> Plan:
         candidates = scanning.count(index, held, self._size) if held else self._size
         return Plan("IXSCAN", index.name, (), candidates, self._covers(index, held), held, tuple(directions), position)
 
 
-def _bounded_paths(plan: Plan, indexes: dict[str, HashIndex]) -> set[str]:
+def _paths_of(plan: Plan, indexes: dict[str, HashIndex]) -> set[str]:
     """Return the paths whose conditions a plan uses."""
-    bounded = 1 if plan.bounds is None else len(plan.bounds)
-    return {path for path, _ in indexes[plan.index or ""].keys[:bounded]}
+    index = indexes[plan.index or ""]
+    return {index.field} if plan.bounds is None else _bounded_paths(index, plan.bounds)
+
+
+def _bounded_paths(index: HashIndex, bounds: FieldBounds) -> set[str]:
+    """Return the paths whose conditions bounds of an index are of."""
+    return {path for path, _ in index.keys[: len(bounds)]} if index.wildcard is None else {path_of(bounds)}
