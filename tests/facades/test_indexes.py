@@ -211,6 +211,31 @@ async def test_explain_shows_that_an_id_is_looked_up(many: Any) -> None:
     assert await stage(many.find({"_id": {"$in": [1, 2]}})) == "IDHACK"
 
 
+async def test_explain_shows_that_a_range_of_ids_is_a_scan_of_their_index(many: Any) -> None:
+    explained = await many.find({"_id": {"$gt": 990}}).sort("_id", -1).limit(3).explain("executionStats")
+    page = await many.find({"_id": {"$gt": 10}}).sort("_id").limit(2).to_list()
+
+    assert leaf(explained) == {
+        "stage": "IXSCAN",
+        "keyPattern": {"_id": 1},
+        "indexName": "_id_",
+        "isMultiKey": False,
+        "isUnique": True,
+        "isSparse": False,
+        "isPartial": False,
+        "direction": "backward",
+        "indexBounds": {"_id": ["(990, highest number]"]},
+    }
+    assert explained["executionStats"]["totalKeysExamined"] == 3
+    assert [document["_id"] for document in page] == [11, 12]
+
+
+async def test_the_hint_of_the_id_uses_its_index(many: Any) -> None:
+    assert await stage(many.find({"n": 5}, hint="_id_")) == "IXSCAN"
+    assert await stage(many.find({"_id": 5}, hint={"_id": 1})) == "IDHACK"
+    assert len(await many.find({"n": 5}, hint="_id_").to_list()) == 10
+
+
 async def test_a_range_is_found_by_an_index(many: Any) -> None:
     await many.create_index("n")
 

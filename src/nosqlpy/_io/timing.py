@@ -114,9 +114,10 @@ def call_of(engine: Engine | None, function: str, arguments: Sequence[Any]) -> C
         collection = engine.collections[name]
         # a hint that names no index refuses the call; another thread may be changing the indexes
         with suppress(QueryError, OperationFailure, RuntimeError, Unloaded):
-            plan = choose(query.predicate, collection.indexes.by_name, collection.slots.count(), query.hint)
+            indexes, ids = collection.indexes.by_name, collection.order_of_ids()
+            plan = choose(query.predicate, indexes, collection.slots.count(), query.hint, ids=ids)
             stage, documents = _stage(plan), plan.candidates
-            keys = keys_examined(plan, collection.indexes.by_name)
+            keys = keys_examined(plan, collection.shown())
     amounts = [f"{len(one)} requests" for one in asked if isinstance(one, list)]
     amounts += [f"{len(one.ids)} documents" for one in asked if isinstance(one, NewDocuments)]
     return Call(

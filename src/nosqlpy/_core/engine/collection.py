@@ -12,10 +12,11 @@ from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
 from nosqlpy._core.index import scanning
-from nosqlpy._core.index.catalogue import ID_DEFINITION, ORDERED, IndexDefinition
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, ORDERED, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.expiry import expired
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.ids import IdIndex
 from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.index.textual import Found, TextIndex
 from nosqlpy._core.index.unique import Claims
@@ -31,7 +32,7 @@ class CollectionState:
     they are applied again: an interrupted apply is repaired by repeating it.
     """
 
-    __slots__ = ("columns", "indexes", "name", "natural", "number", "options", "slots", "validator")
+    __slots__ = ("columns", "ids", "indexes", "name", "natural", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number: int = number
@@ -41,6 +42,7 @@ class CollectionState:
         self.columns: Columns = Columns(memory.columns)
         self.indexes: IndexManager = IndexManager()
         self.natural: NaturalOrder = NaturalOrder(self.slots)
+        self.ids: IdIndex = IdIndex(self.slots)
         self.options: Document = {}
         self.validator: Validator | None = None
 
@@ -57,6 +59,7 @@ class CollectionState:
         """Have the documents of `slots`, before any index is built."""
         self.slots = slots
         self.natural = NaturalOrder(slots)
+        self.ids = IdIndex(slots)
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -68,6 +71,8 @@ class CollectionState:
             if self.indexes.by_name:
                 self._index(keys[0], documents[0])
             slots.put_one(keys[0], documents[0])
+            if self.ids.watched:
+                self.ids.stored(keys)
             return
         fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
         fresh = fresh or slots.disjoint(keys)
@@ -78,6 +83,8 @@ class CollectionState:
                 for key, document in zip(keys, documents, strict=True):
                     self._index(key, document)
         slots.put(keys, documents, fresh=fresh)
+        if self.ids.watched:
+            self.ids.stored(keys)
 
     def _index(self, key: Hashable, document: bytes) -> None:
         stored = self.slots.before(key)
@@ -92,11 +99,15 @@ class CollectionState:
         self.columns.wrote(len(operation.keys))
         if len(operation.keys) == 1 and not self.indexes.by_name:
             slots.delete_one(operation.keys[0])
+            if self.ids.watched:
+                self.ids.removed(operation.keys)
             return
         keys = [key for key in operation.keys if slots.holds(key)]
         if self.indexes:
             self.indexes.remove(keys, list(filter(None, map(slots.before, keys))))
         slots.delete(keys)
+        if self.ids.watched:
+            self.ids.removed(keys)
 
     def prepare(self, definition: IndexDefinition, *, check: bool = False) -> HashIndex:
         """Return an index over the documents that are here, which is not used yet; `check` whether they fit it.
@@ -142,6 +153,7 @@ class CollectionState:
         self.slots.clear()
         self.columns.forget()
         self.natural.forget()
+        self.ids.clear()
         self.indexes.clear()
 
     def build(self, definition: IndexDefinition) -> None:
@@ -166,6 +178,18 @@ class CollectionState:
         """Return the indexes that a planner counts in."""
         return self.indexes.by_name
 
+    def order_of_ids(self) -> IdIndex | None:
+        """Return the index of ``_id``, whose order a planner may use; None where that takes loading the collection."""
+        return self.ids
+
+    def index(self, name: str | None) -> HashIndex:
+        """Return an index of a plan by its name."""
+        return self.ids if name == ID_INDEX else self.indexes.by_name[name or ""]
+
+    def shown(self) -> Mapping[str, HashIndex]:
+        """Return all indexes by name, that of ``_id`` among them."""
+        return {ID_INDEX: self.ids, **self.indexes.by_name}
+
     def fetch(self, plan: Plan, most: int = 0) -> Sequence[bytes]:
         """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given."""
         if plan.stage == "COLLSCAN" and not plan.directions:
@@ -185,7 +209,7 @@ class CollectionState:
         return tuple(found) if is_natural else self.natural.sorted(found)
 
     def _in_order(self, plan: Plan) -> Iterator[Hashable]:
-        index = self.indexes.by_name[plan.index or ""]
+        index = self.index(plan.index)
         parts = scanning.ordered(index, plan.bounds or (), plan.first, plan.directions, self.natural.sorted)
         return chain.from_iterable(parts)
 
@@ -216,7 +240,7 @@ class CollectionState:
 
     def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
         """Return what a scan of one index leads to, and whether that is in natural order."""
-        return scanning.found_by(self.indexes.by_name[plan.index or ""], plan.values, plan.bounds)
+        return scanning.found_by(self.index(plan.index), plan.values, plan.bounds)
 
     def expired(self, now: datetime) -> Collection[Hashable]:
         """Return the keys of the documents that have expired at a moment.
@@ -229,6 +253,8 @@ class CollectionState:
 
     def index_on(self, path: str) -> HashIndex | None:
         """Return an index over the values at `path` that is built and has all documents, if there is one."""
+        if path == "_id":
+            return self.order_of_ids()
         indexes = self.indexes.by_name.values()
         index = next((each for each in indexes if each.plain == path and each.definition.kind == ORDERED), None)
         return None if isinstance(index, DeferredIndex) else index

@@ -67,7 +67,7 @@ def _columns(execution: Any) -> Document:
 
 
 def _tree(collection: CollectionState | None, query: Query, plan: Plan, columns: Document) -> Document:
-    tree = show(plan, {} if collection is None else collection.indexes.by_name) | columns
+    tree = show(plan, {} if collection is None else collection.shown()) | columns
     if plan.stage == "EOF":
         return tree
     if query.ordering is not None and not plan.directions:
@@ -88,14 +88,14 @@ def examined_keys(collection: CollectionState | None, plan: Plan, examined: int)
     """Return how many keys of indexes were looked at to find as many documents as were examined."""
     if collection is None:
         return 0
-    keys = keys_examined(plan, collection.indexes.by_name)
+    keys = keys_examined(plan, collection.shown())
     return min(keys, examined) if plan.directions else keys
 
 
 def _rejected(collection: CollectionState | None, query: Query, plan: Plan) -> list[Document]:
     if collection is None or query.hint is not None:
         return []
-    indexes = collection.indexes.by_name
+    indexes = collection.shown()
     winners = {plan.index, *(branch.index for branch in plan.branches)}
     plans = considered(query.predicate, indexes, collection.slots.count())
     return [show(each, indexes) for each in plans if each.index not in winners]
@@ -105,5 +105,5 @@ def _considered(collection: CollectionState | None, query: Query) -> list[Docume
     """Return how many candidates each index has for the filter, as counted when the plan was chosen."""
     if collection is None:
         return []
-    plans = considered(query.predicate, collection.indexes.by_name, collection.slots.count())
+    plans = considered(query.predicate, collection.shown(), collection.slots.count())
     return [{"indexName": each.index, "candidates": each.candidates} for each in plans]

@@ -17,6 +17,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import Slot
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.ids import IdIndex
 from nosqlpy._core.index.textual import Found
 from nosqlpy._core.index.unique import Claims, LayeredClaims
 from nosqlpy._core.log.operation import Delete, Operation, Put
@@ -199,7 +200,11 @@ class OverlaidCollection(CollectionState):
         """Lie over `base`, which has the same documents as the one before, but was loaded."""
         self._base, self.overlay.base = base, base.slots
         # for the planner, which only counts in them
-        self.indexes = base.indexes
+        self.indexes, self.ids = base.indexes, base.ids
+
+    def order_of_ids(self) -> IdIndex | None:
+        """Return the index of ``_id`` of the collection itself, for the planner, which only counts in it."""
+        return self._base.order_of_ids()
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""

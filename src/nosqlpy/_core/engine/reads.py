@@ -180,7 +180,8 @@ def plan_of(collection: CollectionState, query: Query) -> Plan:
     limit = query.skip + query.limit if query.limit else 0
     size = collection.slots.count()
     ordering = query.ordering if collection.has_orders else None
-    return choose(query.predicate, collection.planned_by(), size, query.hint, ordering, limit)
+    ids = collection.order_of_ids()
+    return choose(query.predicate, collection.planned_by(), size, query.hint, ordering, limit, ids)
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:

@@ -186,6 +186,7 @@ class Engine:
         for collection in self._numbers.values():
             collection.slots.recount()
             collection.indexes.forget_orders()
+            collection.ids.forget_order()
         self.memory.resident = sum(collection.slots.resident for collection in self._numbers.values())
 
     def _define(self, operation: Define) -> None:

@@ -349,6 +349,9 @@ class UnloadedCollection(CollectionState):
         super().clear()
         self.parts = {}
 
+    def order_of_ids(self) -> None:
+        """Return None: an order of all ids takes loading the collection."""
+
     @property
     def unchanged(self) -> Parts:
         """The parts of the snapshot that still say what stands in their indexes: all, or none."""

@@ -175,6 +175,11 @@ class HashIndex:
         """Whether a key may have several documents."""
         return self._shared
 
+    @property
+    def is_natural(self) -> bool:
+        """Whether the order of the keys is surely the natural order of their documents."""
+        return False
+
     def sizes(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together, all of which are there."""
         found = list(map(self._entries.__getitem__, values))

@@ -51,6 +51,16 @@ class SortedKeys:
         else:
             self._lasts[number] = chunk[-1]
 
+    def extend(self, values: list[Any]) -> None:
+        """Append distinct values in order, all of which come after those that are there."""
+        room = max(0, CHUNK - len(self._chunks[-1])) if self._chunks else 0
+        if room:
+            self._chunks[-1] += values[:room]
+            self._lasts[-1] = self._chunks[-1][-1]
+        chunks = [values[start : start + CHUNK] for start in range(room, len(values), CHUNK)]
+        self._chunks += chunks
+        self._lasts += [chunk[-1] for chunk in chunks]
+
     def discard(self, value: Any) -> None:
         """Remove a value, if it is there."""
         number = bisect_left(self._lasts, value)
@@ -71,6 +81,11 @@ class SortedKeys:
         bisect = bisect_right if after else bisect_left
         number = bisect(self._lasts, value)
         return (number, 0) if number == len(self._chunks) else (number, bisect(self._chunks[number], value))
+
+    @property
+    def last(self) -> Any:
+        """The last value, None if there is none."""
+        return self._lasts[-1] if self._lasts else None
 
     @property
     def end(self) -> tuple[int, int]:
@@ -166,7 +181,7 @@ class SingleOrder(Order):
         for key in keys:
             found.setdefault(rank_of(key), []).append(key)
         self._ranks: dict[float, SortedKeys] = {
-            rank: SortedKeys(sorted(map(_wrap, held) if rank in NESTED_RANKS else held))
+            rank: SortedKeys(sorted(map(wrap, held) if rank in NESTED_RANKS else held))
             for rank, held in found.items()
             if rank >= -1
         }
@@ -177,13 +192,13 @@ class SingleOrder(Order):
         if rank >= -1:
             if rank not in self._ranks:
                 self._ranks[rank] = SortedKeys([])
-            self._ranks[rank].add(_wrap(key) if rank in NESTED_RANKS else key)
+            self._ranks[rank].add(wrap(key) if rank in NESTED_RANKS else key)
 
     def discard(self, key: Hashable) -> None:
         """Remove a key, if it is there."""
         rank = rank_of(key)
         if (held := self._ranks.get(rank)) is not None:
-            held.discard(_wrap(key) if rank in NESTED_RANKS else key)
+            held.discard(wrap(key) if rank in NESTED_RANKS else key)
 
     def span(self, rank: float, low: Any, high: Any, *, low_open: bool, high_open: bool) -> Span:
         """Return the keys of a rank from `low` to `high`; None for no bound. The rank is not one of `NESTED_RANKS`."""
@@ -195,7 +210,7 @@ class SingleOrder(Order):
     def point(self, key: Hashable) -> Span:
         """Return the one key, or none."""
         rank = rank_of(key)
-        held, value = self._ranks.get(rank, _NO_KEYS), _wrap(key) if rank in NESTED_RANKS else key
+        held, value = self._ranks.get(rank, _NO_KEYS), wrap(key) if rank in NESTED_RANKS else key
         unwrap = _KEY if rank in NESTED_RANKS else None
         return Span(held, held.place(value, after=False), held.place(value, after=True), unwrap)
 
@@ -209,7 +224,7 @@ _NO_KEYS: Final = SortedKeys([])
 _KEY: Final = itemgetter(1)
 
 
-def _wrap(key: Hashable) -> tuple[Any, Hashable]:
+def wrap(key: Hashable) -> tuple[Any, Hashable]:
     """Return what sorts as `key` does, where that itself does not, and holds it."""
     return component(key)[1], key
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.bounds import Bounds, Range
+from nosqlpy._core.index.catalogue import ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textkeys import VERSION
 from nosqlpy._core.index.textual import TextIndex
@@ -67,7 +68,7 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         "keyPattern": dict(fields),
         "indexName": index.name,
         "isMultiKey": is_multikey,
-        "isUnique": definition.unique,
+        "isUnique": definition.unique or index.name == ID_INDEX,
         "isSparse": is_sparse,
         "isPartial": definition.partial is not None,
         "direction": _direction(plan),

@@ -29,11 +29,13 @@ def choose(
     hint: Hint | None = None,
     ordering: Ordering | None = None,
     limit: int = 0,
+    ids: HashIndex | None = None,
 ) -> Plan:
     """Return the plan with the fewest candidates; an index that does not lead to fewer documents is not used.
 
     With an `ordering`, of which the first `limit` are wanted (0: all), an index that has the documents in
-    that order is used instead, unless another one leads to much fewer.
+    that order is used instead, unless another one leads to much fewer. `ids` is the index of ``_id``, whose
+    order may be used like that of any other; equalities are looked up without it.
 
     Raises:
         QueryError: `hint` names no index.
@@ -47,22 +49,40 @@ def choose(
             plan = _exact(predicate.exact, predicate.operand, indexes, size)
             if plan is not None:
                 return plan
-        if not indexes:
-            return _by_id(predicate.equalities["_id"]) if "_id" in predicate.equalities else scan(size)
+        if not indexes and (plan := _without_indexes(predicate, ordering, size)) is not None:
+            return plan
     if hint in NATURAL:
         return scan(size, backwards=hint == NATURAL[1])
     search = Search(predicate.conjunction, size)
-    ids = search.points("_id")
-    if hint is None:
-        if ids is not None:
-            return Plan("IDHACK", ID_INDEX, ids, len(ids))
-        usable = [index for index in indexes.values() if search.can_use(index)]
-        best = search.best(usable)
-        return best if ordering is None else search.in_order(usable, ordering, limit, best)
-    if hint in (ID_INDEX, ID_DEFINITION.keys):
-        return scan(size) if ids is None else Plan("IDHACK", ID_INDEX, ids, len(ids))
-    index = _hinted(indexes, hint)
-    search.check_hint(index)
+    points = search.points("_id")
+    if points is not None and hint in (None, ID_INDEX, ID_DEFINITION.keys):
+        return Plan("IDHACK", ID_INDEX, points, len(points))
+    if hint is not None:
+        return _by_hint(hint, search, indexes, size, ordering, limit, ids)
+    usable = [index for index in indexes.values() if search.can_use(index)]
+    if ids is not None and _reads_ids(predicate, ordering):
+        usable.append(ids)
+    best = search.best(usable)
+    return best if ordering is None else search.in_order(usable, ordering, limit, best)
+
+
+def _by_hint(
+    hint: Hint,
+    search: Search,
+    indexes: Mapping[str, HashIndex],
+    size: int,
+    ordering: Ordering | None,
+    limit: int,
+    ids: HashIndex | None,
+) -> Plan:
+    """Return the plan that uses the index of a hint."""
+    if hint not in (ID_INDEX, ID_DEFINITION.keys):
+        index = _hinted(indexes, hint)
+        search.check_hint(index)
+    elif ids is None:
+        return scan(size)
+    else:
+        index = ids
     best = search.hinted(index)
     return best if ordering is None else search.in_order([index], ordering, limit, best)
 
@@ -103,6 +123,18 @@ def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int)
     return None if any(index.field == path or index.wildcard is not None for index in indexes.values()) else scan(size)
 
 
+def _without_indexes(predicate: Predicate, ordering: Ordering | None, size: int) -> Plan | None:
+    """Return the plan where there is the index of ``_id`` only; None if its order may be of use."""
+    if "_id" in predicate.equalities:
+        return _by_id(predicate.equalities["_id"])
+    return None if _reads_ids(predicate, ordering) else scan(size)
+
+
 def _by_id(operands: Sequence[Any]) -> Plan:
     values = tuple(dict.fromkeys(map(equality_key, operands)))
     return Plan("IDHACK", ID_INDEX, values, len(values))
+
+
+def _reads_ids(predicate: Predicate, ordering: Ordering | None) -> bool:
+    """Whether the ids of documents matter to a query."""
+    return "_id" in predicate.paths or (ordering is not None and ordering.keys[0][0] == "_id")

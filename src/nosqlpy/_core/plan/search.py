@@ -7,7 +7,7 @@ from typing import Final
 
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.bounds import Bounds, meet_all
-from nosqlpy._core.index.catalogue import HASHED
+from nosqlpy._core.index.catalogue import HASHED, ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
 from nosqlpy._core.plan.conditions import has_position, table_of
@@ -22,6 +22,8 @@ INTERSECT_MIN: Final = 256
 """Candidates from which on a second index is asked which of them it has too."""
 INTERSECT_SHARE: Final = 4
 """… unless it has more than so many times as many."""
+ID_SHARE: Final = 4
+"""What testing a document that an id leads to costs beside testing its columns, about."""
 SORT_COST: Final = 2
 """What sorting a document costs beside fetching it, in documents."""
 
@@ -74,6 +76,8 @@ class Search:
         usable = list(indexes)
         for index in usable:
             plan = self.bounded(index, min(self._size, best.candidates * INTERSECT_SHARE))
+            if plan is not None and not self._pays(plan):
+                continue
             if plan is not None and plan.candidates < best.candidates:
                 others.append(best)
                 best = plan
@@ -83,6 +87,13 @@ class Search:
         if either is not None:
             return either
         return self._both(best, others, {index.name: index for index in usable})
+
+    def _pays(self, plan: Plan) -> bool:
+        """Whether a plan is better than a scan of columns that tests what it leaves to be tested.
+
+        Nobody has made the index of ``_id`` for such a filter.
+        """
+        return plan.index != ID_INDEX or self._is_all(plan) or plan.candidates * ID_SHARE <= self._size
 
     def hinted(self, index: HashIndex) -> Plan:
         """Return the plan that uses one index, all of it if no condition bounds it."""
@@ -168,7 +179,7 @@ class Search:
                 search = Search(branch, self._size)
                 ids = search.points("_id")
                 usable = [index for index in indexes if search.can_use(index)]
-                plan = search.best(usable) if ids is None else Plan("IDHACK", "_id_", ids, len(ids))
+                plan = search.best(usable) if ids is None else Plan("IDHACK", ID_INDEX, ids, len(ids))
                 total += plan.candidates
                 if plan.stage == "COLLSCAN" or total >= most:
                     break
@@ -207,7 +218,7 @@ class Search:
             return best
         for index in indexes:
             plan = self._ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
-            if plan is None:
+            if plan is None or not self._pays(plan):
                 continue
             looked_at = min(limit, plan.candidates) if limit and self._is_all(plan) else plan.candidates
             if looked_at < cost:
