@@ -154,7 +154,7 @@ def beside_tinydb(directory: Path, rounds: int) -> list[Line]:
     lines = [insert_line(directory, rounds, durability) for durability in ("safe", "durable")]
     for size in (1000, 10_000):
         lines += operation_lines(directory, size, rounds, memory=False)
-    lines += operation_lines(directory, 1000, rounds, memory=True)
+        lines += operation_lines(directory, size, rounds, memory=True)
     return [{**line, "ratio": line["tinydb"] / line["nosqlpy"]} for line in lines]
 
 

@@ -10,7 +10,7 @@ from nosqlpy import Client, Limits
 from nosqlpy.compat.tinydb import Query, TinyDB, where
 from nosqlpy.compat.tinydb.narrowing import candidates
 from nosqlpy.compat.tinydb.queries import QueryInstance, shape_of
-from nosqlpy.compat.tinydb.storages import DatabaseStorage, MemoryStorage
+from nosqlpy.compat.tinydb.storages import DatabaseStorage
 from nosqlpy.compat.tinydb.utils import FrozenDict, LRUCache, freeze
 
 Q = Query()
@@ -79,17 +79,16 @@ MATCHES = [
 
 
 @pytest.mark.parametrize(("query", "expected"), MATCHES, ids=lambda value: repr(value)[:60])
-def test_a_query_finds_the_documents_for_which_it_is_true(query, expected):
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple(DOCUMENTS)
+def test_a_query_finds_the_documents_for_which_it_is_true(memory, query, expected):
+    memory.insert_multiple(DOCUMENTS)
 
     raising = [document for document in DOCUMENTS if raises(query, document)]
     if not raising:
-        assert [document.doc_id - 1 for document in db.search(query)] == expected
+        assert [document.doc_id - 1 for document in memory.search(query)] == expected
         assert [number for number, document in enumerate(DOCUMENTS) if query(document)] == expected
     else:
         with pytest.raises(TypeError):
-            db.search(query)
+            memory.search(query)
 
 
 def raises(query, document):
@@ -101,54 +100,49 @@ def raises(query, document):
 
 
 @pytest.mark.parametrize("query", [Q.a < 5, Q.a >= "x", Q.a.all(["a"]), (Q.a.exists() & (Q.a > 1)), ~(Q.a <= 1)])
-def test_what_python_cannot_compare_raises_as_in_tinydb(query):
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"b": 1}, {"a": 3}, {"a": "y"}])
+def test_what_python_cannot_compare_raises_as_in_tinydb(memory, query):
+    memory.insert_multiple([{"b": 1}, {"a": 3}, {"a": "y"}])
 
-    if any(raises(query, document) for document in db):
+    if any(raises(query, document) for document in memory):
         with pytest.raises(TypeError):
-            db.search(query)
+            memory.search(query)
     else:
-        assert db.search(query) == [document for document in db if query(document)]
+        assert memory.search(query) == [document for document in memory if query(document)]
 
 
 @pytest.mark.parametrize("query", [Q.a < 1, (Q.a == 9) | (Q.a < 1), (Q.b == 1) & (Q.a < 1), ~(Q.a > 1)])
-def test_a_document_that_cannot_be_compared_is_not_passed_over(query):
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"a": 0, "b": 1}, {"a": "text", "b": 1}])
+def test_a_document_that_cannot_be_compared_is_not_passed_over(memory, query):
+    memory.insert_multiple([{"a": 0, "b": 1}, {"a": "text", "b": 1}])
 
     with pytest.raises(TypeError, match="not supported between"):
-        db.search(query)
+        memory.search(query)
 
 
-def test_it_raises_only_for_documents_that_are_asked():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"kind": "n", "a": 3}, {"kind": "s", "a": "text"}])
+def test_it_raises_only_for_documents_that_are_asked(memory):
+    memory.insert_multiple([{"kind": "n", "a": 3}, {"kind": "s", "a": "text"}])
 
-    assert db.search((Q.kind == "n") & (Q.a > 1)) == [{"kind": "n", "a": 3}]
-    assert db.get(Q.a > 1) == {"kind": "n", "a": 3}
+    assert memory.search((Q.kind == "n") & (Q.a > 1)) == [{"kind": "n", "a": 3}]
+    assert memory.get(Q.a > 1) == {"kind": "n", "a": 3}
 
 
-def test_a_query_without_a_test_or_a_path_is_refused():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert({"a": 1})
+def test_a_query_without_a_test_or_a_path_is_refused(memory):
+    memory.insert({"a": 1})
 
     with pytest.raises(RuntimeError, match="Empty query was evaluated"):
-        db.search(Q)
+        memory.search(Q)
     with pytest.raises(RuntimeError, match="Empty query was evaluated"):
-        db.search(Q.a)
+        memory.search(Q.a)
     with pytest.raises(ValueError, match="Query has no path"):
         Q == 1  # noqa: B015
 
 
-def test_a_pattern_that_is_none_raises_where_it_is_asked():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert({"a": 1})
-    assert db.search(Q.a.search("(")) == []
-    db.insert({"a": "text"})
+def test_a_pattern_that_is_none_raises_where_it_is_asked(memory):
+    memory.insert({"a": 1})
+    assert memory.search(Q.a.search("(")) == []
+    memory.insert({"a": "text"})
 
     with pytest.raises(re.error):
-        db.search(Q.a.search("("))
+        memory.search(Q.a.search("("))
 
 
 def test_a_filter_past_the_limits_of_the_client_is_a_scan():
@@ -163,14 +157,13 @@ def test_a_filter_past_the_limits_of_the_client_is_a_scan():
     assert db.get(query) == {"a": 2}
 
 
-def test_a_value_is_looked_at_when_the_query_is_asked():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"a": 1}, {"a": 2}])
+def test_a_value_is_looked_at_when_the_query_is_asked(memory):
+    memory.insert_multiple([{"a": 1}, {"a": 2}])
     wanted = [1]
     query = Q.a.one_of(wanted)
     wanted.append(2)
 
-    assert db.count(query) == 2
+    assert memory.count(query) == 2
 
 
 # ── equality ─────────────────────────────────────────────────────────────────────
@@ -225,7 +218,7 @@ def test_a_query_describes_itself():
 # ── extensions ───────────────────────────────────────────────────────────────────
 
 
-def test_a_subclass_may_have_tests_and_paths_of_its_own():
+def test_a_subclass_may_have_tests_and_paths_of_its_own(memory):
     class Mine(Query):
         def doubled(self, rhs):
             return self._generate_test(lambda value: value == rhs * 2, ("doubled", self._path, rhs))
@@ -234,25 +227,23 @@ def test_a_subclass_may_have_tests_and_paths_of_its_own():
         def _generate_test(self, test, hashval, allow_empty_path=False):
             return super()._generate_test(lambda value: test(value.lower()), hashval, allow_empty_path)
 
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"a": "XX"}, {"a": "x"}])
+    memory.insert_multiple([{"a": "XX"}, {"a": "x"}])
 
     assert type(Mine().a) is Mine
-    assert db.search(Mine().a.doubled("X")) == [{"a": "XX"}]
-    assert db.search(Insensitive().a == "xx") == [{"a": "XX"}]
+    assert memory.search(Mine().a.doubled("X")) == [{"a": "XX"}]
+    assert memory.search(Insensitive().a == "xx") == [{"a": "XX"}]
 
 
-def test_a_query_class_with_a_call_of_its_own_is_asked_itself():
+def test_a_query_class_with_a_call_of_its_own_is_asked_itself(memory):
     class Never(QueryInstance):
         def __call__(self, value):
             return "b" in value
 
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"a": 1}, {"b": 1}])
+    memory.insert_multiple([{"a": 1}, {"b": 1}])
     query = Never(lambda _: True, ("never",))
 
-    assert db.search(query) == [{"b": 1}]
-    assert db.search(~query) == [{"a": 1}]
+    assert memory.search(query) == [{"b": 1}]
+    assert memory.search(~query) == [{"a": 1}]
     assert query.to_mql() is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from nosqlpy.compat.tinydb.operations import set as set_field
 from nosqlpy.compat.tinydb.queries import shape_of
 from nosqlpy.compat.tinydb.storages import MemoryStorage
 from nosqlpy.compat.tinydb.table import Document, Table
+from nosqlpy.errors import InvalidOperation
 
 
 def letters(db: TinyDB) -> None:
@@ -126,21 +128,18 @@ def test_a_document_may_have_an_id_field_of_its_own(db):
     assert db.get(where("_id") == "changed").doc_id == 1
 
 
-def test_keys_that_json_writes_as_text_are_text():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert({1: {None: True, 2.5: [{False: ()}]}})
-    db.update({3: 4})
+def test_keys_that_json_writes_as_text_are_text(collections):
+    collections.insert({1: {None: True, 2.5: [{False: ()}]}})
+    collections.update({3: 4})
 
-    assert db.all() == [{"1": {"null": True, "2.5": [{"false": []}]}, "3": 4}]
+    assert collections.all() == [{"1": {"null": True, "2.5": [{"false": []}]}, "3": 4}]
     with pytest.raises(TypeError, match="a key is"):
-        db.insert({(1, 2): 3})
+        collections.insert({(1, 2): 3})
 
 
-def test_one_name_of_a_field_is_taken():
-    db = TinyDB(storage=MemoryStorage)
-
+def test_one_name_of_a_field_is_taken(collections):
     with pytest.raises(TypeError, match=r"_tinydb_id: this name is taken"):
-        db.insert({"_tinydb_id": 1})
+        collections.insert({"_tinydb_id": 1})
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────
@@ -422,14 +421,109 @@ def test_documents_are_changed_together_as_python_changes_one(db, change, values
     assert repr(db.all()) == repr(expected)
 
 
-def test_fields_that_somebody_else_sets_meanwhile_stay():
-    db = TinyDB(storage=MemoryStorage)
-    db.insert_multiple([{"n": 1}, {"n": 2}])
+def test_fields_that_somebody_else_sets_meanwhile_stay(collections):
+    collections.insert_multiple([{"n": 1}, {"n": 2}])
 
     def meddle(document):
-        db.collection.update_one({"_id": 2}, {"$set": {"other": True}})
+        collections.collection.update_one({"_id": 2}, {"$set": {"other": True}})
         return document["n"] > 0
 
-    db.update({"n": 0}, meddle)
+    collections.update({"n": 0}, meddle)
 
-    assert db.get(doc_id=2) == {"n": 0, "other": True}
+    assert collections.get(doc_id=2) == {"n": 0, "other": True}
+
+
+# ── in memory ────────────────────────────────────────────────────────────────────
+
+
+def test_values_in_memory_stay_the_objects_that_they_are():
+    db = TinyDB(storage=MemoryStorage)
+    shared = [1, (2, 3)]
+    db.insert({"shared": shared, 5: object, "_tinydb_id": 1})
+
+    assert db.all() == [{"shared": [1, (2, 3)], 5: object, "_tinydb_id": 1}]
+    assert db.get(doc_id=1)["shared"] is shared
+
+
+def test_what_is_set_in_a_document_that_was_returned_stays_out_of_the_table():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({"a": 1})
+    db.all()[0]["a"] = db.get(doc_id=1)["a"] = 2
+    db.search(where("a") == 1)[0]["a"] = 2
+
+    assert db.all() == [{"a": 1}]
+
+
+def test_documents_in_memory_are_those_of_a_collection_once_it_is_asked_for():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple([{"a": 1}, {"a": 2}])
+    db.table("t").insert({"b": 1})
+    db.collection.create_index("a")
+
+    assert db.insert({"a": 3}) == 3
+    assert db.collection.find({"a": {"$gt": 1}}).to_list() == [{"_id": 2, "a": 2}, {"_id": 3, "a": 3}]
+    assert db.client["t"].find().to_list() == [{"_id": 1, "b": 1}]
+    assert db.tables() == {"_default", "t"}
+
+
+def test_documents_in_memory_that_no_collection_can_hold_stay_where_they_are():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({"a": object()})
+
+    with pytest.raises(TypeError):
+        db.client  # noqa: B018
+    assert (db.insert({"a": 1}), len(db)) == (2, 2)
+
+
+def test_a_write_in_whose_middle_memory_becomes_a_database_is_refused():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({"a": 1})
+
+    def meddle(document):
+        document["a"] = db.client is None
+
+    with pytest.raises(InvalidOperation, match="nothing was written"):
+        db.update(meddle)
+    assert db.all() == [{"a": 1}]
+    assert db.update({"a": 2}) == [1]
+    assert db.all() == [{"a": 2}]
+
+
+def test_threads_in_memory_read_while_others_write():
+    db = TinyDB(storage=MemoryStorage)
+    tables = [db.table("t"), Table(db.storage, "t")]
+    ids = []
+
+    def insert(table):
+        for number in range(300):
+            ids.append(table.insert({"n": number}))
+            table.search(where("n") < 3)
+            list(table)
+
+    threads = [threading.Thread(target=insert, args=(table,)) for table in tables]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(ids)) == len(db.table("t")) == 600
+
+
+def test_a_document_class_of_ones_own_is_made_by_calling_it(db):
+    class Mine(Document):
+        def __init__(self, value, doc_id):
+            super().__init__(value, doc_id * 10)
+
+    class Tens(Table):
+        document_class = Mine
+
+    Tens(db.storage, "_default").insert({"a": 1})
+
+    assert [(type(document), document.doc_id) for document in Tens(db.storage, "_default")] == [(Mine, 10)]
+
+
+def test_a_function_that_changes_all_documents_leaves_them_in_their_order(db):
+    db.insert_multiple([Document({"n": 2}, 5), Document({"n": 1}, 3), Document({"n": 3}, 9)])
+    db.update(lambda document: document.update(n=document["n"] * 2))
+
+    assert [(document.doc_id, document["n"]) for document in db] == [(5, 4), (3, 2), (9, 6)]

@@ -18,10 +18,7 @@ class SetFields:
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
-
-    def __call__(self, document: Document) -> None:
-        """Set the fields of a document."""
-        document.update(self._fields)
+        self.function: Callable[[Document], Any] = lambda document: document.update(fields)
 
     def native(self, _: Sequence[Document]) -> Any:
         """Return the update that sets these fields, in their order, or None if a filter cannot name them all."""
@@ -37,11 +34,7 @@ class Call:
     """Calls a function of the user's."""
 
     def __init__(self, function: Callable[[Any], None]) -> None:
-        self._function = function
-
-    def __call__(self, document: Document) -> None:
-        """Let the function change a document."""
-        self._function(document)
+        self.function: Callable[[Document], Any] = function
 
     def native(self, _: Sequence[Document]) -> None:
         """Return None: nobody can look into the function."""

@@ -11,8 +11,21 @@ from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb import writing
 from nosqlpy.compat.tinydb.fields import from_stored, stored_id
 from nosqlpy.compat.tinydb.narrowing import EVERY, Filter, candidates
+from nosqlpy.compat.tinydb.pausing import CollectorPaused
 from nosqlpy.compat.tinydb.queries import shape_of
-from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, MayMatch, Pick, Row
+from nosqlpy.compat.tinydb.rows import (
+    Ask,
+    Change,
+    Choice,
+    Every,
+    IdClass,
+    IdTaken,
+    Listed,
+    Matching,
+    MayMatch,
+    Pick,
+    Row,
+)
 from nosqlpy.compat.tinydb.shapes import OneOf
 from nosqlpy.errors import DuplicateKeyError, QueryError
 
@@ -77,16 +90,18 @@ class CollectionRows:
 
     def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
         """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
-        documents = {id_class(key): document for key, document in self.read(choice)}
-        picked = pick(documents)
-        chosen = {doc_id: documents[doc_id] for doc_id in picked}
-        native = change.native(list(chosen.values())) if change and len(chosen) == len(picked) else None
-        if not picked:
-            self.create()
-        elif native is not None:
-            writing.update(self.collection, picked, native)
-        else:
-            writing.replace(self.collection, _changed(chosen, picked, change))
+        with CollectorPaused():
+            documents = {id_class(key): document for key, document in self.read(choice)}
+            picked = pick(documents)
+            chosen = {doc_id: documents[doc_id] for doc_id in picked}
+            native = change.native(list(chosen.values())) if change and len(chosen) == len(picked) else None
+            if not picked:
+                self.create()
+            elif native is not None:
+                writing.update(self.collection, picked, native)
+            else:
+                every = isinstance(choice, Every) and len(chosen) == len(documents)
+                writing.replace(self.collection, _changed(chosen, picked, change), every=every)
         return picked
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
@@ -169,7 +184,7 @@ def _changed(documents: dict[Any, Document], picked: list[Any], change: Change |
     """Return documents, each changed as often as its id was picked."""
     if change is not None:
         for doc_id in picked:
-            change(documents[doc_id])
+            change.function(documents[doc_id])
     return documents
 
 

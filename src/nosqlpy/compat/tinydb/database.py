@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nosqlpy import Client
 from nosqlpy.compat.tinydb.document import Document
-from nosqlpy.compat.tinydb.storages import DirectoryStorage, Storage, client_of
+from nosqlpy.compat.tinydb.storages import DirectoryStorage, Storage, client_of, direct
 from nosqlpy.compat.tinydb.table import Table
 from nosqlpy.errors import InvalidOperation
 
@@ -21,8 +21,8 @@ else:  # they are those of the default table, whose class may be another one
 class TinyDB(_TableMethods):
     """A database; what a table does, it does on its default table.
 
-    ``TinyDB("data")`` is a nosqlpy database in this directory, ``TinyDB(storage=MemoryStorage)`` one in memory. Another
-    `storage`, a class or a middleware, is called with the arguments and keeps the state as a whole.
+    ``TinyDB("data")`` is a nosqlpy database in this directory, ``TinyDB(storage=MemoryStorage)`` keeps live dicts in
+    memory. Another `storage`, a class or a middleware, is called with the arguments and keeps the state as a whole.
 
     A subclass may have another `table_class`, `default_table_name` or `default_storage_class`.
     """
@@ -57,8 +57,8 @@ class TinyDB(_TableMethods):
 
     def tables(self) -> set[str]:
         """Return the names of all tables that are there."""
-        client = client_of(self.storage)
-        return set((self.storage.read() or {}) if client is None else client.list_collection_names())
+        storage = direct(self.storage)
+        return set((self.storage.read() or {}) if storage is None else storage.table_names())
 
     def drop_tables(self) -> None:
         """Remove all tables with their documents."""
@@ -68,9 +68,9 @@ class TinyDB(_TableMethods):
     def drop_table(self, name: str) -> None:
         """Remove a table with its documents, if it is there."""
         self._tables.pop(name, None)
-        client = client_of(self.storage)
-        if client is not None:
-            client.drop_collection(name)
+        storage = direct(self.storage)
+        if storage is not None:
+            storage.drop(name)
             return
         state = self.storage.read()
         if state and name in state:
@@ -86,6 +86,8 @@ class TinyDB(_TableMethods):
     @property
     def client(self) -> Client:
         """The client of the nosqlpy database, for all that TinyDB has not: backups, other collections, compaction.
+
+        A `MemoryStorage` becomes a database when it is asked for this first.
 
         Raises:
             InvalidOperation: The storage is no nosqlpy database.

@@ -18,12 +18,12 @@ class Operation:
         self, field: str, change: Callable[[Fields], None], native: Callable[[str, Sequence[Fields]], Any]
     ) -> None:
         self._field = field
-        self._change = change
+        self.function: Callable[[Fields], Any] = change
         self._native = native
 
     def __call__(self, document: Fields) -> None:
         """Change a document."""
-        self._change(document)
+        self.function(document)
 
     def native(self, documents: Sequence[Fields]) -> dict[str, Any] | None:
         """Return the update of MongoDB's language that changes all `documents` so, or None if there is none."""

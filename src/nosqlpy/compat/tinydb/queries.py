@@ -38,10 +38,11 @@ def is_sequence(obj: Any) -> bool:
 class QueryInstance:
     """A query that can be asked; `hashval` is what makes it equal to others, None if its answers must not be kept."""
 
+    _shape: Shape = OPAQUE
+
     def __init__(self, test: Asked, hashval: tuple[Any, ...] | None) -> None:
         self._test = test
         self._hash = _hashable(hashval)
-        self._shape: Shape = OPAQUE
 
     def is_cacheable(self) -> bool:
         """Whether the answers may be kept until the next write."""
@@ -70,19 +71,30 @@ class QueryInstance:
         return f"QueryImpl{self._hash}"
 
     def __and__(self, other: QueryInstance) -> QueryInstance:
-        made = QueryInstance(lambda value: self(value) and other(value), _joined("and", self, other))
+        left, right = asked(self), asked(other)
+        made = QueryInstance(lambda value: left(value) and right(value), _joined("and", self, other))
         made._shape = both(shape_of(self), shape_of(other))
         return made
 
     def __or__(self, other: QueryInstance) -> QueryInstance:
-        made = QueryInstance(lambda value: self(value) or other(value), _joined("or", self, other))
+        left, right = asked(self), asked(other)
+        made = QueryInstance(lambda value: left(value) or right(value), _joined("or", self, other))
         made._shape = one_of(shape_of(self), shape_of(other))
         return made
 
     def __invert__(self) -> QueryInstance:
-        made = QueryInstance(lambda value: not self(value), ("not", self._hash) if self.is_cacheable() else None)
+        part = asked(self)
+        made = QueryInstance(lambda value: not part(value), ("not", self._hash) if self.is_cacheable() else None)
         made._shape = Not(shape_of(self))
         return made
+
+
+def asked(query: Any) -> Asked:
+    """Return the function that a query is: its test, without the call between, unless its class has another one."""
+    if isinstance(query, QueryInstance) and type(query).__call__ is QueryInstance.__call__:
+        return query._test
+    found: Asked = query
+    return found
 
 
 def shape_of(query: Any) -> Shape:
@@ -116,7 +128,8 @@ class Query(QueryInstance):
 
     def __init__(self) -> None:
         self._path: tuple[Any, ...] = ()
-        super().__init__(_refuse_empty, (None,))
+        self._test = _refuse_empty
+        self._hash = (None,)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -251,8 +264,10 @@ def _refuse_empty(_: Any) -> Any:
 
 def _at(path: tuple[Any, ...], test: Asked) -> Asked:
     """Return the function that follows `path` in a document and tests what is there."""
+    if len(path) == 1 and isinstance(path[0], str):
+        return _at_key(path[0], test)
 
-    def asked(value: Any) -> Any:
+    def follow(value: Any) -> Any:
         try:
             for part in path:
                 value = value[part] if isinstance(part, str) else part(value)
@@ -260,7 +275,18 @@ def _at(path: tuple[Any, ...], test: Asked) -> Asked:
             return False
         return test(value)
 
-    return asked
+    return follow
+
+
+def _at_key(key: str, test: Asked) -> Asked:
+    def look(value: Any) -> Any:
+        try:
+            value = value[key]
+        except (KeyError, TypeError):
+            return False
+        return test(value)
+
+    return look
 
 
 def _textual(found: Callable[[str, str, int], re.Match[str] | None], regex: str, flags: int) -> Asked:

@@ -20,8 +20,9 @@ IdClass: TypeAlias = Callable[[Any], Any]
 class Change(Protocol):
     """What `update` does to each document; `native` is for a collection, and does the same to many."""
 
-    def __call__(self, document: Document, /) -> None:
-        """Change a document."""
+    @property
+    def function(self) -> Callable[[Document], Any]:
+        """The function that changes a document."""
         ...
 
     def native(self, documents: Sequence[Document], /) -> Any:

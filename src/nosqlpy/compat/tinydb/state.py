@@ -65,7 +65,7 @@ class StateRows:
         picked = pick(self._chosen(table, choice))
         if change is not None:
             for doc_id in picked:
-                change(table[doc_id])
+                change.function(table[doc_id])
         self._write(state, table)
         return picked
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from nosqlpy import Client
 from nosqlpy.compat.tinydb.fields import from_stored
+from nosqlpy.compat.tinydb.live import Tables, state_of, tables_of
 from nosqlpy.compat.tinydb.writing import write_state
 from nosqlpy.errors import ConfigurationError, StorageError
 
@@ -64,15 +66,32 @@ class DatabaseStorage(Storage):
         """Make the tables those of `data`; documents that are the same are not written."""
         write_state(self.client, data)
 
+    def table_names(self) -> Iterable[str]:
+        """Return the names of all tables."""
+        return self.client.list_collection_names()
 
-def client_of(storage: Any) -> Client | None:
-    """Return the client of a storage on whose collections tables work, unless its `read` or `write` was replaced."""
+    def drop(self, name: str) -> None:
+        """Remove a table, if it is there."""
+        self.client.drop_collection(name)
+
+
+def direct(storage: Any) -> DatabaseStorage | None:
+    """Return a storage on whose collections, or dicts, tables work; None if it is read and written as a whole.
+
+    It is None also where a subclass, or a program, has replaced its `read` or `write`.
+    """
     kind = type(storage)
     if not isinstance(storage, DatabaseStorage) or {"read", "write"} & vars(storage).keys():
         return None
     own = (DatabaseStorage, MemoryStorage)
     plain = any(kind.read is base.read for base in own) and any(kind.write is base.write for base in own)
-    return storage.client if plain else None
+    return storage if plain else None
+
+
+def client_of(storage: Any) -> Client | None:
+    """Return the client of a storage whose tables are collections, or can be, or None."""
+    found = direct(storage)
+    return None if found is None else found.client
 
 
 def read_state(client: Client) -> State | None:
@@ -147,36 +166,63 @@ def _refuse_file(place: Path) -> None:
 
 
 class MemoryStorage(DatabaseStorage):
-    """A database in memory."""
+    """Tables in memory: live dicts, as TinyDB has them, until somebody asks for the `client`.
+
+    From then on they are collections of a database in memory, which can have indexes and takes filters and updates of
+    MongoDB's language, and of whose documents every read decodes a copy.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.tables: Tables | None = Tables()
         self._client: Client | None = None
-        self._written: Any = None  # by who uses it without a database, as a middleware does
 
     @property
     def client(self) -> Client:
-        """The client of the database, which holds what was written before."""
-        if self._client is None:
-            self._client = Client(":memory:")
-            write_state(self._client, self._written or {})
-            self._written = None
+        """The client of the database, which is made when it is asked for first, and then holds the documents.
+
+        Raises:
+            NotStorable: A document holds a value that cannot be stored; the tables stay as they are.
+        """
+        with self.lock:
+            if self._client is None:
+                client = Client(":memory:")
+                write_state(client, self.read() or {})
+                if self.tables is not None:
+                    self.tables.moved = True
+                self._client, self.tables = client, None
         return self._client
 
     @property
     def memory(self) -> State | None:
-        """The state; None if nothing was written."""
+        """The state; None if there are no tables."""
         return self.read()
 
     def read(self) -> State | None:
-        """Return the state, or None if nothing was written."""
-        return self._written if self._client is None else super().read()
+        """Return all tables, or None if there is none."""
+        return super().read() if self.tables is None else state_of(self.tables) or None
 
     def write(self, data: State) -> None:
-        """Keep the state."""
-        if self._client is None:
-            self._written = data
-        else:
-            super().write(data)
+        """Make the tables those of `data`."""
+        with self.lock:
+            if self.tables is None:
+                super().write(data)
+            else:
+                written = tables_of(data)
+                self.tables.clear()
+                self.tables.update(written)
+
+    def table_names(self) -> Iterable[str]:
+        """Return the names of all tables."""
+        return super().table_names() if self.tables is None else list(self.tables)
+
+    def drop(self, name: str) -> None:
+        """Remove a table, if it is there."""
+        with self.lock:
+            if self.tables is None:
+                super().drop(name)
+            else:
+                self.tables.pop(name, None)
 
 
 class JSONStorage(Storage):

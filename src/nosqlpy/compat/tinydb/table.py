@@ -10,11 +10,12 @@ from nosqlpy import Collection
 from nosqlpy.aliases import Document as Stored
 from nosqlpy.compat.tinydb.changes import Update, change_of
 from nosqlpy.compat.tinydb.collected import CollectionRows
-from nosqlpy.compat.tinydb.document import Document
+from nosqlpy.compat.tinydb.document import Document, documents_of
+from nosqlpy.compat.tinydb.live import LiveRows
 from nosqlpy.compat.tinydb.queries import QueryLike
 from nosqlpy.compat.tinydb.rows import Choice, Every, IdTaken, Listed, Matching, MayMatch, Pick, Row, Rows
 from nosqlpy.compat.tinydb.state import StateRows
-from nosqlpy.compat.tinydb.storages import Storage, client_of
+from nosqlpy.compat.tinydb.storages import MemoryStorage, Storage, client_of, direct
 from nosqlpy.compat.tinydb.utils import LRUCache
 from nosqlpy.errors import InvalidOperation
 
@@ -51,9 +52,8 @@ class Table:
         self._name = name
         self._query_cache: LRUCache[Any, list[Any]] = self.query_cache_class(capacity=cache_size)
         self._next_id: Any = None
-        self._lock = threading.RLock()
-        client = client_of(storage)
-        self._rows: Rows = StateRows(storage, name) if client is None else CollectionRows(client, name)
+        self._lock = storage.lock if isinstance(storage, MemoryStorage) else threading.RLock()
+        self._place = rows_of(storage, name)
         if persist_empty:
             self._rows.create()
 
@@ -77,9 +77,16 @@ class Table:
         Raises:
             InvalidOperation: The storage is no nosqlpy database.
         """
-        if isinstance(self._rows, CollectionRows):
+        if client_of(self._storage) is not None and isinstance(self._rows, CollectionRows):
             return self._rows.collection
         raise InvalidOperation(f"a table in a {type(self._storage).__name__} is no collection")
+
+    @property
+    def _rows(self) -> Rows:
+        """Where the documents are: no longer in dicts, once a storage in memory was asked for its database."""
+        if isinstance(self._place, LiveRows) and self._storage.tables is None:  # type: ignore[attr-defined]
+            self._place = rows_of(self._storage, self._name)
+        return self._place
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
@@ -154,6 +161,8 @@ class Table:
 
     def _documents(self, rows: Iterable[Row]) -> list[Document]:
         make, make_id = self.document_class, self.document_id_class
+        if make is Document and make_id is int:
+            return documents_of(rows)
         return [make(document, make_id(key)) for key, document in rows]
 
     # ── writing ──────────────────────────────────────────────────────────────────
@@ -231,7 +240,7 @@ class Table:
         Returns:
             The ids, by document and each as often as the document was updated.
         """
-        changes = [(change_of(fields), cond) for fields, cond in updates]
+        changes = [(change_of(fields).function, cond) for fields, cond in updates]
 
         def change_all(documents: dict[Any, Stored]) -> list[Any]:
             ids = []
@@ -290,6 +299,16 @@ class Table:
         doc_id = self._next_id
         self._next_id = doc_id + 1
         return doc_id
+
+
+def rows_of(storage: Storage, name: str) -> Rows:
+    """Return the documents of a table: in a collection, in memory, or in a state that is read as a whole."""
+    found = direct(storage)
+    if found is None:
+        return StateRows(storage, name)
+    if isinstance(found, MemoryStorage) and found.tables is not None:
+        return LiveRows(found.tables, name)
+    return CollectionRows(found.client, name)
 
 
 def _always() -> bool:
