@@ -22,7 +22,7 @@ from nosqlpy.errors import InvalidOperation
 class Tables(dict[str, dict[Any, Document]]):
     """The documents of all tables by their ids, which are ints where an id's text is that of an int, else text."""
 
-    moved = False
+    moved: bool = False
     """Whether the documents are in a database by now, and nothing must be written here."""
 
 

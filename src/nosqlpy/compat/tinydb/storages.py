@@ -173,7 +173,7 @@ class MemoryStorage(DatabaseStorage):
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.tables: Tables | None = Tables()
         self._client: Client | None = None
 
