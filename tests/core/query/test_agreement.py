@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import bson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.query.filters import DOCUMENTS, FILTERS, OPERANDS, PATHS
-from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.query.filter import LOOP_LEAST, compile_filter
 from nosqlpy._core.values.codec import decode_document, encode_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import bracket, compare, equal
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.types import MISSING, type_number
+
+SCALARS = [
+    None,
+    1,
+    2,
+    2.5,
+    float("nan"),
+    float("inf"),
+    -0.0,
+    True,
+    "x",
+    "y",
+    "",
+    b"x",
+    bson.Int64(1),
+    bson.Decimal128("2.5"),
+    bson.Decimal128("NaN"),
+    bson.MinKey(),
+    bson.MaxKey(),
+    bson.Timestamp(1, 1),
+    bson.Code("x"),
+    bson.Regex("x"),
+    bson.ObjectId("0" * 24),
+    datetime(2024, 1, 1, tzinfo=UTC),
+    datetime(2025, 1, 1, tzinfo=UTC),
+    [],
+    {},
+]
 
 
 @given(st.lists(DOCUMENTS, max_size=6), FILTERS)
@@ -21,6 +52,28 @@ def test_select_on_encoded_documents_is_matches_on_decoded_ones(documents, filte
     predicate = compile_filter(filter)
 
     assert predicate.select(blobs) == [blob for blob in blobs if predicate.matches(decode_document(blob))]
+
+
+@given(st.lists(DOCUMENTS, min_size=1, max_size=6), FILTERS)
+def test_a_loop_over_many_documents_selects_as_a_loop_over_few(documents, filter):
+    blobs = [encode_document({"_id": index, **document}) for index, document in enumerate(documents)]
+    predicate = compile_filter(filter)
+
+    assert predicate.select(blobs * LOOP_LEAST) == predicate.select(blobs) * LOOP_LEAST
+
+
+@pytest.mark.parametrize("symbol", ["$eq", "$gt", "$gte", "$lt", "$lte", "$in"])
+@pytest.mark.parametrize("path", ["a", "a.b", "a.0", "a.b.c"])
+def test_a_loop_meets_every_type_on_the_way_and_at_its_end(symbol, path):
+    nested = [{"b": 1}, [{"b": 1}, {"b": 2.5}], {"b": {"c": 1}}, {"b": [{"c": 5}]}]
+    values = [*SCALARS, *([value] for value in SCALARS), *nested]
+    documents = [{"_id": 0}, *({"_id": 0, "a": value} for value in [*values, *({"b": value} for value in values)])]
+    for operand in (1, 2.5, "x", True, datetime(2024, 1, 1, tzinfo=UTC)):
+        predicate = compile_filter({path: {symbol: [operand, "y"] if symbol == "$in" else operand}})
+        for document in documents:
+            many = [encode_document(document)] * LOOP_LEAST
+
+            assert predicate.select(many) == (many if predicate.matches(document) else []), document
 
 
 @given(st.lists(DOCUMENTS, max_size=6), FILTERS)

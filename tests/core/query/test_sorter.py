@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import Any
 
+import bson
 import pytest
 
 from nosqlpy._core.query.buckets import finished
@@ -46,11 +48,37 @@ def test_a_limit_gives_the_first_ones_of_all(spec: Any, limit: int) -> None:
     assert finished(filled(spec, values, limit).sorted()) == finished(filled(spec, values).sorted())[:limit]
 
 
-def test_a_limit_gives_the_first_ones_of_values_of_all_types() -> None:
-    draw = random.Random(3)
-    values = [draw.choice([None, 1, 2.5, "x", True, [3, 1], {}, float("nan")]) for _ in range(20_000)]
+NUMBERS = [3, 2, 1, 0, -0.0, 2.5, -1]
+MIXTURES: dict[str, list[Any]] = {
+    "all types": [None, 1, 2.5, "x", True, [3, 1], {}, float("nan")],
+    "numbers": NUMBERS,
+    "numbers and NaN": [*NUMBERS, float("nan"), float("inf"), -float("inf")],
+    "numbers of all types": [*NUMBERS, bson.Int64(2), bson.Decimal128("2.4"), bson.Decimal128("NaN")],
+    "numbers and arrays": [*NUMBERS, [9, -9], [], [[1]], [None]],
+    "numbers and the extremes": [*NUMBERS, bson.MinKey(), bson.MaxKey(), False],
+    "strings": ["", "a", "b", "é", "z", "\U0001f600"],
+    "strings and others": ["", "a", "b", None, 1, ["z", "-"], bson.Code("a")],
+    "dates": [datetime(2020 + year, 1, 1, tzinfo=UTC) for year in range(7)],
+    "dates and others": [*(datetime(2020 + year, 1, 1, tzinfo=UTC) for year in range(7)), bson.Timestamp(1, 1), None],
+}
 
-    assert finished(filled("a", values, 100).sorted()) == finished(filled("a", values).sorted())[:100]
+
+@pytest.mark.parametrize("spec", ["a", "-a", ["a", "b"], ["-a", "b"], ["a", "-b"]], ids=str)
+@pytest.mark.parametrize("limit", [1, 40, 700])
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_a_limit_gives_the_first_ones_of_values_of_all_types(mixture: str, limit: int, spec: Any) -> None:
+    draw = random.Random(3)
+    values = [draw.choice(MIXTURES[mixture]) for _ in range(3000)]
+
+    assert finished(filled(spec, values, limit).sorted()) == finished(filled(spec, values).sorted())[:limit]
+
+
+@pytest.mark.parametrize("odd", [None, "x", [7], float("nan"), bson.Decimal128("7")], ids=repr)
+@pytest.mark.parametrize("spec", ["a", "-a", ["a", "b"], ["-a", "b"]], ids=str)
+def test_a_limit_heeds_a_value_of_another_kind_that_comes_late(spec: Any, odd: Any) -> None:
+    values = [*range(1000), *range(1000), odd, *range(500)]
+
+    assert finished(filled(spec, values, 5).sorted()) == finished(filled(spec, values).sorted())[:5]
 
 
 def test_a_sort_that_takes_more_than_it_may_is_refused_and_says_what_to_do() -> None:

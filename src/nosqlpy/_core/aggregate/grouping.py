@@ -163,15 +163,11 @@ class _Groups:
 
 
 def _document(id: Any, states: Sequence[Any], finishers: Sequence[tuple[str, Callable[[Any], Any]]]) -> Document:
-    document: Document = {"_id": _own(id)}
+    document: Document = {"_id": copy_value(id) if type(id) in _CONTAINERS else id}  # nobody else has a part of it
     for (name, finish), state in zip(finishers, states, strict=True):
-        document[name] = _own(finish(state))
+        value = finish(state)
+        document[name] = copy_value(value) if type(value) in _CONTAINERS else value
     return document
-
-
-def _own(value: Any) -> Any:
-    """Return `value`, of which nobody else has a part."""
-    return copy_value(value) if type(value) in _CONTAINERS else value
 
 
 @stage("$group")

@@ -18,6 +18,7 @@ from nosqlpy._core.values.types import OBJECT, TYPES
 
 # numbers of a group that are kept until they are added up
 _PENDING_MAX: Final = 4096
+_INT: Final = frozenset((int,))
 _PLAIN: Final = frozenset((int, float))
 _MEDIAN: Final = Fields(("input", "method"), {}, Codes(7436100, 40415, 40414))
 _PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7429703, 40415, 40414))
@@ -31,11 +32,14 @@ def _numbers(values: list[Any]) -> list[Any]:
 
 def add_numbers(state: list[Any], values: list[Any]) -> list[Any]:
     """Return a list of few numbers that has the sum of `state` and of the numbers among `values`."""
-    numbers = _numbers(values)
-    if {int}.issuperset(map(type, numbers)):
-        state.append(sum(numbers))
+    if _INT.issuperset(map(type, values)):
+        state.append(sum(values))
     else:
-        state += numbers
+        numbers = _numbers(values)
+        if _INT.issuperset(map(type, numbers)):
+            state.append(sum(numbers))
+        else:
+            state += numbers
     return _compacted(state) if len(state) > _PENDING_MAX else state
 
 

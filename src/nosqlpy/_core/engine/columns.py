@@ -25,7 +25,7 @@ from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.partial import Column, Layout
 from nosqlpy._core.query.sort import Ordering
 
-LEAST = 2000
+LEAST = 200
 """Documents from which on columns are worth their while."""
 SHARE: Final = 4
 """Columns may take this part of the memory that documents may take, beside these."""

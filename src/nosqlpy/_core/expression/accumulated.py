@@ -24,6 +24,7 @@ from nosqlpy._core.values.types import DECIMAL, LONG, MISSING, TYPES, type_name
 
 Accumulate: TypeAlias = Callable[[Iterable[Any]], Any]
 
+_INT: Final = frozenset((int,))
 # every int up to here is a double too
 _EXACT_MAX: Final = 2**53
 
@@ -61,7 +62,10 @@ def _numbers(values: Iterable[Any]) -> list[Any]:
 @accumulating("$sum")
 def total(values: Iterable[Any]) -> Any:
     """Return the sum of the numbers among the values; 0 if there is none."""
-    numbers = _numbers(values)
+    numbers = list(values)
+    if _INT.issuperset(map(type, numbers)):
+        return result if (result := sum(numbers)) in LONGS else float(result)
+    numbers = _numbers(numbers)
     decimals = [number for number in numbers if TYPES[type(number)] == DECIMAL]
     if decimals:
         return like(_decimal_sum(numbers), decimals[0])

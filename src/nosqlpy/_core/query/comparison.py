@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.collated import compile_collated
-from nosqlpy._core.query.condition import Condition, Not, Test, ValueTest
+from nosqlpy._core.query.condition import PLAIN, Condition, Not, Test, ValueTest
 from nosqlpy._core.query.registry import is_operators, operator
 from nosqlpy._core.query.text import regex_test
 from nosqlpy._core.values.collation import Collation
@@ -89,7 +89,7 @@ def _equality(operand: Any) -> Test:
     if kind is str:
         # Whatever else a value is, Python too finds it different from a str.
         return Test(partial(python.eq, operand), sieves.equal_to(operand, sieves.COMPARABLE[str]))
-    if kind not in sieves.PLAIN:
+    if kind not in PLAIN:
         check_depth(operand)
         if TYPES[kind] == DATE:
             operand = normal_date(operand)
@@ -104,7 +104,7 @@ def _equality(operand: Any) -> Test:
         kind = type(value)
         if kind in kinds:
             return bool(value == operand)
-        return kind not in sieves.PLAIN and equality_key(value) == key
+        return kind not in PLAIN and equality_key(value) == key
 
     return Test(test, sieves.equal_to(operand, kinds, test))
 
@@ -146,7 +146,7 @@ def _ordering(name: str, operand: Any) -> Test:
         rank, content = order_key(value)
         return rank == wanted_rank and content is not NAN and bool(compare(content, limit))
 
-    return Test(test, sieves.ORDERINGS[name](operand, kinds, test) if kinds else None)
+    return Test(test, sieves.ordered(name, operand, kinds, test) if kinds else None)
 
 
 def _null_ordering(name: str) -> Test:

@@ -8,15 +8,21 @@ four forms, so that an operator states its meaning once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
+
+from nosqlpy._core.values.types import MISSING
 
 ValueTest: TypeAlias = Callable[[Any], bool]
 """Whether one value matches; never raises, whatever the value is."""
 
 Sieve: TypeAlias = Callable[[Iterable[Any]], list[bool]]
 """Which values of a column match; a column has one entry per document (see `partial.Several`)."""
+
+
+PLAIN: Final = frozenset((str, int, float, bool, type(None), type(MISSING)))
+"""Classes of values that are no containers, and that Python compares as MongoDB does, but for NaN."""
 
 
 class Test(msgspec.Struct, frozen=True):

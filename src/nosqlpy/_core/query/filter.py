@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from operator import and_
-from typing import Any
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 # Importing these registers their operators.
 from nosqlpy._core.query import arithmetic as _arithmetic
@@ -18,12 +21,13 @@ from nosqlpy._core.query import element as _element
 from nosqlpy._core.query import logical as _logical
 from nosqlpy._core.query.conjuncts import Conjunction, conjunction_of
 from nosqlpy._core.query.equalities import equalities_of, seeds_of
+from nosqlpy._core.query.generated import Selector
 from nosqlpy._core.query.partial import Layout, WholeLayout
 from nosqlpy._core.query.position import Finder, position_finder
 from nosqlpy._core.query.shapes import shape_text
 from nosqlpy._core.query.soundness import is_sound
 from nosqlpy._core.query.textual import TextOperand, TextTest
-from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, planned_template, template_of
+from nosqlpy._core.query.tree import NO_VARIABLES, Mask, MaskMaker, Template, planned_template, selector_of, template_of
 from nosqlpy._core.text.search import Search
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
@@ -31,13 +35,16 @@ from nosqlpy.errors import QueryError
 
 __all__ = ["Predicate", "compile_filter", "literal"]
 
+LOOP_LEAST: Final = 32
+"""Documents from which on it is worth while to make a loop of its own for a filter."""
+
 OPERATOR_MODULES = (_arithmetic, _array, _element, _logical)
 
 
 class Predicate:
     """Tells whether documents match a filter; made by `compile_filter`. Immutable, may be shared by threads."""
 
-    __slots__ = ("_finder", "_makers", "_masks", "_operands", "_template", "exact")
+    __slots__ = ("_finder", "_makers", "_masks", "_operands", "_selector", "_template", "exact")
 
     exact: str | None
     """The path if the filter is one equality with a plain scalar: an index then leads to the matches and no others."""
@@ -48,6 +55,7 @@ class Predicate:
         # None: nothing can be wrong, and nothing need be compiled before a document is tested
         self._makers: list[MaskMaker] | None = None if is_sound(template, operands) else template.bind(operands, 1)
         self._masks: list[Mask] | None = None
+        self._selector: Selector | UnsetType | None = UNSET
         self._finder: Finder | None = None
         self.exact = template.plain if template.plain is not None and type(operands[0]) in template.exact else None
 
@@ -107,9 +115,18 @@ class Predicate:
         """Return those of the encoded documents that match, in their order; only what the filter reads is decoded."""
         if self.everything:
             return list(blobs)
+        masks = self._masks or self._make_masks()
+        if len(blobs) >= LOOP_LEAST:
+            if self._selector is UNSET:
+                self._selector = selector_of(masks, self._template.layout)
+            if self._selector is not None:
+                try:
+                    return self._selector(blobs)
+                except msgspec.ValidationError:  # an odd value stands on the way in one of them
+                    pass
         rows = self._template.layout.rows(blobs)
         selected = blobs
-        for mask in self._masks or self._make_masks():
+        for mask in masks:
             flags = mask(rows)
             selected = list(compress(selected, flags))
             rows = list(compress(rows, flags))

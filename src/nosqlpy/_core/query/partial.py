@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from nosqlpy._core.query.generated import Comparing, Reach, Selector, reader, selector
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.values.check import is_struct_field
 from nosqlpy._core.values.codec import inspect_document, partial_inspector
@@ -90,7 +91,7 @@ class _Node:
 class Layout:
     """The rows of a set of paths: how to decode them, and the column of each path. Made by `layout_of`."""
 
-    __slots__ = ("_columns", "_decode", "_root")
+    __slots__ = ("_columns", "_decode", "_readers", "_root")
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._root = _Node()
@@ -105,6 +106,7 @@ class Layout:
         self._root.define(renamed=decodable)
         self._decode: Callable[[bytes], Row] | None = partial_inspector(self._root.struct) if decodable else None
         self._columns: dict[tuple[str, Detour], Column] = {}
+        self._readers: dict[tuple[str, Detour], Callable[[Iterable[bytes]], list[Any]]] = {}
 
     def row(self, document: Mapping[str, Any]) -> Row:
         """Return the row of a decoded document."""
@@ -136,14 +138,45 @@ class Layout:
 
     def _new_column(self, path: str, detour: Detour) -> Column:
         parts = parse_path(path, empty_parts=True).parts
+        return _column([(attrgetter(f"f{number}"), node.struct) for number, node in self._way(parts)], parts, detour)
+
+    def _way(self, parts: Sequence[str]) -> list[tuple[int, _Node]]:
+        """Return the fields that lead along a path from a row, by their numbers, as far as structs go."""
         node = self._root
-        getters: list[tuple[_Getter, Any]] = []
+        way: list[tuple[int, _Node]] = []
         while not node.whole:
-            name = parts[len(getters)]
-            getter = attrgetter(f"f{list(node.children).index(name)}")
+            name = parts[len(way)]
+            number = list(node.children).index(name)
             node = node.children[name]
-            getters.append((getter, node.struct))
-        return _column(getters, parts, detour)
+            way.append((number, node))
+        return way
+
+    def _reach(self, path: str, detour: Detour) -> Reach:
+        parts = parse_path(path, empty_parts=True).parts
+        way = self._way(parts)
+        return Reach(
+            tuple(number for number, _ in way),
+            tuple(node.struct for _, node in way[:-1]),
+            tuple(detour(parts, depth) for depth in range(1, len(way) + (len(way) < len(parts)))),
+        )
+
+    def selector(self, conditions: Iterable[tuple[str, Detour, Comparing]]) -> Selector | None:
+        """Return what selects encoded documents by comparisons of columns; None where rows cannot be decoded."""
+        if self._decode is None:
+            return None
+        return selector(self._decode, [(self._reach(path, detour), what) for path, detour, what in conditions])
+
+    def entries(self, path: str, detour: Detour, blobs: Sequence[bytes]) -> list[Any]:
+        """Return the entries of the column of `path` in encoded documents, which it alone reads."""
+        if self._decode is not None:
+            read = self._readers.get((path, detour))
+            if read is None:
+                read = self._readers[path, detour] = reader(self._decode, self._reach(path, detour))
+            try:
+                return read(blobs)
+            except msgspec.ValidationError:
+                pass
+        return list(self.column(path, detour)(self.rows(blobs)))
 
 
 class WholeLayout(Layout):
@@ -153,6 +186,7 @@ class WholeLayout(Layout):
 
     def __init__(self) -> None:
         super().__init__(())
+        self._decode = None
 
     def row(self, document: Mapping[str, Any]) -> Row:
         """Return the document."""

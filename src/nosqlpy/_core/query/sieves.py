@@ -1,6 +1,6 @@
 """Tests of whole columns: one comprehension instead of a call per document.
 
-A sieve answers by one inlined comparison where an entry is of the operand's own
+A sieve answers by one inlined comparison (see `generated`) where an entry is of the operand's own
 kind, by "no" for the other plain scalars, and asks the value test about the
 rest: arrays, documents, several values, rare numeric types.
 """
@@ -12,11 +12,11 @@ from datetime import datetime
 from operator import or_
 from typing import Any, Final
 
-from nosqlpy._core.query.condition import Sieve, ValueTest
+from nosqlpy._core.query.condition import PLAIN, Sieve, ValueTest
+from nosqlpy._core.query.entries import Entries
+from nosqlpy._core.query.generated import Comparing, plain_sieve, sieve
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.values.types import MISSING
-
-PLAIN: Final = frozenset((str, int, float, bool, type(None), type(MISSING)))
 
 _NUMBERS: Final = frozenset((int, float))
 
@@ -60,17 +60,26 @@ def each(test: ValueTest) -> Sieve:
     return lambda entries: list(map(test, entries))
 
 
+class Comparison:
+    """The sieve of ``entry <symbol> operand``, for values of some classes, and of a test for all but plain others."""
+
+    __slots__ = ("comparing",)
+
+    def __init__(self, symbol: str, operand: Any, kinds: frozenset[type], rest: ValueTest) -> None:
+        # a loop over documents can be made of it
+        self.comparing: Comparing = Comparing(symbol, operand, kinds, rest)
+
+    def __call__(self, entries: Iterable[Any]) -> list[bool]:
+        """Return for which entries of a column it holds."""
+        comparing = self.comparing
+        if type(entries) is Entries and entries.kinds <= comparing.kinds:
+            return plain_sieve(comparing.symbol)(comparing.operand, entries)
+        return sieve(comparing.form)(comparing.constants, entries)
+
+
 def equal_to(operand: Any, kinds: frozenset[type], test: ValueTest | None = None) -> Sieve:
     """Return the sieve of ``entry == operand``; without `test`, equality in Python is equality for every value."""
-    rest = any_value(test) if test is not None else _contains(operand)
-
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry == operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
-
-    return sieve
+    return Comparison("==", operand, kinds, any_value(test) if test is not None else _contains(operand))
 
 
 def _contains(operand: Any) -> ValueTest:
@@ -79,15 +88,15 @@ def _contains(operand: Any) -> ValueTest:
 
 def one_of(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
     """Return the sieve of ``entry in members``."""
-    rest = any_value(test)
+    return Comparison("in", members, kinds, any_value(test))
 
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry in members if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
 
-    return sieve
+def ordered(name: str, operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
+    """Return the sieve of ``$gt``, ``$gte``, ``$lt`` or ``$lte``."""
+    return Comparison(_SYMBOLS[name], operand, kinds, any_value(test))
+
+
+_SYMBOLS: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 def looked_up(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
@@ -151,59 +160,3 @@ def searched(search: Callable[[str], object], test: ValueTest) -> Sieve:
         ]
 
     return sieve
-
-
-def _greater(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
-    rest = any_value(test)
-
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry > operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
-
-    return sieve
-
-
-def _at_least(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
-    rest = any_value(test)
-
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry >= operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
-
-    return sieve
-
-
-def _less(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
-    rest = any_value(test)
-
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry < operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
-
-    return sieve
-
-
-def _at_most(operand: Any, kinds: frozenset[type], test: ValueTest) -> Sieve:
-    rest = any_value(test)
-
-    def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [
-            entry <= operand if (kind := type(entry)) in kinds else kind not in PLAIN and rest(entry)
-            for entry in entries
-        ]
-
-    return sieve
-
-
-ORDERINGS: Final[dict[str, Callable[[Any, frozenset[type], ValueTest], Sieve]]] = {
-    "$gt": _greater,
-    "$gte": _at_least,
-    "$lt": _less,
-    "$lte": _at_most,
-}

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from heapq import nlargest, nsmallest
-from itertools import chain
+from itertools import chain, compress, repeat
+from operator import ge, gt, le, lt
 from sys import getsizeof
 from typing import Any, Final, TypeAlias, TypeVar
+
+from msgspec import UNSET
 
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.expression.meta import check_meta
 from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, released
+from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
@@ -43,6 +47,19 @@ _ARRAYS: Final = frozenset((list, Several))
 
 _HEAP_SHARE: Final = 8
 """With a limit below this part of the documents, a heap finds the first ones faster than sorting all."""
+
+_BEFORE: Final[dict[tuple[int, bool, bool], Callable[[Any, Any], bool]]] = {
+    (-1, True, False): gt,
+    (-1, False, False): ge,
+    (1, True, False): lt,
+    (1, False, False): le,
+    # NaN, which neither is less nor more, is the lowest number
+    (-1, True, True): gt,
+    (-1, False, True): ge,
+    (1, True, True): lambda entry, bar: not entry >= bar,
+    (1, False, True): lambda entry, bar: not entry > bar,
+}
+"""Whether an entry may come before a bar: by direction, whether it is the only key, and whether it may be NaN."""
 
 _KEYS_AT_ONCE: Final = 1024
 """Order keys that are made at once: about a millisecond."""
@@ -85,6 +102,8 @@ class Ordering:
         Raises:
             QueryError: Two keys come through different arrays of one document.
         """
+        if len(self.keys) == 1 and not self.scored and self._collation is None:
+            return self._layout.entries(self.keys[0][0], sorted_values, blobs)
         scores = list(map(score_of, blobs)) if self.scored else []
         return self._keyed(
             self._columns, self._layout.rows(blobs), lambda index: inspect_document(blobs[index]), scores
@@ -126,6 +145,26 @@ class Ordering:
                         leaders = tuple(entry if path == SCORE else leader for (path, _), entry, leader in pairs)
                     rows[index] = leaders
         return rows
+
+    def bar(self, row: Any) -> Any:
+        """Return what `ahead` compares others with, of the last of the rows that are kept; UNSET if it cannot."""
+        entry = row if len(self.keys) == 1 else row[0]
+        kind = type(entry)
+        return entry if kind in _PLAIN or (kind in _NUMBERS and entry == entry) else UNSET  # noqa: PLR0124 - NaN
+
+    def ahead(self, rows: Sequence[Any], bar: Any) -> list[int]:
+        """Return the positions of the rows that may come before the one with the `bar`, all of which are later ones.
+
+        Values of the bar's own kind compare as Python compares them; rows with others may all come before it.
+        """
+        kind = type(bar)
+        family = _NUMBERS if kind in _NUMBERS else frozenset((kind,))
+        entries = rows if len(self.keys) == 1 else [row[0] for row in rows]
+        kinds = entries.kinds if type(entries) is Entries else set(map(type, entries))
+        before = _BEFORE[self.keys[0][1], len(self.keys) == 1, float in kinds]
+        if kinds <= family:
+            return list(compress(range(len(entries)), map(before, entries, repeat(bar))))
+        return [index for index, entry in enumerate(entries) if type(entry) not in family or before(entry, bar)]
 
     def size(self, rows: Sequence[Any]) -> int:
         """Return about how many bytes Python takes for `rows`; what several of them share counts for each."""

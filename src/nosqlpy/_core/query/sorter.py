@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar
 
+from msgspec import UNSET
+
 from nosqlpy._core.query.buckets import SLICE, Steps, mapped, released
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy.errors import OperationFailure
@@ -13,7 +15,7 @@ T = TypeVar("T")
 
 REFERENCES_SIZE: Final = 64
 """Bytes that a sort takes for a document besides its keys: what refers to it, to them, and its place."""
-SURPLUS: Final = 8192
+SURPLUS: Final = 2048
 """Documents beyond twice the limit that are kept before all but the first ones are let go."""
 
 
@@ -24,7 +26,7 @@ class Sorter(Generic[T]):
     themselves do not: they are in memory already, or stay on the disk.
     """
 
-    __slots__ = ("_items", "_limit", "_memory", "_ordering", "_rows", "_size")
+    __slots__ = ("_bar", "_items", "_limit", "_memory", "_most", "_ordering", "_rows", "_size")
 
     def __init__(self, ordering: Ordering, limit: int, memory: int) -> None:
         self._ordering = ordering
@@ -33,6 +35,10 @@ class Sorter(Generic[T]):
         self._rows: list[Any] = []
         self._items: list[T] = []
         self._size = 0
+        # rows from which on all but the first `limit` are let go, early at first: then most of the others never come in
+        self._most = 2 * limit
+        # what the first key of a later document has to be ahead of
+        self._bar: Any = UNSET
 
     def add(self, documents: Sequence[bytes], items: Sequence[T]) -> Steps[None]:
         """Add encoded documents, and what stands for them in the result.
@@ -49,12 +55,17 @@ class Sorter(Generic[T]):
         Raises:
             OperationFailure: The sort takes too much memory (code 292).
         """
+        if self._bar is not UNSET:
+            ahead = self._ordering.ahead(rows, self._bar)
+            rows, items = [rows[index] for index in ahead], [items[index] for index in ahead]
         self._rows += rows
         self._items += items
-        self._size += self._ordering.size(rows) + REFERENCES_SIZE * len(rows)
-        most = 2 * self._limit + SURPLUS
-        if self._limit and (len(self._rows) > most or (self._size > self._memory and len(self._rows) > self._limit)):
+        if self._limit and len(self._rows) > self._most:
             yield from self._keep_first()
+        else:
+            self._size += self._ordering.size(rows) + REFERENCES_SIZE * len(rows)
+            if self._size > self._memory and 0 < self._limit < len(self._rows):
+                yield from self._keep_first()
         if self._size > self._memory:
             raise self._too_large()
 
@@ -64,6 +75,8 @@ class Sorter(Generic[T]):
         self._rows = yield from mapped(rows.__getitem__, order)
         self._items = yield from mapped(self._items.__getitem__, order)
         yield from released(rows)
+        self._most = 2 * self._limit + SURPLUS
+        self._bar = self._ordering.bar(self._rows[-1])
         self._size = REFERENCES_SIZE * len(self._rows)
         for start in range(0, len(self._rows), SLICE):
             self._size += self._ordering.size(self._rows[start : start + SLICE])

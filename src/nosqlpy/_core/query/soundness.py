@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
+from nosqlpy._core.query.condition import PLAIN
 from nosqlpy._core.query.registry import Operator
-from nosqlpy._core.query.sieves import PLAIN
 from nosqlpy._core.query.text import pattern_test
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
 from nosqlpy._core.values.paths import PARTS_MAX

@@ -17,9 +17,10 @@ from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.comparison import compile_value
-from nosqlpy._core.query.condition import All, Condition, Not, Test, Whole
+from nosqlpy._core.query.condition import PLAIN, All, Condition, Not, Sieve, Test, Whole
 from nosqlpy._core.query.expr import Computation, compile_computation, compile_sample, truth_mask
-from nosqlpy._core.query.partial import Layout, Row, WholeLayout, layout_of, matched_leaves, matched_values
+from nosqlpy._core.query.generated import Comparing, Selector
+from nosqlpy._core.query.partial import Detour, Layout, Row, WholeLayout, layout_of, matched_leaves, matched_values
 from nosqlpy._core.query.registry import (
     Operator,
     Scope,
@@ -30,7 +31,6 @@ from nosqlpy._core.query.registry import (
     refuse_top_level,
 )
 from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
-from nosqlpy._core.query.sieves import PLAIN
 from nosqlpy._core.query.textual import TextOperand, check_texts, compile_text, no_text_index, refuse_text
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
@@ -49,6 +49,9 @@ or ``($expr | $sampleRate | $jsonSchema | $text, paths)``."""
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
 
 LOGICAL: Final = frozenset(("$and", "$or", "$nor"))
+
+COMPARISONS_MAX: Final = 16
+"""Comparisons beyond which no loop is written for a filter."""
 
 OPERANDS_MAX: Final = 500
 """A shape with more operands is compiled but not cached: few repeat, and they are large."""
@@ -424,13 +427,34 @@ def mask_of(condition: Condition, layout: Layout, path: str) -> Mask:
     if isinstance(condition, All):
         return _all_of([mask_of(part, layout, path) for part in condition.conditions])
     if isinstance(condition, Whole):
-        sieve = condition.sieve or sieves.each(sieves.whole_value(condition.test))
-        column = layout.column(path, matched_leaves)
-    else:
-        assert isinstance(condition, Test)
-        sieve = condition.sieve or sieves.each(sieves.any_value(condition.test))
-        column = layout.column(path, matched_values)
-    return lambda rows: sieve(column(rows))
+        return Sifting(condition.sieve or sieves.each(sieves.whole_value(condition.test)), layout, path, matched_leaves)
+    assert isinstance(condition, Test)
+    return Sifting(condition.sieve or sieves.each(sieves.any_value(condition.test)), layout, path, matched_values)
+
+
+class Sifting:
+    """The mask of a condition by which the entries of one column are sifted."""
+
+    __slots__ = ("_column", "detour", "path", "sieve")
+
+    def __init__(self, sieve: Sieve, layout: Layout, path: str, detour: Detour) -> None:
+        self.sieve: Sieve = sieve
+        self.path: str = path
+        self.detour: Detour = detour
+        self._column = layout.column(path, detour)
+
+    def __call__(self, rows: Sequence[Row]) -> list[bool]:
+        return self.sieve(self._column(rows))
+
+
+def selector_of(masks: Sequence[Mask], layout: Layout) -> Selector | None:
+    """Return what selects encoded documents by one loop, if all masks are comparisons of what the layout decodes."""
+    conditions: list[tuple[str, Detour, Comparing]] = []
+    for mask in masks:
+        if not isinstance(mask, Sifting) or not isinstance(mask.sieve, sieves.Comparison):
+            return None
+        conditions.append((mask.path, mask.detour, mask.sieve.comparing))
+    return layout.selector(conditions) if 0 < len(conditions) <= COMPARISONS_MAX else None
 
 
 def _inverse(mask: Mask) -> Mask:
