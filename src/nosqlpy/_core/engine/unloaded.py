@@ -264,7 +264,8 @@ class UnloadedSlots(Slots):
         held = self._merged(dict(zip(keys, slots, strict=True)))
         mixed = mixed or any(type(slot) is int for slot in self._recent.values())
         made.adopt(held, mixed=mixed, live=None if self._order else live)
-        memory.resident = memory.resident - self.resident + made.resident
+        if not mixed:  # else what was written since is as before, and the others are places
+            memory.resident += made.resident - self.resident
         memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
         return made
 

@@ -36,6 +36,9 @@ _TABLE_SIZE: Final = 12
 NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
 
 
+_decode_texts = msgspec.msgpack.Decoder(list[str]).decode
+
+
 class DamagedHintError(Exception):
     """A part of a hint is not what was written: it is a derived file, and not used any more."""
 
@@ -271,8 +274,12 @@ class SectionReader:
         named = self._part(start + len(placed), section.ids_size)
         if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
             raise DamagedHintError
-        ids = inspect_value(named)
-        return equality_keys(ids), ids, placed
+        try:
+            texts: list[Any] = _decode_texts(named)  # as most ids are: then they are their own keys
+        except msgspec.ValidationError:
+            ids = inspect_value(named)
+            return equality_keys(ids), ids, placed
+        return texts, texts, placed
 
     def copy(self, number: int, offset: int) -> tuple[Section, bytes]:
         """Return the section, unchanged, for another hint, where it is to stand at `offset`."""
