@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from core.engine.test_unloaded import close, compact, delete, documents, new, put, reopened, some
 from core.engine.world import World, write
 from nosqlpy._core.engine import effects, hints, reads
+from nosqlpy._core.engine.eviction import evict_all
 from nosqlpy._core.engine.publish import mark, rotate
+from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.log.derived import DIRECTORY_SIZE_MAX, FOOT_SIZE
 from nosqlpy._core.log.hint import HEAD, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.operation import Define, Put
+from nosqlpy._core.values.standins import ObjectId
 from nosqlpy.errors import CorruptionError
 
 
@@ -291,6 +294,35 @@ def test_a_hint_that_cannot_be_written_is_an_error_of_the_system_and_the_databas
     world.failing = None
 
     assert documents(reopened(world)[1]) == some(20)
+
+
+@pytest.mark.parametrize("budget", [0, 1 << 20])
+@pytest.mark.parametrize("id", ["id 3", 3, ObjectId(bytes(12)), True], ids=["text", "number", "ObjectId", "other"])
+def test_a_hint_of_loaded_documents_is_the_one_that_the_log_gives(
+    monkeypatch: pytest.MonkeyPatch, id: Any, budget: int
+) -> None:
+    world = World()
+    engine = world.open(budget=budget).engine
+    write(world, engine, Define(1, "create", {"name": "a"}), put(*some(20), {"_id": id}))
+    write(world, engine, delete("id 7", "id 0"), put({"_id": "id 5", "n": 1}, {"_id": "id 7"}))
+    world.run(rotate(engine))
+    world.run(hints.write(engine))
+    (name,) = hint_files(world)
+    found = world.files[name]
+    monkeypatch.setattr(Slots, "rows", lambda self, segments: None)
+    world.run(hints.write(engine))
+
+    assert found == world.files[name]
+
+
+def test_documents_that_lie_in_segments_that_are_gone_are_looked_for_in_the_log() -> None:
+    world, engine = new()
+    write(world, engine, put(*some(20)))
+    world.run(rotate(engine))
+    evict_all(engine)
+
+    assert engine.collections["a"].slots.rows({1}) is not None
+    assert engine.collections["a"].slots.rows({2}) is None
 
 
 def test_a_damaged_frame_is_not_taken_into_a_hint() -> None:

@@ -34,9 +34,22 @@ def evict(engine: Engine, end: int) -> None:
         StorageError: A segment cannot be read.
         CorruptionError: What is read is no frame.
     """
+    limit = engine.memory.limit or 0
+    _evict_down_to(limit - limit // SPARE, engine, end)
+
+
+def evict_all(engine: Engine) -> None:
+    """Let all documents go, where all of the log is in sealed segments: the database is being closed.
+
+    Raises:
+        StorageError: A segment cannot be read.
+        CorruptionError: What is read is no frame.
+    """
+    _evict_down_to(0, engine, HEADER_SIZE)
+
+
+def _evict_down_to(wanted: int, engine: Engine, end: int) -> None:
     memory = engine.memory
-    limit = memory.limit or 0
-    wanted = limit - limit // SPARE
     for number, offset, size in _remaining(engine, end):
         memory.evicted = (number, offset)
         for begin, kind, _, body in bodies(memory.files().file(number), number, offset, size):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from nosqlpy._core.engine import content, snapshots
 from nosqlpy._core.engine.effects import Append, ListFiles, Procedure, WriteFile
+from nosqlpy._core.engine.eviction import evict_all
 from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
+from nosqlpy._core.engine.slots import Rows
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
 from nosqlpy._core.engine.walk import Columns, Ledger, walk
@@ -96,7 +98,7 @@ def _check_segment(manifest: Manifest, segment: SealedSegment, reader: Reader) -
 
 def _rebuild(reader: Reader, segments: Sequence[SealedSegment], number: int) -> Ledger:
     """Return where the documents of a collection lie, from the log."""
-    return walk(reader, segments, lambda _: Ledger()).get(number) or Ledger()
+    return walk(reader, segments, lambda _: Ledger(), {number}).get(number) or Ledger()
 
 
 def worth(engine: Engine) -> bool:
@@ -132,42 +134,52 @@ def write(engine: Engine) -> Procedure[None]:
 
 
 def _write_after(engine: Engine, held: Hint | None) -> Procedure[None]:
-    """Write a hint from one that is held, and the segments after it.
+    """Write a hint from what is loaded, one that is held, and the segments after it.
 
     Raises:
         DamagedHintError: The one that is held is of no use.
     """
-    ledgers = _since(engine, held)
-    numbers = [collection.number for collection in engine.collections.values()]
-    parts = _Parts({} if held is None else held.sections(), ledgers, numbers)
+    rows: dict[int, Ledger | Columns | Rows] = {**_loaded(engine)}
+    parts = _Parts({} if held is None else held.sections(), rows | {**_since(engine, held, rows.keys())})
     manifest, definitions = engine.manifest, _catalogue(engine)
     directory = Directory(manifest.database, manifest.sealed, engine.next_number, engine.memory.dead, definitions, [])
-    yield from _write(engine, directory, parts)
+    yield from _write(engine, directory, [held.number for held in engine.collections.values()], parts)
+
+
+Sections: TypeAlias = Generator[bytes, None, Section]
 
 
 class _Parts:
     """The sections to be written: where the documents of changed collections lie, and the last hint of the others."""
 
-    def __init__(
-        self, old: dict[int, SectionReader], changed: Mapping[int, Ledger | Columns], numbers: list[int]
-    ) -> None:
+    def __init__(self, old: dict[int, SectionReader], changed: Mapping[int, Ledger | Columns | Rows]) -> None:
         self._old = old
         self._changed = dict(changed)
-        self.numbers = numbers
 
-    def encode(self, number: int, offset: int) -> tuple[Section, list[bytes]]:
+    def encode(self, number: int, offset: int) -> Sections:
         if number not in self._changed and number in self._old:
-            section, data = self._old[number].copy(number, offset)
-            return section, [data]
+            return self._old[number].copy(number, offset)
         changed = self._changed.pop(number, None) or Columns()
         columns = changed.columns() if isinstance(changed, Ledger) else changed
         return encode_section(number, offset, columns.keys, columns.ids, columns.places)
 
 
-def _since(engine: Engine, held: Hint | None) -> dict[int, Ledger]:
-    """Return the ledgers of the collections that were written to after the last hint."""
+def _loaded(engine: Engine) -> dict[int, Rows]:
+    """Return where the documents of collections lie that are loaded, by the places that they have by now."""
+    evict_all(engine)
+    segments, found = {segment.number for segment in engine.manifest.sealed}, {}
+    for collection in engine.collections.values():
+        rows = collection.slots.rows(segments) if collection.is_loaded else None
+        if rows is not None:
+            found[collection.number] = rows
+    return found
+
+
+def _since(engine: Engine, held: Hint | None, known: Collection[int]) -> dict[int, Ledger]:
+    """Return the ledgers of the collections that were written to after the last hint, but those that are `known`."""
     count = 0 if held is None else len(held.directory.segments)
     old = {} if held is None else held.sections()
+    wanted = {collection.number for collection in engine.collections.values()}.difference(known)
 
     def before(number: int) -> Ledger:
         if number not in old:
@@ -176,7 +188,7 @@ def _since(engine: Engine, held: Hint | None) -> dict[int, Ledger]:
         odd = {} if keys is ids else dict(zip(keys, ids, strict=True))
         return Ledger(dict(zip(keys, unpack_places(placed), strict=True)), odd)
 
-    return walk(engine.memory.files(), engine.manifest.sealed[count:], before)
+    return walk(engine.memory.files(), engine.manifest.sealed[count:], before, wanted) if wanted else {}
 
 
 def write_copied(
@@ -190,7 +202,7 @@ def write_copied(
     defined = _encode_definitions(definitions)
     numbers = [operation.collection for operation in definitions if getattr(operation, "verb", "") == "create"]
     directory = Directory(engine.manifest.database, (base,), engine.next_number, 0, defined, [])
-    yield from _write(engine, directory, _Parts({}, documents, numbers))
+    yield from _write(engine, directory, numbers, _Parts({}, documents))
 
 
 def _catalogue(engine: Engine) -> bytes:
@@ -206,23 +218,31 @@ def _encode_definitions(operations: Iterable[Operation]) -> bytes:
     return encode_value(definitions)
 
 
-def _write(engine: Engine, directory: Directory, parts: _Parts) -> Procedure[None]:
+def _write(engine: Engine, directory: Directory, numbers: Iterable[int], parts: _Parts) -> Procedure[None]:
     name = hint_name(directory.lsn)
     names: list[str] = yield ListFiles()
     if name in names:
         yield from remove([name])
     offset, sections = len(HEAD), []
     yield WriteFile(name, HEAD)
-    for number in parts.numbers:
-        section, pieces = parts.encode(number, offset)
-        for piece in pieces:
-            yield Append(name, piece)
+    for number in numbers:
+        section = yield from _append(name, parts.encode(number, offset))
         sections.append(section)
         offset += section.size
     directory = msgspec.structs.replace(directory, sections=sections)
     yield Append(name, encode_end(directory, offset))
     engine.hint = Hint(directory, engine.memory.files().open(name), name)
     yield from remove(stale(names, name))
+
+
+def _append(name: str, pieces: Sections) -> Procedure[Section]:
+    """Append a section to the file `name` while it is made; return it."""
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield Append(name, piece)
 
 
 def stale(names: Iterable[str], kept: str | None) -> list[str]:

@@ -6,14 +6,17 @@ While all are resident, its functions are those of a dict itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import cast
+from typing import Any, cast
+
+import msgspec
 
 from nosqlpy._core.engine.columns import ColumnMemory
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
 from nosqlpy._core.log.place import CONTENT_MASK, SEGMENT_SHIFT, Place, segment_of
+from nosqlpy._core.values.keys import ids_of
 
 # what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
 RECORD_SIZE = 24
@@ -61,6 +64,14 @@ class Memory:
         """Return the reader, which is there where documents have places."""
         assert self.reader is not None, "a document has a place, and nobody can read it"
         return self.reader
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Where all documents of a collection lie, in their order: views of what must not change meanwhile."""
+
+    keys: Collection[Hashable]
+    ids: Iterable[Any]
+    places: Iterable[Place]
 
 
 class Slots:
@@ -163,6 +174,15 @@ class Slots:
         if not self._mixed:
             return self.live
         return sum(len(slot) for slot in list(self._held.values()) if isinstance(slot, bytes))
+
+    def rows(self, segments: AbstractSet[int]) -> Rows | None:
+        """Return where the documents lie, or None if not all do in `segments`, or their ids cannot be told by keys."""
+        held = self._held
+        ids = ids_of(held.keys())
+        if ids is None or not {int}.issuperset(map(type, held.values())):
+            return None
+        places = cast("Collection[Place]", held.values())
+        return Rows(held.keys(), ids, places) if all(map(segments.__contains__, map(segment_of, places))) else None
 
     # ── changing ─────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import repeat, starmap
 from operator import sub
 from typing import Any
@@ -102,8 +102,10 @@ class Ledger(msgspec.Struct):
 Before = Callable[[int], Ledger]
 
 
-def walk(reader: Reader, segments: Iterable[SealedSegment], before: Before) -> dict[int, Ledger]:
-    """Return the ledgers of the collections that sealed segments write to, by number. Every frame is verified.
+def walk(
+    reader: Reader, segments: Iterable[SealedSegment], before: Before, wanted: Collection[int]
+) -> dict[int, Ledger]:
+    """Return the ledgers of those `wanted` collections that sealed segments write to. Every frame is verified.
 
     Raises:
         CorruptionError: A segment is damaged; a document's own bytes are not looked at.
@@ -118,7 +120,8 @@ def walk(reader: Reader, segments: Iterable[SealedSegment], before: Before) -> d
             if zlib.crc32(body[: covered_size(kind, body)], zlib.crc32(plain, header.salt)) != crc:
                 raise damaged(segment_name(segment.number), begin - FRAME_SIZE, "is damaged")
             for operation in operations(segment.number, begin, kind, body):
-                _take(ledgers, segment.number, begin, operation, before)
+                if operation.collection in wanted:
+                    _take(ledgers, segment.number, begin, operation, before)
     return ledgers
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain, count, islice
 from sys import byteorder, hash_info
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -28,13 +29,15 @@ from nosqlpy._core.values.keys import equality_keys
 BLOCK: Final = 512
 # what is packed or sorted in one call of the interpreter, during which no other thread can run: a millisecond or two
 STEP = 5_000
-# … and what is handed to the system at once
+# … and what is handed to the system at once: a section is in memory in such pieces
 PIECE = 1 << 20
 HASH_SIZE: Final = 8
 _TABLE_SIZE: Final = 12
 # numbers hash as Python's do on 64 bits, so that equal ones of different types have one hash
 NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
 
+
+V = TypeVar("V")
 
 _decode_texts = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -75,10 +78,10 @@ def key_hash(key: Hashable) -> int:
     return zlib.crc32(key.encode() if type(key) is str else _canonical(key))
 
 
-def key_hashes(keys: Sequence[Hashable]) -> Iterator[int]:
+def key_hashes(keys: Collection[Hashable]) -> Iterator[int]:
     """Return the hash of every key; of texts in a third of the time."""
     if {str}.issuperset(map(type, keys)):
-        return map(zlib.crc32, map(str.encode, cast("Sequence[str]", keys)))
+        return map(zlib.crc32, map(str.encode, cast("Collection[str]", keys)))
     return map(key_hash, keys)
 
 
@@ -96,24 +99,33 @@ def _canonical(key: Any) -> bytes:
 
 
 def encode_section(
-    number: int, offset: int, keys: Sequence[Hashable], ids: list[Any], places: Sequence[Place]
-) -> tuple[Section, list[bytes]]:
-    """Return the section of a collection that is to stand at `offset`, and its bytes, in pieces."""
-    hashed, named = _hashes(keys), _array(ids)
-    placed, live = bytearray(), 0
-    for start in range(0, len(places), STEP):
-        part = places[start : start + STEP]
-        placed += pack_places(part)
+    number: int, offset: int, keys: Collection[Hashable], ids: Iterable[Any], places: Iterable[Place]
+) -> Generator[bytes, None, Section]:
+    """Yield the bytes of the section of a collection that is to stand at `offset`, in pieces, and return the section.
+
+    What it needs besides is some bytes for each document. None of the three changes meanwhile.
+    """
+    pieces = _Pieces()
+    table = [array("I"), array("I"), array("I")]
+    for block in _blocks(_hashes(keys), BLOCK * HASH_SIZE):
+        table[0].append(int.from_bytes(block[4:8], "little"))
+        table[1].append(zlib.crc32(block))
+        yield from pieces.add(block)
+    live = places_crc = ids_crc = ids_size = 0
+    for part in _parts(places, BLOCK):
+        placed = pack_places(part)
         live += sum(map(length_of, part))
-    table: list[int] = []
-    for start in range(0, len(keys), BLOCK):
-        block = hashed[start * HASH_SIZE : (start + BLOCK) * HASH_SIZE]
-        entries = placed[start * PLACE_SIZE : (start + BLOCK) * PLACE_SIZE]
-        table += [int.from_bytes(block[4:8], "little"), zlib.crc32(block), zlib.crc32(entries)]
-    tabled = words_of("I", table)
-    crcs = zlib.crc32(named), zlib.crc32(placed), zlib.crc32(tabled)
-    section = Section(number, len(keys), live, offset, len(named), *crcs)
-    return section, _pieces(hashed, placed, named, tabled)
+        table[2].append(zlib.crc32(placed))
+        places_crc = zlib.crc32(placed, places_crc)
+        yield from pieces.add(placed)
+    for named in _array(len(keys), ids):
+        ids_size += len(named)
+        ids_crc = zlib.crc32(named, ids_crc)
+        yield from pieces.add(named)
+    tabled = words_of("I", chain.from_iterable(zip(*table, strict=True)))
+    yield from pieces.add(tabled)
+    yield from pieces.rest()
+    return Section(number, len(keys), live, offset, ids_size, ids_crc, places_crc, zlib.crc32(tabled))
 
 
 def sorted_words(numbers: Iterable[int]) -> list[int]:
@@ -125,35 +137,52 @@ def sorted_words(numbers: Iterable[int]) -> list[int]:
 
 
 def _buckets(numbers: Iterable[int]) -> Iterator[list[int]]:
-    """Yield 64-bit numbers in order, some at a time."""
-    buckets: list[list[int]] = [[] for _ in range(256)]
+    """Yield 64-bit numbers in order, some at a time; meanwhile they take eight bytes each."""
+    buckets: list[array[int]] = [array("Q") for _ in range(256)]
+    adds = [bucket.append for bucket in buckets]
     for number in numbers:
-        buckets[number >> 56].append(number)
-    for bucket in buckets:
-        bucket.sort()
-        yield bucket
-        bucket.clear()
+        adds[number >> 56](number)
+    adds.clear()
+    buckets.reverse()
+    while buckets:
+        yield sorted(buckets.pop())
 
 
-def _hashes(keys: Sequence[Hashable]) -> bytearray:
-    """Return the hashes of keys with their rows, in order."""
-    packed = bytearray()
-    for bucket in _buckets(map(_hash_and_row, key_hashes(keys), range(len(keys)))):
-        packed += words_of("Q", bucket)
-    return packed
+def _hashes(keys: Collection[Hashable]) -> Iterator[bytes]:
+    """Yield the hashes of keys with their rows, in order."""
+    for bucket in _buckets(map(_hash_and_row, key_hashes(keys), count())):
+        yield words_of("Q", bucket)
 
 
 def _hash_and_row(hashed: int, row: int) -> int:
     return hashed << 32 | row
 
 
-def _array(values: list[Any]) -> bytearray:
-    """Return values as one MessagePack array."""
-    packed = bytearray(_array_head(len(values)))
-    for start in range(0, len(values), STEP):
-        part = values[start : start + STEP]
-        packed += encode_value(part)[len(_array_head(len(part))) :]
-    return packed
+def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the bytes of all pieces, `size` at a time."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        whole = len(held) - len(held) % size
+        for start in range(0, whole, size):
+            yield bytes(held[start : start + size])
+        del held[:whole]
+    if held:
+        yield bytes(held)
+
+
+def _parts(values: Iterable[V], size: int) -> Iterator[list[V]]:
+    """Yield all values, `size` at a time."""
+    remaining = iter(values)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def _array(count: int, values: Iterable[Any]) -> Iterator[bytes]:
+    """Yield so many values as one MessagePack array."""
+    yield _array_head(count)
+    for part in _parts(values, STEP):
+        yield encode_value(part)[len(_array_head(len(part))) :]
 
 
 def _array_head(count: int) -> bytes:
@@ -163,10 +192,21 @@ def _array_head(count: int) -> bytes:
     return b"\xdc" + count.to_bytes(2, "big") if count <= 0xFFFF else b"\xdd" + count.to_bytes(4, "big")
 
 
-def _pieces(*parts: bytes | bytearray) -> list[bytes]:
-    if sum(map(len, parts)) <= PIECE:
-        return [b"".join(parts)]
-    return [bytes(part[start : start + PIECE]) for part in parts for start in range(0, len(part), PIECE)]
+class _Pieces:
+    """Takes bytes, and gives them back in pieces of one size."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def add(self, data: bytes) -> Iterator[bytes]:
+        self._held += data
+        while len(self._held) >= PIECE:
+            yield bytes(self._held[:PIECE])
+            del self._held[:PIECE]
+
+    def rest(self) -> Iterator[bytes]:
+        if self._held:
+            yield bytes(self._held)
 
 
 class HashColumn:
@@ -281,22 +321,30 @@ class SectionReader:
             return equality_keys(ids), ids, placed
         return texts, texts, placed
 
-    def copy(self, number: int, offset: int) -> tuple[Section, bytes]:
-        """Return the section, unchanged, for another hint, where it is to stand at `offset`."""
-        data = self._part(0, self.section.size)
-        held = self.section.count * HASH_SIZE
-        end = held + self.section.count * PLACE_SIZE
-        tabled = data[end + self.section.ids_size :]
-        hashes = [data[at * HASH_SIZE : min(at + BLOCK, self.section.count) * HASH_SIZE] for at in self._starts()]
-        checks = zlib.crc32(data[held:end]), zlib.crc32(data[end : end + self.section.ids_size]), zlib.crc32(tabled)
-        if checks != (self.section.places_crc, self.section.ids_crc, self.section.table_crc):
-            raise DamagedHintError
-        if list(map(zlib.crc32, hashes)) != numbers_of("I", tabled)[1::3].tolist():
-            raise DamagedHintError
-        return msgspec.structs.replace(self.section, number=number, offset=offset), data
+    def copy(self, number: int, offset: int) -> Generator[bytes, None, Section]:
+        """Yield the section, unchanged, for another hint, where it is to stand at `offset`, and return it.
 
-    def _starts(self) -> range:
-        return range(0, self.section.count, BLOCK)
+        Whether all of it is sound is known when it has ended.
+        """
+        yield from _blocks(self._checked(), PIECE)
+        return msgspec.structs.replace(self.section, number=number, offset=offset)
+
+    def _checked(self) -> Iterator[bytes]:
+        section, table = self.section, self._load_table()
+        for block in range(section.blocks):
+            hashes = self._part(block * BLOCK * HASH_SIZE, min(BLOCK, section.count - block * BLOCK) * HASH_SIZE)
+            if zlib.crc32(hashes) != table[3 * block + 1]:
+                raise DamagedHintError
+            yield hashes
+        yield from map(self._place_block, range(section.blocks))
+        start, crc = section.count * (HASH_SIZE + PLACE_SIZE), 0
+        for at in range(0, section.ids_size, PIECE):
+            named = self._part(start + at, min(PIECE, section.ids_size - at))
+            crc = zlib.crc32(named, crc)
+            yield named
+        if crc != section.ids_crc:
+            raise DamagedHintError
+        yield words_of("I", table)
 
     def _part(self, start: int, size: int) -> bytes:
         data = self._read(self.section.offset + start, size)

@@ -7,10 +7,11 @@ tuple, so wrapped keys and plain ones never meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, Final, cast
 
 from nosqlpy._core.values.order import NAN, binary_content, date_content, number_content, regex_content
+from nosqlpy._core.values.standins import ObjectId
 from nosqlpy._core.values.types import (
     ARRAY,
     BINARY,
@@ -51,6 +52,22 @@ def equality_keys(values: list[Any]) -> list[Hashable]:
     return values if {str, int}.issuperset(map(type, values)) else list(map(equality_key, values))
 
 
+def ids_of(keys: Collection[Hashable]) -> Iterable[Any] | None:
+    """Return values of which `keys` are the keys, or None where some are not as simple as texts, numbers and ObjectIds.
+
+    They may be of another type than the values that the keys were made of, but are equal.
+    """
+    if {str}.issuperset(map(type, keys)):
+        return keys
+    if {str, int, float, type(None)}.issuperset(map(type, keys)):
+        # a number of another type than int may be equal to one that is past 64 bits
+        large = any(type(key) is int and not -_INT_END <= key < _INT_END for key in keys)
+        return None if large else keys
+    if all(type(key) is tuple and key[0] == _OBJECT_ID_BRACKET for key in keys):
+        return (ObjectId(key[1]) for key in cast("Collection[tuple[int, bytes]]", keys))
+    return None
+
+
 def unordered_key(value: Any) -> Hashable:
     """Return a key as `equality_key` does, for which the order of the fields of a document does not count."""
     number = TYPES[type(value)]
@@ -74,6 +91,8 @@ def _code_key(value: Any) -> Hashable:
     return (65, str(value), _object_key(value.scope))
 
 
+_INT_END: Final = 1 << 63
+_OBJECT_ID_BRACKET: Final = 35
 _NAN_KEY: Final = (10,)
 _TRUE_KEY: Final = (40, True)
 _FALSE_KEY: Final = (40, False)
@@ -89,7 +108,7 @@ _KEYS: Final[dict[int, Callable[[Any], Hashable]]] = {
     OBJECT: _object_key,
     ARRAY: lambda value: (25, *map(equality_key, value)),
     BINARY: lambda value: (30, *binary_content(value)),
-    OBJECT_ID: lambda value: (35, value.binary),
+    OBJECT_ID: lambda value: (_OBJECT_ID_BRACKET, value.binary),
     BOOL: lambda value: _TRUE_KEY if value else _FALSE_KEY,
     DATE: date_content,
     TIMESTAMP: lambda value: (47, value.time, value.inc),
