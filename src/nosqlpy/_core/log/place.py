@@ -53,7 +53,7 @@ def crc_of(place: Place) -> int:
 
 PLACE_SIZE: Final = 18
 """Bytes of a place in a file, little-endian."""
-_LITTLE: Final = "little"
+_LITTLE: Literal["little"] = "little"
 _from_bytes: Callable[[bytes, Literal["little"]], int] = int.from_bytes
 _ONE = Struct(f"{PLACE_SIZE}s")
 _MANY = Struct(f"{PLACE_SIZE}s" * 16)
