@@ -12,7 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from nosqlpy import Client, ConfigurationError, DuplicateKeyError, InsertOne, OperationFailure, ProfiledOperation
+from nosqlpy import (
+    Client,
+    ConfigurationError,
+    DuplicateKeyError,
+    InsertOne,
+    OperationFailure,
+    ProfiledOperation,
+    QueryError,
+    StorageError,
+)
 from nosqlpy.profiles import by_shape
 
 SECRET = "s3cret-value"
@@ -233,11 +242,37 @@ async def test_a_full_disk_ends_the_file_and_not_the_operation(
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 0}, {"size": True}, {"slow_ms": -1}, {"slow_ms": float("nan")}, {"slow_ms": "1"}]
+    "options",
+    [{"size": 0}, {"size": True}, {"slow_ms": -1}, {"slow_ms": float("nan")}, {"slow_ms": "1"}, {"slow_ms": 10**400}],
 )
 async def test_an_option_that_makes_no_sense_is_refused(db: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         db.profile(**options)
+
+
+async def test_an_argument_that_contains_itself_is_recorded_as_any_other(db: Any) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with db.profile() as profile, pytest.raises(QueryError):
+        await db["users"].distinct(endless)
+
+    assert len(profile) <= 1
+
+
+@pytest.mark.parametrize("path", [True, b"calls", "a\0b", "\ud800", 5], ids=repr)
+async def test_what_is_no_path_of_a_file_is_refused(db: Any, path: Any) -> None:
+    with pytest.raises(QueryError, match="profile"):
+        db.profile(path=path)
+
+
+def test_the_files_of_the_database_are_not_written_to(tmp_path: Path) -> None:
+    with Client(tmp_path / "data") as db:
+        db["a"].insert_one({"_id": 1})
+        with pytest.raises(StorageError, match="inside the database"):
+            db.profile(path=tmp_path / "data" / "MANIFEST")
+
+    with Client(tmp_path / "data") as db:
+        assert db["a"].count() == 1
 
 
 def test_all_that_many_threads_do_is_recorded() -> None:

@@ -24,13 +24,19 @@ def check_place(method: str, place: Any, verb: str) -> None:
         QueryError: It is neither, or no file can have that path.
     """
     if isinstance(place, (str, os.PathLike)):
-        _check_path(method, os.fspath(place))
+        check_path(method, place)
     elif not hasattr(place, verb):
         message = f"{method} takes a path or a stream of bytes, not {type(place).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
 
 
-def _check_path(method: str, path: Any) -> None:
+def check_path(method: str, place: Any) -> None:
+    """Refuse what is not the path of a file.
+
+    Raises:
+        QueryError: It is not, or no file can have that path.
+    """
+    path = os.fspath(place) if isinstance(place, os.PathLike) else place
     if not isinstance(path, str):
         message = f"{method} takes a path of str, not {type(path).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")

@@ -13,8 +13,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from math import inf
 from pathlib import Path
+from sys import float_info
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -24,6 +24,9 @@ import msgspec
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.returned import no_document
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._io.building import refuse_inside
+from nosqlpy._io.options import Options
+from nosqlpy._io.places import check_path
 from nosqlpy._io.timing import Call, call_of
 from nosqlpy.errors import ConfigurationError
 from nosqlpy.profiles import ProfiledOperation, ProfiledShape, by_shape
@@ -42,6 +45,8 @@ _ONE = ("get", "find_one", "insert_one", "save", "find_one_and_update", "find_on
 
 class Profiled(Protocol):
     """What can be profiled: a backend."""
+
+    options: Options
 
     @property
     def engine(self) -> Engine | None:
@@ -66,7 +71,7 @@ class Profile:
     def __init__(
         self, backend: Profiled, slow_ms: float = 0.0, size: int = 1000, path: str | os.PathLike[str] | None = None
     ) -> None:
-        if type(slow_ms) not in (int, float) or not 0 <= slow_ms < inf:
+        if type(slow_ms) not in (int, float) or not 0 <= slow_ms <= float_info.max:
             raise ConfigurationError("the slow_ms of a profile is a number of milliseconds from 0 on")
         if type(size) is not int or not 1 <= size <= SIZE_MAX:
             raise ConfigurationError(f"the size of a profile is an int from 1 to {SIZE_MAX}")
@@ -74,7 +79,7 @@ class Profile:
         self._ring: deque[ProfiledOperation] = deque(maxlen=size)
         self._dropped = 0
         self._lock = threading.RLock()  # a signal handler may use the client while its thread is in here
-        self._file = None if path is None else os.open(Path(path), _FLAGS, 0o600)
+        self._file = None if path is None else _open(path, backend)
         self._backend: Profiled | None = backend
         backend.record_for(self)
 
@@ -156,6 +161,14 @@ class Profile:
 
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def _open(path: str | os.PathLike[str], backend: Profiled) -> int:
+    """Return the descriptor of the file that operations are appended to, which is none of the database's."""
+    check_path("profile", path)
+    place = Path(path)
+    refuse_inside(place, backend.options.directory)
+    return os.open(place, _FLAGS, 0o600)
 
 
 class Measured:

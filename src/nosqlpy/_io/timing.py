@@ -155,7 +155,8 @@ def _comment(argument: Any) -> Any:
     if isinstance(argument, NewDocument | NewDocuments):
         return argument.comment
     if isinstance(argument, list):  # of requests, which all have that of the call
-        return next((found for found in map(_comment, argument) if found is not None), None)
+        requests = (request for request in argument if not isinstance(request, list))
+        return next((found for found in map(_comment, requests) if found is not None), None)
     if isinstance(argument, Insertion):
         return argument.new.comment
     query = _query(argument)

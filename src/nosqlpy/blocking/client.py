@@ -429,6 +429,8 @@ class Client:
 
         Raises:
             ConfigurationError: `slow_ms` or `size` cannot have this value.
+            QueryError: `path` is no path of a file.
+            StorageError: It is inside the database.
             OSError: The file cannot be opened.
         """
         return Profile(self._backend, slow_ms, size, path)
