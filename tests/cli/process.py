@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import subprocess
 import sys
+import termios
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,25 +59,33 @@ def run_on_terminal(*arguments: object, environment: dict[str, str] | None = Non
     terminal, other = pty.openpty()
     with start_on(other, arguments, environment) as process:
         os.close(other)
-        output = b""
-        while chunk := _read(terminal):
-            output += chunk
+        output = read_all(terminal)
         process.wait(TIMEOUT_S)
     os.close(terminal)
     return Finished(process.returncode, output.replace(b"\r\n", b"\n"), b"")
 
 
 def start_on(
-    terminal: int, arguments: tuple[object, ...], environment: dict[str, str] | None
+    terminal: int, arguments: tuple[object, ...], environment: dict[str, str] | None, *, controlling: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start the command on a terminal."""
+    """Start the command on a terminal; `controlling`: Ctrl-C there is for the command."""
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
         env={**ENVIRONMENT, **(environment or {})},
+        start_new_session=controlling,
+        preexec_fn=partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0) if controlling else None,  # noqa: PLW1509
     )
+
+
+def read_all(terminal: int) -> bytes:
+    """Return what is written to a terminal until nobody has it open."""
+    output = b""
+    while chunk := _read(terminal):
+        output += chunk
+    return output
 
 
 def _read(terminal: int) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import pty
 import signal
 import subprocess
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.process import run, start
+from cli.process import read_all, run, start, start_on
 from nosqlpy import Client
 from nosqlpy.cli.main import main
 
@@ -175,19 +177,39 @@ def test_csv_is_imported_with_types_and_what_is_wrong_is_written_aside(shop, tmp
     )
 
 
-def test_an_interrupted_import_says_what_there_is(tmp_path):
+def test_an_interrupted_import_says_what_it_has_put_in_and_how_to_go_on(tmp_path):
+    run("insert", tmp_path / "db", "c", '{"_id": "before"}')
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start("import", tmp_path / "db", "c", "-", **options) as process:
-        process.stdin.write(b'{"_id":1}\n')
+        process.stdin.write(b'{"_id":1}\n\n{"_id":2}\n{"_id":')
         process.stdin.flush()
-        while not (tmp_path / "db").exists() or run("count", tmp_path / "db", "c").stdout != b"1\n":
+        while run("count", tmp_path / "db", "c").stdout != b"3\n":
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         stderr = process.stderr.read()
 
     assert process.returncode == 130
-    assert stderr == b"nosqlpy: collection 'c' has 1 documents now\nnosqlpy: interrupted\n"
-    assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
+    assert stderr == b"nosqlpy: interrupted; 2 imported before it, up to line 3; tail -n +4 gives the rest\n"
+    assert run("find", tmp_path / "db", "c").documents == [{"_id": "before"}, {"_id": 1}, {"_id": 2}]
+
+
+def test_ctrl_c_on_a_terminal_ends_an_import_between_two_reads(tmp_path):
+    os.mkfifo(tmp_path / "a.jsonl")
+    pipe = os.open(tmp_path / "a.jsonl", os.O_RDWR)
+    terminal, other = pty.openpty()
+    with start_on(other, ("import", tmp_path / "db", "c", tmp_path / "a.jsonl"), None, controlling=True) as process:
+        os.close(other)
+        os.write(pipe, b'{"_id":1}\n{"_id":2}\n')
+        while not (tmp_path / "db").exists() or run("count", tmp_path / "db", "c").stdout != b"2\n":
+            time.sleep(0.05)
+        os.write(terminal, b"\x03")
+        shown = read_all(terminal)
+    os.close(terminal)
+    os.close(pipe)
+
+    assert process.returncode == 130
+    assert b"nosqlpy: interrupted; 2 imported before it, up to line 2; tail -n +3 gives the rest\r\n" in shown
+    assert run("count", tmp_path / "db", "c").stdout == b"2\n"
 
 
 def test_a_log_of_operations_is_carried_out(tmp_path):

@@ -136,13 +136,15 @@ def test_an_import_that_a_full_disk_ends_says_how_many_documents_are_in(mode: st
     client = client_of(open_database(disk))
     lines = b"".join(b'{"_id": %d}\n' % number for number in range(5000))
     disk.faults = [Fault(3, errno.ENOSPC, verb="append", forever=True)]
-    with pytest.raises(StorageError, match=r"full.*\(2000 imported before it\)") as caught:
+    with pytest.raises(
+        StorageError, match=r"full.*\(2000 imported before it, up to line 2000; tail -n \+2001 "
+    ) as caught:
         client["a"].import_file(io.BytesIO(lines), mode=mode)
     disk.faults = []
     client["a"].insert_one({"_id": "after"}, durability="durable")
     lose_everything_unsynced(disk)
 
-    assert caught.value.details["imported"] == 2000
+    assert (caught.value.details["imported"], caught.value.details["line"]) == (2000, 2000)
     assert ids(disk) == [*range(2000), "after"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import threading
 import tracemalloc
@@ -119,6 +120,69 @@ def test_replace_with_an_empty_file_empties(db, tmp_path):
 def test_an_empty_file_makes_no_collection(db, tmp_path):
     assert db["t"].import_file(write(tmp_path / "a.jsonl", "", " ")) == 0
     assert db.list_collection_names() == []
+
+
+@pytest.mark.parametrize("odd", ["", ', "x": {"$oid": "65f000000000000000000001"}'], ids=["plain", "extended"])
+def test_an_upsert_counts_the_lines_of_one_id_before_the_line_that_an_index_refuses(db, tmp_path, odd):
+    db["t"].create_index("u", unique=True)
+    path = write(tmp_path / "a.jsonl", '{"_id": 1, "u": 1}', '{"_id": 1, "u": 2}', f'{{"_id": 2, "u": 2{odd}}}')
+    with pytest.raises(DuplicateKeyError) as caught:
+        db["t"].import_file(path, mode="upsert")
+
+    assert (caught.value.details["line"], caught.value.details["imported"]) == (3, 2)
+    assert db["t"].find().to_list() == [{"_id": 1, "u": 2}]
+
+
+@pytest.mark.parametrize("odd", ["", ', "x": {"$oid": "65f000000000000000000001"}'], ids=["plain", "extended"])
+def test_an_upsert_keeps_what_comes_behind_a_line_that_an_index_refuses_out_of_a_document_before_it(db, tmp_path, odd):
+    db["t"].insert({"_id": 9, "u": 9})
+    db["t"].create_index("u", unique=True)
+    lines = ['{"_id": 1, "u": 1}', f'{{"_id": 2, "u": 9{odd}}}', '{"_id": 1, "u": 3}']
+    with pytest.raises(DuplicateKeyError) as caught:
+        db["t"].import_file(write(tmp_path / "a.jsonl", *lines), mode="upsert")
+
+    assert (caught.value.details["line"], caught.value.details["imported"]) == (2, 1)
+    assert db["t"].find().to_list() == [{"_id": 9, "u": 9}, {"_id": 1, "u": 1}]
+
+
+def test_an_upsert_with_a_reject_function_goes_on_behind_the_line_that_an_index_refuses(db, tmp_path):
+    db["t"].insert({"_id": 9, "u": 9})
+    db["t"].create_index("u", unique=True)
+    lines = ['{"_id": 1, "u": 1}', '{"_id": 2, "u": 9}', '{"_id": 1, "u": 3}', '{"_id": 3, "u": 1}']
+    rejected = []
+    imported = db["t"].import_file(write(tmp_path / "a.jsonl", *lines), mode="upsert", on_reject=rejected.append)
+
+    assert (imported, [line["line"] for line in rejected]) == (3, [2])
+    assert db["t"].find().to_list() == [{"_id": 9, "u": 9}, {"_id": 1, "u": 3}, {"_id": 3, "u": 1}]
+
+
+class Interrupted(io.BytesIO):
+    """A stream in whose second block somebody presses Ctrl-C."""
+
+    def read1(self, size=-1, /):
+        if self.tell():
+            raise KeyboardInterrupt
+        return super().read1(size)
+
+
+@pytest.mark.parametrize(
+    ("format", "mode", "text", "note"),
+    [
+        ("jsonl", "insert", b'{"a": 1}\n\n{"a": 2}\n{"a"', "2 .* before it, up to line 3; tail -n .4 gives the rest$"),
+        ("jsonl", "replace", b"{}\n", "1 .* up to line 1; tail -n .2 gives the rest, .* with mode='insert'"),
+        ("jsonl", "insert", b'{"a', "^0 imported before it$"),
+        ("csv", "insert", b"a\n" + b"1\n" * 1500, "1000 .* up to line 1001; where .* have an _id, .* mode='upsert'"),
+        ("bson", "insert", b"\5\0\0\0\0" * 1500, "^1000 imported before it; where"),
+    ],
+    ids=["lines", "replacing", "nothing", "sheet", "bson"],
+)
+def test_an_interrupted_import_has_a_note_of_how_far_it_came(db, format, mode, text, note):
+    with pytest.raises(KeyboardInterrupt) as caught:
+        db["t"].import_file(Interrupted(text), format=format, mode=mode)
+
+    (told,) = caught.value.__notes__
+    assert re.search(note, told)
+    assert db["t"].count() == int(told.split()[0])
 
 
 @pytest.mark.parametrize("mode", ["insert", "upsert"])

@@ -87,8 +87,10 @@ def import_file(
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
         DocumentError: A document cannot be stored; likewise.
-        StorageError: The disk is full, for one; what was written before is in, and `details` has how many that are.
-        OSError: The file cannot be read; a note says how many documents went in before.
+        StorageError: The disk is full, for one; what was written before is in, and `details` has how many documents
+            that are, as ``imported``, and up to which ``line`` of the file.
+        OSError: The file cannot be read; a note says how many documents went in before, and up to which line.
+        KeyboardInterrupt: Likewise; what was being written at that moment may be in too, and is not counted.
     """
     check_place("import_file", source, "read")
     found = format_of(format, source)
@@ -107,28 +109,59 @@ def import_file(
 
 
 def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Importing) -> int:
-    imported, lsn = 0, None
+    so_far = SoFar(how.format, how.mode)
+    lsn = None
     clear = how.mode == "replace"
     try:
         for piece in _pieces(stream, how):
             for done, unsynced in _written(database, name, piece, how, clear=clear):
                 lsn, clear = unsynced or lsn, False
-                imported += done.count
+                so_far.add(done)
                 if done.error is not None and how.on_reject is None:
                     raise done.error
+            so_far.reach(piece.last)  # behind what was rejected, and empty lines
     except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
-        raise _located(error, where, imported, how.format) from None
+        raise _located(error, where, so_far.imported, how.format) from None
     except StorageError as error:
-        details = {**error.details, "imported": imported}
-        message = f"{error} ({imported} imported before it)"
-        raise type(error)(message, code=error.code, code_name=error.code_name, details=details) from error
-    except OSError as error:  # the file cannot be read, or on_reject cannot write
-        error.add_note(f"{imported} imported before it")
+        details = {**error.details, "imported": so_far.imported} | ({"line": so_far.line} if so_far.line else {})
+        raise type(error)(f"{error} ({so_far})", code=error.code, code_name=error.code_name, details=details) from error
+    except (OSError, KeyboardInterrupt) as error:  # the file cannot be read, or on_reject cannot write
+        error.add_note(str(so_far))
         raise
     finally:
         if lsn is not None:
             database.wait_durable(lsn)
-    return imported
+    return so_far.imported
+
+
+class SoFar:
+    """How many documents an import has put in, up to which line of the file it is done, and how to go on from there."""
+
+    def __init__(self, format: str, mode: str) -> None:
+        self.imported: int = 0
+        self.line: int = 0
+        self._format = format
+        self._mode = mode
+
+    def add(self, done: Imported) -> None:
+        """Count what became of a part."""
+        self.imported += done.count
+        self.reach(done.line)
+
+    def reach(self, line: int) -> None:
+        """Note that everything up to this line is done; BSON has no lines."""
+        if self._format not in BSON:
+            self.line = max(self.line, line)
+
+    def __str__(self) -> str:
+        place = f", up to line {self.line}" if self.line else ""
+        return f"{self.imported} imported before it{place}{self._way_on() if self.imported else ''}"
+
+    def _way_on(self) -> str:
+        if self._format in ("jsonl", "ndjson"):
+            mode = ", to be imported with mode='insert'" if self._mode == "replace" else ""
+            return f"; tail -n +{self.line + 1} gives the rest{mode}"
+        return "; where the documents have an _id, import the file again with mode='upsert'"
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -136,6 +169,11 @@ class Lines(msgspec.Struct, frozen=True):
 
     lines: list[bytes]
     first: int
+
+    @property
+    def last(self) -> int:
+        """The number of the last line."""
+        return self.first + len(self.lines) - 1
 
 
 def _written(
@@ -157,7 +195,7 @@ def _line_parts(
         plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
         done, lsn = _commit(database, how.durability, plan)
         if done.error is None or done.count:
-            yield Imported(done.count, None), lsn
+            yield Imported(done.count, done.line, None), lsn
             clear = False
         if done.error is None:
             return

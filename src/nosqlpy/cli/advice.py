@@ -7,6 +7,8 @@ _WORDS = (
     ("; open it with create=True, and not read-only, to make one", "; insert, upsert and import make one"),
     ("wait longer with lock_timeout=", "wait longer with --lock-timeout"),
     ("; open the database with read_only=True, or make it writable", "; make it writable"),
+    ("with mode='upsert'", "with --mode upsert"),
+    ("with mode='insert'", "with --mode insert"),
     ("or say format='jsonl' if it is that", "or say --format jsonl if it is that"),
 )
 

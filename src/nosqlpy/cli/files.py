@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 from nosqlpy import Client, Document, NosqlpyError
 from nosqlpy.cli.opening import STANDARD, existing, reader, writer
 from nosqlpy.cli.output import Output
-from nosqlpy.cli.progress import reading_of
+from nosqlpy.cli.progress import is_known, reading_of
+from nosqlpy.cli.stopping import Stoppable
 from nosqlpy.compat.mongodump import export_dump, import_dump
 from nosqlpy.compat.seed_log import import_log
 from nosqlpy.extended_json import encode_json
@@ -25,6 +26,8 @@ def load(arguments: argparse.Namespace) -> int:
         rejects = _rejects(arguments.rejects, stack)
         source, where = _source(arguments.file, stack)
         db = stack.enter_context(writer(arguments, create=True))
+        if not isinstance(source, str):
+            source = stack.enter_context(Stoppable(source))
         try:
             imported = db[arguments.collection].import_file(
                 source,
@@ -34,10 +37,6 @@ def load(arguments: argparse.Namespace) -> int:
                 on_reject=rejects.add if arguments.rejects else None,
                 durability=arguments.durability,
             )
-        except KeyboardInterrupt:
-            count = db[arguments.collection].count()
-            sys.stderr.write(f"nosqlpy: collection {arguments.collection!r} has {count} documents now\n")
-            raise
         except NosqlpyError as error:
             raise type(error)(f"{where}{error}", code=error.code, code_name=error.code_name) from None
     rejected = {"rejected": rejects.count} if arguments.rejects else {}
@@ -115,12 +114,14 @@ def _source(file: str, stack: ExitStack) -> tuple[Any, str]:
     """Return what to import from, and what to say before an error if that does not say it itself."""
     if file == STANDARD:
         return sys.stdin.buffer, ""
+    if not is_known(file):
+        return file, ""
     shown = reading_of(file)
-    return (file, "") if shown is None else (stack.enter_context(shown), f"{file}: ")
+    return stack.enter_context(Path(file).open("rb") if shown is None else shown), f"{file}: "
 
 
 def _by_name(file: str) -> str | None:
-    """Return the format that the ending of a file's name tells, also where a stream is read to show the progress."""
+    """Return the format that the ending of a file's name tells: what is read is a stream, which has no name."""
     name = Path(file).name.lower()
     return next((format for format in ("csv", "tsv", "bson", "bson.gz") if name.endswith(f".{format}")), None)
 

@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SystemExit as done:  # --help and --version, which argparse has printed
         return OK if done.code is None else int(done.code)
-    except KeyboardInterrupt:
-        return _end("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _end("; ".join(["interrupted", *getattr(stop, "__notes__", ())]), INTERRUPTED)
     except BrokenPipeError:
         _close_output()
         return BROKEN_PIPE

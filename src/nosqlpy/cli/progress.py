@@ -14,12 +14,15 @@ SIZE_MIN = 8 << 20  # what is smaller is read before anybody looks
 _ENDINGS = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".bson"})
 
 
+def is_known(file: str) -> bool:
+    """Whether the ending of a file's name is that of a format; about others an import has something to say."""
+    return Path(file).suffix.lower() in _ENDINGS
+
+
 def reading_of(file: str) -> AbstractContextManager[Any] | None:
     """Return a context with the opened file, whose progress is shown on stderr; None where none is to be shown."""
     path = Path(file)
     if not sys.stderr.isatty() or not path.is_file() or path.stat().st_size < SIZE_MIN:
-        return None
-    if path.suffix.lower() not in _ENDINGS:
         return None
     try:
         from rich.progress import Progress  # noqa: PLC0415, F401 - only where it is installed

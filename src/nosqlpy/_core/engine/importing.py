@@ -44,9 +44,10 @@ class Prepared(msgspec.Struct):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """How many documents of a batch go in, and the error that keeps out the one after them."""
+    """How many documents of a batch go in, the last one's line, and the error that keeps out the one after them."""
 
     count: int
+    line: int
     error: NosqlpyError | None
 
 
@@ -141,17 +142,19 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
         batch = _until_invalid(validator, batch, _replaced(slots, batch, upsert=upsert))
     distinct = len(set(batch.keys)) == len(batch.keys)
     fresh = distinct and (slots is None or slots.disjoint(batch.keys))
-    if not fresh and not (upsert and distinct):
-        batch = _last_of_each(batch) if upsert else _until_taken(name, slots, batch)
+    if not fresh and not upsert:
+        batch = _until_taken(name, slots, batch)
     if collection is not None and collection.indexes.refusing:
-        batch = _until_unfit(collection, batch, clear=clear)
+        batch = _until_unfit(collection, batch, clear=clear) if distinct or not upsert else _fitting(collection, batch)
+    if upsert and not distinct:
+        batch = _last_of_each(batch)
     warnings: tuple[str, ...] = ()
     if validator is not None and validator.warns:
         warnings = validator.check(name, batch.blobs, _replaced(slots, batch, upsert=upsert))
-    imported = Imported(len(batch.numbers), batch.error)
+    imported = Imported(len(batch.numbers), batch.numbers[-1] if batch.numbers else 0, batch.error)
     if clear:
         if batch.error is not None:
-            return engine.change([], Imported(0, batch.error))
+            return engine.change([], Imported(0, 0, batch.error))
         operations = operations or [Define(number, "clear", {})]
     if batch.keys:
         operations = [*operations, Put(number, batch.keys, batch.ids, batch.blobs, fresh)]
@@ -194,6 +197,22 @@ def _until_unfit(collection: CollectionState, batch: Prepared, *, clear: bool) -
                 break
         else:
             return batch
+
+
+def _fitting(collection: CollectionState, batch: Prepared) -> Prepared:
+    """Return the lines before the first one that an index refuses, where a later one with the same id does not hide it.
+
+    What an index is asked are the documents that stay: of several with one id, the last.
+    """
+    while True:
+        last = _last_of_each(batch)
+        fitting = _until_unfit(collection, last, clear=False)
+        if fitting.error is last.error:
+            return batch
+        assert fitting.error is not None, "it has become shorter"
+        refused = last.keys[len(fitting.keys)]
+        place = next(place for place in reversed(range(len(batch.keys))) if batch.keys[place] == refused)
+        batch = batch.upto(place, fitting.error)
 
 
 def _last_of_each(batch: Prepared) -> Prepared:

@@ -45,6 +45,11 @@ class Batch(msgspec.Struct):
     texts: Sequence[bytes]
     error: NosqlpyError | None = None
 
+    @property
+    def last(self) -> int:
+        """The number of the last document's line; 0 if there is none."""
+        return self.numbers[-1] if self.numbers else 0
+
     def part(self, start: int, size: int) -> Batch:
         """Return `size` documents from the one at `start` on; with the error, if it comes after the last of them."""
         end = start + size
