@@ -46,6 +46,24 @@ async def test_the_index_that_was_used_is_named(people: Any, caplog: pytest.LogC
     assert lines(caplog)[0].endswith(" ms, IXSCAN age_1 of 1 documents, filter {age: ?}, sort {name: -1}")
 
 
+@pytest.mark.parametrize(
+    ("ask", "described"),
+    [
+        (lambda users: users.find({"age": 1}), "IXSCAN age_1 of 1 documents, filter {age: ?}"),
+        (lambda users: users.find({"age": {"$gt": 0}}), "IXSCAN age_1 of 2 documents, filter {age: {$gt: ?}}"),
+        (lambda users: users.find(sort="-age", limit=1), "IXSCAN age_1 of 3 documents, filter {}, sort {age: -1}"),
+    ],
+)
+async def test_a_find_that_an_index_answers_at_once_is_described_like_any(
+    people: Any, caplog: pytest.LogCaptureFixture, ask: Callable[[Any], Any], described: str
+) -> None:
+    await ask(people).to_list()
+
+    (line,) = lines(caplog)
+    assert line.startswith("slow find on 'users': ")
+    assert line.endswith(f" ms, {described}")
+
+
 CALLS: dict[str, Callable[..., Awaitable[Any]]] = {
     "find": lambda users, **options: users.find({"name": SECRET}, **options).to_list(),
     "find_one": lambda users, **options: users.find_one({"name": SECRET}, **options),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, Final, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine.aggregation import Aggregation
-from nosqlpy._core.engine.execution import Execution
+from nosqlpy._core.engine import lookups
+from nosqlpy._core.engine.aggregation import Aggregation, aggregate
+from nosqlpy._core.engine.execution import STEP, Execution
+from nosqlpy._core.engine.lookups import Lookup
 from nosqlpy._core.engine.reads import Source, execute
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
@@ -23,10 +25,24 @@ from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
 
 T = TypeVar("T")
 
+# the steps that follow a lookup
+ENDED: Final[Iterator[Any]] = iter(())
+# has no document, and takes none
+NO_BATCH: Final[deque[Any]] = deque(maxlen=0)
+
 
 @shown_as("Cursor")
 class CursorBase(Generic[T]):
     """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
+
+    # what a cursor begins with, set when it changes: most are read to the end at once
+    _compiled: Any = None
+    _lookup: Lookup[Any] | None = None
+    _options: FindOptions | AggregateOptions
+    _forks: int = 0
+    _steps: Iterator[list[T]] | None = None
+    _batch: deque[T] = NO_BATCH
+    _closed: bool = False
 
     def __init__(
         self,
@@ -42,12 +58,7 @@ class CursorBase(Generic[T]):
         self._codec = codec
         self._kind = kind
         self._source = source
-        self._options = options
-        self._request: Any = options.request(codec, kind)
-        self._forks = 0
-        self._steps: Iterator[list[T]] | None = None
-        self._batch: deque[T] = deque()
-        self._closed = False
+        self._ask(options)
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
         """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``.
@@ -64,7 +75,12 @@ class CursorBase(Generic[T]):
 
     def limit(self, n: int, /) -> Self:
         """End after `n` documents; 0 means all."""
-        return self._change(self._kind, limit=n)
+        lookup = self._lookup
+        if lookup is None or type(n) is not int or not 0 <= n <= STEP or self._steps is not None or self._closed:
+            return self._change(self._kind, limit=n)
+        self._lookup = msgspec.structs.replace(lookup, limit=n)
+        self._options, self._compiled = msgspec.structs.replace(self._options, limit=n), None
+        return self
 
     def hint(self, index: str | IndexKeys, /) -> Self:
         """Use this index, named or by its keys; ``"$natural"`` means none, ``{"$natural": -1}`` none and backwards."""
@@ -112,6 +128,29 @@ class CursorBase(Generic[T]):
         ]
         return f"<{type(self).__name__} {self._name}.{self._options.method}({', '.join(shown)})>"
 
+    def _ask(self, options: FindOptions | AggregateOptions) -> None:
+        """Have these options from now on.
+
+        Raises:
+            QueryError: One cannot be understood.
+        """
+        codec, kind = self._codec, self._kind
+        lookup = options.lookup(codec, kind) if type(options) is FindOptions and self._source is execute else None
+        if lookup is None:
+            self._compiled = options.request(codec, kind)
+        elif self._compiled is not None:
+            self._compiled = None
+        self._lookup, self._options = lookup, options
+
+    @property
+    def _request(self) -> Any:
+        """The compiled find or aggregation."""
+        if self._compiled is None:
+            assert self._lookup is not None, "what is not a lookup was compiled at once"
+            options = msgspec.structs.replace(self._options, filter=self._lookup.filter)
+            self._compiled = options.request(self._codec, self._kind)
+        return self._compiled
+
     def _project(self, projection: Projection) -> Self:
         """Return only some fields of each document, which are no longer an object of the type that the find had."""
         return self._change(None, projection=projection)
@@ -119,14 +158,30 @@ class CursorBase(Generic[T]):
     def _change(self, kind: Any, **changes: Any) -> Self:
         if self._steps is not None or self._closed:
             raise InvalidOperation("the cursor has started; change a clone() of it")
-        for name in changes:
+        if self._source is aggregate:
+            self._check_changes(changes)
+        before, self._kind = self._kind, kind
+        try:
+            self._ask(msgspec.structs.replace(self._options, **changes))
+        except BaseException:
+            self._kind = before
+            raise
+        return self
+
+    def _check_changes(self, names: Iterable[str]) -> None:
+        for name in names:
             if name not in self._options.__struct_fields__:
                 instead = f": put a ${name} into its pipeline" if name in ("sort", "skip", "limit") else ""
                 raise InvalidOperation(f"an aggregation is not changed by {name}(){instead}")
-        options = msgspec.structs.replace(self._options, **changes)
-        self._request = options.request(self._codec, kind)
-        self._options, self._kind = options, kind
-        return self
+
+    def _looked_up(self, blobs: Sequence[bytes], began: float) -> list[T]:
+        """Take all of the answer of a lookup that began then."""
+        assert self._lookup is not None, "it has found them"
+        self._steps, self._forks = ENDED, self._backend.forks
+        batch = list(map(self._lookup.decode, blobs[:]))
+        if (seconds := perf_counter() - began) >= self._backend.slow_s:
+            self._backend.took(seconds, lookups.find, (self._name, self._request), wrote=False)
+        return batch
 
     def _first_batch(self, execution: Execution[T] | Aggregation[T], began: float) -> list[T]:
         """Take the first batch of a find that began then; time what follows it, if that is more than the end."""
@@ -214,5 +269,5 @@ class CursorBase(Generic[T]):
     def _reset(self, *, closed: bool) -> None:
         """Forget the iteration; a `closed` cursor then yields nothing more."""
         self._steps = None
-        self._batch.clear()
+        self._batch = NO_BATCH
         self._closed = closed

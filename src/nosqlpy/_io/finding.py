@@ -9,22 +9,31 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
 
-from nosqlpy._core.engine.execution import Decode, Query, Request
+from nosqlpy._core.engine.execution import STEP, Decode, Query, Request
+from nosqlpy._core.engine.lookups import LOWER, UPPER, Between, Equal, Leading, Lookup
 from nosqlpy._core.engine.reads import compile_query, decoder
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.query.limits import Limits
+from nosqlpy._core.query.sort import ordering_of, sort_keys
 from nosqlpy._core.values.collation_spec import compile_collation
+from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
+from nosqlpy._core.values.types import BOOL, DATE, DOUBLE, INT, LONG, OBJECT_ID, STRING, TYPES
 from nosqlpy._io.timing import time_limit
 from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import NotSupportedError, QueryError
 
+_BOUNDS = LOWER | UPPER
+# of these an index leads to what is equal to them, and to nothing else
+_EXACT = frozenset((STRING, INT, LONG, DOUBLE, BOOL, DATE, OBJECT_ID))
+_ORDERED = frozenset((str, int, float, datetime))
 NO_LIMITS = Limits(depth=None, nodes=None, in_size=None, regex_length=None)
 
 
@@ -45,6 +54,35 @@ class FindOptions(msgspec.Struct, frozen=True):
     max_time_ms: int | None = None
     comment: Any = None
     limits: Limits = NO_LIMITS
+
+    def lookup(self, codec: TypeCodec[Any], kind: Any) -> Lookup[Any] | None:
+        """Return the find as a lookup, if it says no more than one can, and surely nothing wrong; else None."""
+        if (
+            self.projection is not None
+            or self.hint is not None
+            or self.let is not None
+            or self.collation is not None
+            or self.max_time_ms is not None
+            or (type(self.skip) is not int or self.skip)
+            or (type(self.batch_size) is not int or self.batch_size)
+            or (type(self.limit) is not int or not 0 <= self.limit <= STEP)
+        ):
+            return None
+        filter, sort = self.filter, self.sort
+        decode = (codec if kind is None else codec_for(kind)).decode
+        if filter is None or (type(filter) is dict and not filter):
+            return _first(decode, self.limit, sort)
+        if sort is not None or type(filter) is not dict or len(filter) != 1:
+            return None
+        ((path, value),) = filter.items()
+        if type(path) is not str or not _is_path(path):
+            return None
+        if TYPES[type(value)] in _EXACT:
+            return Equal(decode, self.limit, path, value)
+        if type(value) is not dict or not _is_range(value):
+            return None
+        self.limits.check(filter)
+        return Between(decode, self.limit, path, tuple(value.items()))
 
     def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
         """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""
@@ -82,6 +120,43 @@ class FindOptions(msgspec.Struct, frozen=True):
         if request.query.projection is not None and request.query.projection.scored:
             raise NotSupportedError("a projection of {'$meta': 'textScore'} is not supported in a write")
         return Returned(request, at_once=codec is PLAIN or request.query.projection is not None)
+
+
+@lru_cache(maxsize=4096)
+def _is_path(path: str) -> bool:
+    """Whether a filter may have `path`, and nothing is special about it; kept, since programs have few."""
+    try:
+        return path[:1] != "$" and bool(parse_path(path).parts)
+    except QueryError:
+        return False
+
+
+def _is_range(operators: dict[Any, Any]) -> bool:
+    """Whether these operators bound a value from below or above, or both, by what is ordered in one bracket."""
+    if not 0 < len(operators) <= 2 or not _BOUNDS.issuperset(operators):
+        return False
+    for operand in operators.values():
+        if type(operand) not in _ORDERED or operand != operand:  # noqa: PLR0124 - NaN
+            return False
+    return len(operators) == 1 or not (LOWER.issuperset(operators) or UPPER.issuperset(operators))
+
+
+def _first(decode: Decode[Any], limit: int, sort: Any) -> Lookup[Any] | None:
+    """Return the lookup of the first documents, in the order of one path if that is given by its name."""
+    if sort is None:
+        return Lookup(decode, limit)
+    key = _only_key(sort) if type(sort) is str else None
+    return None if key is None else Leading(decode, limit, *key)
+
+
+@lru_cache(maxsize=512)
+def _only_key(sort: str) -> tuple[str, int] | None:
+    """Return the path that `sort` names, and the direction, if nothing is special about it; kept like `_is_path`."""
+    ((path, direction),) = sort_keys(sort)
+    if not _is_path(path):
+        return None
+    ordering_of(((path, direction),), None)
+    return path, direction
 
 
 class CallTime(Mapping[str, Any]):

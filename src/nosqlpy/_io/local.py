@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import points, reads
 from nosqlpy._core.engine.execution import Execution, Query, Request
@@ -33,6 +33,7 @@ from nosqlpy.errors import ClosedError, ReadOnlyError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
 
 Steps = Generator[Change[Any] | None, None, R]
 Pauses = Generator[None, None, R]
@@ -162,6 +163,23 @@ class Backend:
             else:
                 vars(self).pop(method, None)
 
+    def glance(
+        self, database: Database, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A
+    ) -> R | UnsetType:
+        """Return what a short read finds between two writes; UNSET where it must wait, or what expires be hidden.
+
+        So it is, too, where it is not known why the read has failed; the general form tells.
+        """
+        engine = database.engine
+        begun = engine.begun
+        if begun != engine.applied or engine.expiring or self.profiles:
+            return UNSET
+        try:
+            found = find(engine, name, asked)
+        except Exception:  # noqa: BLE001 - an index is to be loaded, or a writer on another thread came between
+            return UNSET
+        return found if engine.begun == begun else UNSET
+
     def forked(self) -> None:
         """In a forked process: open the database anew when it is used next. What is open is the parent's."""
         self.forks += 1
@@ -231,6 +249,10 @@ class LocalBackend(Backend):
             data = database.view(reads.get, name, id)
         return None if data is None else decode(data)
 
+    def lookup(self, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A) -> R | UnsetType:
+        """Return what a short read finds; UNSET where the general form must find it."""
+        return self.glance(self.database(), find, name, asked)
+
     def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""
         began = perf_counter()
@@ -249,7 +271,7 @@ class LocalBackend(Backend):
         try:
             if asked.path == "_id":
                 return self.point(name, asked.value, asked.decode)
-            data = self.read(points.first, name, asked)
+            data = self.lookup(points.first, name, asked)
             if data is UNSET:
                 return self.prepare(self.read(reads.find_first, name, Request(asked.query, asked.decode)))
             return None if data is None else asked.decode(data)

@@ -20,7 +20,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import matching, points, reads
 from nosqlpy._core.engine.execution import Request
@@ -140,6 +140,15 @@ class AsyncLocalBackend(Backend):
             except Unloaded as needed:
                 await anyio.to_thread.run_sync(database.load, needed)
 
+    async def lookup(self, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A) -> R | UnsetType:
+        """Return what a short read finds; UNSET where the general form must find it."""
+        if time.perf_counter() - self._paused_at >= SLICE_S:  # as in `point`
+            await self.pause()
+        database = self._database
+        if database is None or self._closed or database.words[BELL] != database.seen or self._loop is not event_loop():
+            database = await self.database()
+        return self.glance(database, find, name, asked)
+
     async def read_steps(
         self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
@@ -160,7 +169,7 @@ class AsyncLocalBackend(Backend):
         try:
             if asked.path == "_id":
                 return await self.point(name, asked.value, asked.decode)
-            data = await self.read(points.first, name, asked)
+            data = await self.lookup(points.first, name, asked)
             if data is UNSET:
                 found = await self.read(reads.find_first, name, Request(asked.query, asked.decode))
                 return await self.prepare(found)

@@ -14,11 +14,11 @@ from nosqlpy._core.engine.bulk import Insertion
 from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.explaining import examined_keys
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments
+from nosqlpy._core.engine.reads import plan_of
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.plan.explain import keys_examined
 from nosqlpy._core.plan.plan import Plan
-from nosqlpy._core.plan.planner import choose
 from nosqlpy.errors import ExecutionTimeout, OperationFailure, QueryError
 
 log = logging.getLogger("nosqlpy.slow")
@@ -114,8 +114,7 @@ def call_of(engine: Engine | None, function: str, arguments: Sequence[Any]) -> C
         collection = engine.collections[name]
         # a hint that names no index refuses the call; another thread may be changing the indexes
         with suppress(QueryError, OperationFailure, RuntimeError, Unloaded):
-            indexes, ids = collection.indexes.by_name, collection.order_of_ids()
-            plan = choose(query.predicate, indexes, collection.slots.count(), query.hint, ids=ids)
+            plan = plan_of(collection, query)
             stage, documents = _stage(plan), plan.candidates
             keys = keys_examined(plan, collection.shown())
     amounts = [f"{len(one)} requests" for one in asked if isinstance(one, list)]

@@ -7,6 +7,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
@@ -135,6 +137,10 @@ class LocalTransaction(LocalBackend):
                     unit.database.load(needed)
         finally:
             unit.leave()
+
+    def lookup(self, _find: Callable[..., Any], _name: str, _asked: Any) -> UnsetType:
+        """Return UNSET: what the transaction has written is not in an index."""
+        return UNSET
 
     def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``."""

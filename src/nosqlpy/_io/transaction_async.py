@@ -9,6 +9,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
+from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import matching, reads
 from nosqlpy._core.engine.intake import CallNeeded
@@ -166,6 +167,10 @@ class AsyncLocalTransaction(AsyncLocalBackend):
                     await self._on_worker(partial(unit.database.load, needed))
         finally:
             unit.leave()
+
+    async def lookup(self, _find: Callable[..., Any], _name: str, _asked: Any) -> UnsetType:
+        """Return UNSET: what the transaction has written is not in an index."""
+        return UNSET
 
     async def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
         """Return the document with this ``_id``."""

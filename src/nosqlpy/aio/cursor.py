@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Generator
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from nosqlpy._io.cursor import CursorBase
+from msgspec import UNSET
+
+from nosqlpy._core.engine import lookups
+from nosqlpy._io.cursor import ENDED, NO_BATCH, CursorBase
 from nosqlpy._io.explaining import explain
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy.aliases import Document, Projection, Verbosity
@@ -34,14 +38,20 @@ class AsyncCursor(CursorBase[T]):
             batch = await self._next_batch()
             if batch is None:
                 raise StopAsyncIteration
-            self._batch.extend(batch)
+            self._batch = deque(batch)
         return self._batch.popleft()
 
     async def _next_batch(self) -> list[T] | None:
         """Return the next batch, which may be empty, or None after the last one."""
-        self._check_open()
+        if self._steps is not None or self._closed:
+            self._check_open()
         if self._steps is None:
             began = perf_counter()
+            blobs = (
+                UNSET if self._lookup is None else await self._backend.lookup(lookups.find, self._name, self._lookup)
+            )
+            if blobs is not UNSET and self._steps is None:  # else another task was faster
+                return self._looked_up(blobs, began)
             execution = await self._backend.read(self._source, self._name, self._request)
             if self._steps is None:  # else another task was faster
                 return self._first_batch(execution, began)
@@ -57,17 +67,21 @@ class AsyncCursor(CursorBase[T]):
 
     async def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""
-        self._check_length(length)
+        if length is not None:
+            self._check_length(length)
         found: list[T] = []
         while length is None or len(found) < length:
             if not self._batch:
                 batch = await self._next_batch()
                 if batch is None:
                     break
-                self._batch.extend(batch)
+                if length is None and self._steps is ENDED:
+                    self._closed = True
+                    return found + batch if found else batch
+                self._batch = deque(batch)
             elif length is None:
                 found += self._batch
-                self._batch.clear()
+                self._batch = NO_BATCH
             else:
                 found.append(self._batch.popleft())
         return found

@@ -45,7 +45,8 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
-        self._asked = partial(FindOptions, limits=backend.options.limits)
+        self._limits = backend.options.limits
+        self._asked = partial(FindOptions, limits=self._limits)
         self._intake = Intake(codec.encode, backend.options.id_factory, backend.options.max_document_size)
 
     @property

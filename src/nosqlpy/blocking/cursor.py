@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from time import perf_counter
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
-from nosqlpy._io.cursor import CursorBase
+from msgspec import UNSET
+
+from nosqlpy._core.engine import lookups
+from nosqlpy._io.cursor import ENDED, NO_BATCH, CursorBase
 from nosqlpy._io.explaining import explain
 from nosqlpy._io.local import LocalBackend
 from nosqlpy.aliases import Document, Projection, Verbosity
@@ -26,7 +30,7 @@ class Cursor(CursorBase[T]):
 
     def __next__(self) -> T:
         while not self._batch:
-            self._batch.extend(self._next_batch())
+            self._batch = deque(self._next_batch())
         return self._batch.popleft()
 
     def _next_batch(self) -> list[T]:
@@ -35,9 +39,13 @@ class Cursor(CursorBase[T]):
         Raises:
             StopIteration: There is none.
         """
-        self._check_open()
+        if self._steps is not None or self._closed:
+            self._check_open()
         if self._steps is None:
             began = perf_counter()
+            blobs = UNSET if self._lookup is None else self._backend.lookup(lookups.find, self._name, self._lookup)
+            if blobs is not UNSET:
+                return self._looked_up(blobs, began)
             return self._first_batch(self._backend.read(self._source, self._name, self._request), began)
         try:
             return next(self._steps)
@@ -51,16 +59,18 @@ class Cursor(CursorBase[T]):
 
     def to_list(self, length: int | None = None) -> list[T]:
         """Return all remaining documents, or up to `length` of them."""
-        self._check_length(length)
         if length is not None:
+            self._check_length(length)
             return list(islice(self, length))
-        found = list(self._batch)
-        self._batch.clear()
+        found: list[T] = list(self._batch) if self._batch else self._next_batch() if self._steps is None else []
+        self._batch = NO_BATCH
         try:
-            while True:
+            while self._steps is not ENDED:
                 found += self._next_batch()
         except StopIteration:
             return found
+        self._closed = True
+        return found
 
     def first(self) -> T | None:
         """Return the first document, or None; the cursor is closed after it."""

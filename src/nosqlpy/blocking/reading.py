@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.intake import Intake
+from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.asking import one_find
@@ -32,6 +33,7 @@ class Reading(Generic[T]):
     _name: str
     _codec: TypeCodec[T]
     _intake: Intake[T]
+    _limits: Limits
     _asked: Callable[..., FindOptions]
 
     def get(self, id: Any, /, *, session: Transaction | None = None) -> T | None:
@@ -146,8 +148,8 @@ class Reading(Generic[T]):
         Raises:
             QueryError: An argument cannot be understood.
         """
-        options = self._asked(
-            filter, projection, sort, skip, limit, hint, let, collation, batch_size, max_time_ms, comment
+        options = FindOptions(
+            filter, projection, sort, skip, limit, hint, let, collation, batch_size, max_time_ms, comment, self._limits
         )
         return Cursor(self._backend.within(session), self._name, options, self._codec, type)
 

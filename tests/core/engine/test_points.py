@@ -98,8 +98,15 @@ def test_a_find_of_a_point_knows_what_an_index_leads_to() -> None:
         return decode_document(data) if isinstance(data, bytes) else data
 
     assert [found(1), found(3), found(7)] == [{"_id": 1, "n": 1}, {"_id": 2, "n": [2, 3]}, None]
-    assert found(5) is UNSET
+    assert found(5) == {"_id": 3, "n": 5}
     assert found(5, "m") is UNSET
+
+
+def test_a_find_of_a_point_leaves_it_to_its_query_which_of_several_is_first_after_an_update() -> None:
+    db = logged([(1, {"n": 1}), (2, {"n": 2})], index="n")
+    db.run(points.update, "c", PointUpdate("_id", 1, compile_update({"$set": {"n": 2}})))
+
+    assert points.first(db.engine, "c", PointFind("n", 2, decode_document)) is UNSET
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,19 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from core.engine.logged import Inside, Logged, find, intake, request
 from core.query.filters import DOCUMENTS, FILTERS, SCALARS
-from nosqlpy._core.engine import definitions, writes
+from nosqlpy._core.engine import definitions, lookups, writes
 from nosqlpy._core.engine.expiry import Expiry, removal
+from nosqlpy._core.engine.lookups import Between, Equal, Leading
 from nosqlpy._core.engine.reads import count, distinct
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.query.buckets import finished
 from nosqlpy._core.update.compile import compile_update
+from nosqlpy._core.values.codec import decode_document
 from nosqlpy.errors import OperationFailure
 
 SCALE = int(os.environ.get("NOSQLPY_INDEX_EXAMPLES", "1"))
@@ -58,6 +61,9 @@ WILDCARDS = st.builds(
     ),
 )
 INDEXES = st.lists(st.tuples(KEYS | KEYS | HASHED_KEYS, OPTIONS) | WILDCARDS, min_size=1, max_size=4)
+SINGLE_INDEXES = st.lists(st.tuples(PATHS.map(lambda path: [(path, 1)]), st.just({})), min_size=1, max_size=3)
+DATES = st.builds(lambda day: datetime(2024, 1, day, tzinfo=UTC), st.integers(1, 3))
+ORDERED = st.sampled_from([-1, 0, 1, 1.0, 1.5, 2, 3, 2**70, "", "a", "ab", "b"]) | DATES
 COMPARISONS = st.builds(
     lambda name, value: {name: value}, st.sampled_from(["$eq", "$gt", "$gte", "$lt", "$lte", "$ne"]), FEW | SCALARS
 ).filter(lambda condition: not hasattr(next(iter(condition.values())), "pattern"))
@@ -228,3 +234,29 @@ def test_what_has_expired_is_in_no_answer_whatever_the_indexes(
     db.commit(removal(db.engine, now, db.engine.expiring))
     assert answer(db, filter, sort=sort, limit=limit) == expected
     db.check()
+
+
+BOUNDS = st.builds(
+    lambda *parts: tuple(part for part in parts if part is not None),
+    st.tuples(st.sampled_from(["$gt", "$gte"]), ORDERED) | st.none(),
+    st.tuples(st.sampled_from(["$lt", "$lte"]), ORDERED) | st.none(),
+).filter(bool)
+LOOKUPS = st.one_of(
+    st.builds(Equal, st.just(decode_document), st.integers(0, 4), PATHS | st.just("_id"), FEW.filter(bool) | DATES),
+    st.builds(Between, st.just(decode_document), st.integers(0, 4), PATHS, BOUNDS),
+    st.builds(Leading, st.just(decode_document), st.integers(0, 4), PATHS, st.sampled_from([1, -1])),
+)
+
+
+@settings(max_examples=400 * SCALE)
+@given(COLLECTIONS, INDEXES | SINGLE_INDEXES, CHANGES, st.lists(LOOKUPS, min_size=1, max_size=4))
+def test_a_lookup_gives_the_answer_of_its_query_or_leaves_it_to_that(
+    documents: list[Any], indexes: list[Any], changes: list[Any], asked: list[Any]
+) -> None:
+    db = build(documents, indexes, changes)
+    for lookup in asked:
+        found = lookups.find(db.engine, "x", lookup)
+        sort = [(lookup.path, lookup.direction)] if isinstance(lookup, Leading) else None
+        scanned = find(db.engine, "x", lookup.filter, sort=sort, limit=lookup.limit) if found is not UNSET else None
+
+        assert found is UNSET or repr(list(map(lookup.decode, found))) == repr(scanned)

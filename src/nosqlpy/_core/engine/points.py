@@ -95,7 +95,7 @@ def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType |
     for index in collection.indexes.by_name.values():
         if index.plain == path and type(index) is HashIndex:
             keys = index.holders(value)
-            if len(keys) > 1:
+            if len(keys) > 1 and value in index.moved:
                 return UNSET
             for key in keys:
                 return collection.slots.get(key)

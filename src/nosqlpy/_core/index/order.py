@@ -76,6 +76,16 @@ class SortedKeys:
         else:
             del self._chunks[number], self._lasts[number]
 
+    def leading(self, count: int, *, descending: bool) -> list[Any]:
+        """Return the first `count` values, or the last ones from the last on."""
+        found: list[Any] = []
+        for chunk in reversed(self._chunks) if descending else self._chunks:
+            left = count - len(found)
+            found += chunk[: -1 - left : -1] if descending else chunk[:left]
+            if len(found) == count:
+                break
+        return found
+
     def place(self, value: Any, *, after: bool) -> tuple[int, int]:
         """Return the place before `value`, or after it."""
         bisect = bisect_right if after else bisect_left
@@ -213,6 +223,16 @@ class SingleOrder(Order):
         held, value = self._ranks.get(rank, _NO_KEYS), wrap(key) if rank in NESTED_RANKS else key
         unwrap = _KEY if rank in NESTED_RANKS else None
         return Span(held, held.place(value, after=False), held.place(value, after=True), unwrap)
+
+    def leading(self, count: int, *, descending: bool) -> list[Hashable]:
+        """Return the first `count` keys, or the last ones from the last on."""
+        found: list[Hashable] = []
+        for rank, held in sorted(self._ranks.items(), reverse=descending):
+            values = held.leading(count - len(found), descending=descending)
+            found += map(_KEY, values) if rank in NESTED_RANKS else values
+            if len(found) == count:
+                break
+        return found
 
     def everything(self) -> list[Span]:
         """Return the spans of all keys."""
