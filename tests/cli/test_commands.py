@@ -86,7 +86,7 @@ def test_info_says_what_there_is(shop):
 
     assert document["path"] == str(shop)
     assert document["documents"] == 5
-    assert [(found["name"], found["count"], found["indexes"]) for found in document["collections"]] == [
+    assert [(found["name"], found["count"], list(found["indexes"])) for found in document["collections"]] == [
         ("orders", 5, ["_id_", "state_1"])
     ]
 

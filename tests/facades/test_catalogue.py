@@ -255,7 +255,9 @@ async def test_the_statistics_of_a_collection_count_documents_and_bytes(users: A
     assert stats["name"] == "users"
     assert stats["count"] == 10
     assert 1000 < stats["size"] < 2000
-    assert stats["indexes"] == ["_id_", "text_1"]
+    assert list(stats["indexes"]) == ["_id_", "text_1"]
+    assert [(said["keys"], said["entries"]) for said in stats["indexes"].values()] == [(10, 10), (1, 10)]
+    assert all(said["built"] and said["bytes"] > 300 for said in stats["indexes"].values())
 
 
 async def test_the_statistics_of_a_collection_that_is_not_there_are_zero(users: Any) -> None:

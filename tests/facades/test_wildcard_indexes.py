@@ -107,6 +107,16 @@ async def test_explain_shows_the_path_before_the_field(people: Any) -> None:
     }
 
 
+async def test_what_one_exact_condition_leads_to_is_not_tested(people: Any) -> None:
+    tested = [
+        (await people.find(filter).explain("executionStats"))["executionStats"]["docsTested"]
+        for filter in ({"home.zip": 5}, {"n": {"$gt": 290}}, {"tags": 7}, {"home.zip": 5, "n": {"$gt": 4}})
+    ]
+
+    assert tested[:3] == [0, 0, 0]
+    assert tested[3] > 0
+
+
 async def test_an_order_by_the_field_of_a_condition_comes_from_the_index(people: Any) -> None:
     backwards = people.find({"n": {"$gt": 5}}, sort="-n", limit=3)
 

@@ -173,7 +173,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
         return type(self)(self._client, self._backend, new_name, self._codec)
 
     async def stats(self) -> Document:
-        """Return how many documents there are, their size in bytes, and the names of the indexes."""
+        """Return how many documents there are, their size in bytes, and what each index takes."""
         return await self._backend.read(reads.collection_stats, self._name)
 
     async def compact(self) -> Document:

@@ -165,7 +165,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         return type(self)(self._client, self._backend, new_name, self._codec)
 
     def stats(self) -> Document:
-        """Return how many documents there are, their size in bytes, and the names of the indexes."""
+        """Return how many documents there are, their size in bytes, and what each index takes."""
         return self._backend.read(reads.collection_stats, self._name)
 
     def compact(self) -> Document:

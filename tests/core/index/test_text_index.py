@@ -118,14 +118,14 @@ def test_an_index_grows_shrinks_and_counts_what_is_in_it() -> None:
         index.add([("red", 1.5), (f"only{key}", 1.0)], key)
     index.add([("only1", 2.0)], 1)
 
-    assert index.stats()["terms"] == 4
+    assert index.stats()["keys"] == 4
     assert index.stats()["entries"] == 6
     assert index.search((), terms_of(Search("red only1 -only2"), "none")) == {1: 3.5, 3: 1.5}
     assert index.leads_to((), ["red", "only1", "nothing"]) == 4
 
     for key in (1, 1, 2, 3):
         index.discard([("red", 1.5), (f"only{key}", 1.0)], key)
-    assert index.stats()["entries"] == index.stats()["terms"] == len(index) == 0
+    assert index.stats()["entries"] == index.stats()["keys"] == len(index) == 0
 
     index.add([("red", 1.0)], 1)
     index.clear()

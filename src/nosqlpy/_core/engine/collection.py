@@ -260,7 +260,8 @@ class CollectionState:
         return None if isinstance(index, DeferredIndex) else index
 
     def stats(self) -> dict[str, Any]:
-        """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
+        """Return how many documents there are, their encoded size in bytes, where they are, and what indexes take."""
+        indexes = {index.name: index.stats() for index in self.indexes.by_name.values()}
         return {
             "name": self.name,
             "count": self.slots.count(),
@@ -268,10 +269,5 @@ class CollectionState:
             "resident_bytes": self.slots.resident,
             "places": self.slots.places,
             "column_bytes": self.columns.size,
-            "indexes": [d.name for d in self.definitions()],
-            **self._searched_stats(),
+            "indexes": {ID_INDEX: self.ids.stats(), **indexes},
         }
-
-    def _searched_stats(self) -> dict[str, Any]:
-        index = next((each for each in self.indexes.by_name.values() if isinstance(each, TextIndex)), None)
-        return {} if index is None else {"text_index": index.stats()}

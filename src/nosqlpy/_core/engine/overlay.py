@@ -280,5 +280,6 @@ class OverlaidCollection(CollectionState):
         """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""
         base, written = self._base, self.overlay.written()
         touched = base.slots.some(filter(self.overlay.touched.__contains__, base.slots.keys()))
-        size = base.stats()["size"] - sum(map(len, touched)) + sum(map(len, written[1]))
-        return super().stats() | {"size": size}
+        below = base.stats()
+        size = below["size"] - sum(map(len, touched)) + sum(map(len, written[1]))
+        return super().stats() | {"size": size, "indexes": below["indexes"]}

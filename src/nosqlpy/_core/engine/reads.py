@@ -374,7 +374,7 @@ def index_documents(engine: Engine, name: str) -> list[Document]:
 def collection_stats(engine: Engine, name: str) -> Document:
     """Return the statistics of one collection; zeros for one that does not exist."""
     collection = engine.collections.get(name)
-    return CollectionState(0, name).stats() | {"indexes": []} if collection is None else collection.stats()
+    return CollectionState(0, name).stats() | {"indexes": {}} if collection is None else collection.stats()
 
 
 def index_information(engine: Engine, name: str) -> dict[str, Document]:

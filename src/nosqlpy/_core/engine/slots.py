@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
+from sys import getsizeof
 from typing import Any, cast
 
 import msgspec
 
 from nosqlpy._core.engine.columns import ColumnMemory
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
+from nosqlpy._core.index.memory import estimate, key_size
 from nosqlpy._core.log.place import CONTENT_MASK, SEGMENT_SHIFT, Place, segment_of
 from nosqlpy._core.values.keys import ids_of
 
@@ -114,6 +116,12 @@ class Slots:
             self.recount()
         else:
             self.live = live
+
+    def table(self) -> dict[str, Any]:
+        """Return what the table that leads from ids to documents has and takes, as an index says it of itself."""
+        keys = list(self._held)
+        size = getsizeof(self._held) + estimate(keys, key_size)
+        return {"built": True, "keys": len(keys), "entries": len(keys), "bytes": size}
 
     # ── reading ──────────────────────────────────────────────────────────────────
 

@@ -343,9 +343,10 @@ class Engine:
         return self._numbers.get(number)
 
     def stats(self) -> dict[str, Any]:
-        """Return documents, their size and where they are, the log's size and its segments."""
+        """Return documents, their size and where they are, what indexes take, the log's size and its segments."""
         collections = [collection.stats() for collection in list(self.collections.values())]
         live = sum(collection["size"] for collection in collections)
+        indexes = [index for collection in collections for index in collection["indexes"].values()]
         sealed, reader = self.manifest.sealed, self.memory.reader
         log = sum(segment.size for segment in sealed) + self.tail.end.size
         return {
@@ -361,6 +362,8 @@ class Engine:
             "cached_bytes": 0 if reader is None else reader.blocks.size,
             "places": sum(collection["places"] for collection in collections),
             "column_bytes": self.memory.columns.size,
+            "index_entries": sum(index["entries"] for index in indexes),
+            "index_bytes": sum(index["bytes"] for index in indexes),
             "memory_budget": self.memory.budget,
             "hint_lsn": None if self.hint is None else self.hint.directory.lsn,
             "segments": len(sealed) + 1,

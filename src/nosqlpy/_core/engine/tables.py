@@ -42,7 +42,6 @@ class StoredTable:
         self.collection = collection
         self._name = name
         self._documents: Sequence[bytes] = () if collection is None else collection.slots.all()
-        self._description = (collection or CollectionState(0, name)).stats()
         self._indexes = [] if collection is None else [index.to_document() for index in collection.definitions()]
 
     def documents(self) -> Sequence[bytes]:
@@ -55,7 +54,7 @@ class StoredTable:
 
     def describe(self) -> Document:
         """Return the statistics of the collection."""
-        return {"ns": self._name, **self._description}
+        return {"ns": self._name, **(self.collection or CollectionState(0, self._name)).stats()}
 
     def indexes(self) -> list[Document]:
         """Return the descriptions of its indexes."""

@@ -17,6 +17,7 @@ from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
+from nosqlpy._core.index.memory import unbuilt
 from nosqlpy._core.index.pending import Parts, Pending, shape_of
 from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.log.operation import Delete, Put
@@ -76,6 +77,10 @@ class UnloadedSlots(Slots):
         self.get = self._find
         self.holds = self._is_there
         self.count = self._count
+
+    def table(self) -> dict[str, Any]:
+        """Return what the table of a collection that is not loaded says of itself."""
+        return unbuilt()
 
     # ── reading ──────────────────────────────────────────────────────────────────
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.memory import unbuilt
 
 T = TypeVar("T")
 
@@ -52,6 +53,10 @@ class DeferredIndex(HashIndex):
     def lookup(self, value: Hashable) -> Collection[Hashable]:  # noqa: ARG002 - likewise
         """Ask for the index."""
         self.ask()
+
+    def stats(self) -> dict[str, Any]:
+        """Return that the index is not built, and takes no memory yet."""
+        return unbuilt()
 
     def __len__(self) -> int:
         raise Unloaded(self._load)

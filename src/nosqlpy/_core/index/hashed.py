@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
+from sys import getsizeof
 from typing import Any
 
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
+from nosqlpy._core.index.memory import estimate, key_size, own_size
 from nosqlpy._core.index.order import CompoundOrder, Order, SingleOrder
 from nosqlpy._core.index.wildcard import WildcardSpec, fields_of, wildcard_of
 from nosqlpy._core.log.snapshot import IndexContent
@@ -202,6 +204,24 @@ class HashIndex:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def stats(self) -> dict[str, Any]:
+        """Return whether the index is built, how many keys and entries it has, and about how many bytes it takes.
+
+        An entry is a document under a key. The bytes are those of the table, of the keys, of what stands under those
+        that several documents have, and of the order, if there is one; the keys of documents are not the index's.
+        """
+        keys, held = list(self._entries), list(self._entries.values())
+        buckets = [each for each in held if type(each) is _Bucket] if self._shared else []
+        size = estimate(keys, key_size) + estimate(buckets, own_size)
+        size += sum(map(getsizeof, (self._entries, self.moved, self.multikey)))
+        order = self._order
+        return {
+            "built": True,
+            "keys": len(keys),
+            "entries": len(keys) - len(buckets) + sum(map(len, buckets)),
+            "bytes": size + (0 if order is None else order.size()),
+        }
 
     # ── snapshots ────────────────────────────────────────────────────────────────
 

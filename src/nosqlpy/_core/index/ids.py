@@ -30,6 +30,9 @@ class Documents(Protocol):
     def count(self) -> int:
         """Return how many documents there are."""
 
+    def table(self) -> dict[str, Any]:
+        """Return what the table that leads from ids to documents has and takes, as an index says it of itself."""
+
 
 class IdOrder(SingleOrder):
     """The keys of ids in order; `ascending` while that is surely the natural order of their documents."""
@@ -145,6 +148,11 @@ class IdIndex(HashIndex):
             if not version & 1:
                 self._order = order
         return order
+
+    def stats(self) -> dict[str, Any]:
+        """Return what an index says of itself, of the table of documents and the order, if there is one."""
+        table, order = self._documents.table(), self._order
+        return table | {"bytes": table["bytes"] + (0 if order is None else order.size())}
 
     def __len__(self) -> int:
         return self._documents.count()

@@ -9,11 +9,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
+from sys import getsizeof
 from typing import Any, Final
 
 import msgspec
 
 from nosqlpy._core.index.components import NESTED_RANKS, component, rank_of
+from nosqlpy._core.index.memory import estimate, key_size
 
 CHUNK: Final = 1000
 """Keys of a chunk when it is made; one that has grown to twice as many is split."""
@@ -117,6 +119,10 @@ class SortedKeys:
         """Return how many values lie between two places."""
         return max(0, sum(map(len, self._chunks[start[0] : stop[0]])) - start[1] + stop[1])
 
+    def size(self) -> int:
+        """Return how many bytes the lists take, without the values in them."""
+        return getsizeof(self._chunks) + getsizeof(self._lasts) + sum(map(getsizeof, self._chunks))
+
     def parts(self, start: tuple[int, int], stop: tuple[int, int]) -> Iterator[list[Any]]:
         """Yield the values between two places, in lists."""
         (first, begin), (last, end) = start, stop
@@ -179,6 +185,12 @@ class Order:
     def everything(self) -> list[Span]:
         """Return the spans of all keys."""
         raise NotImplementedError
+
+    def size(self) -> int:
+        """Return how many bytes the order takes beside the keys, about."""
+        spans = self.everything()
+        wrapped = [list(chain.from_iterable(span.keys.parts(span.start, span.stop))) for span in spans if span.unwrap]
+        return sum(span.keys.size() for span in spans) + sum(estimate(values, _wrap_size) for values in wrapped)
 
 
 class SingleOrder(Order):
@@ -247,6 +259,13 @@ _KEY: Final = itemgetter(1)
 def wrap(key: Hashable) -> tuple[Any, Hashable]:
     """Return what sorts as `key` does, where that itself does not, and holds it."""
     return component(key)[1], key
+
+
+def _wrap_size(held: tuple[Any, Hashable], seen: set[int]) -> int:
+    """Return how many bytes it takes to sort a key that does not sort by itself."""
+    content, key = held
+    key_size(key, seen)  # which the index has already
+    return getsizeof(held) + key_size(content, seen)
 
 
 class CompoundOrder(Order):

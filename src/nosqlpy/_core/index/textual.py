@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.memory import estimate, key_size
 from nosqlpy._core.index.textkeys import after_of, before_of, spec_of
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.partial import Layout, Row, matched_values
@@ -145,16 +146,17 @@ class TextIndex(HashIndex):
     def _entry(prefix: tuple[Hashable, ...], term: str) -> Hashable:
         return (prefix, term) if prefix else term
 
-    def stats(self) -> dict[str, int]:
-        """Return how many terms there are, how many entries of documents under them, and about how many bytes."""
-        entries = list(self._entries.items())
-        dicts = [held for _, held in entries if type(held) is dict]
-        size = getsizeof(self._entries) + sum(getsizeof(entry) for entry, _ in entries) + sum(map(getsizeof, dicts))
-        return {
-            "terms": len(entries),
-            "entries": self._pairs,
-            "bytes": size + (len(entries) - len(dicts)) * getsizeof((None, None)),
-        }
+    def stats(self) -> dict[str, Any]:
+        """Return whether the index is built, how many terms and entries it has, and about how many bytes."""
+        keys, held = list(self._entries), list(self._entries.values())
+        size = getsizeof(self._entries) + estimate(keys, key_size) + estimate(held, _held_size)
+        return {"built": True, "keys": len(keys), "entries": self._pairs, "bytes": size}
+
+
+def _held_size(held: Any, seen: set[int]) -> int:
+    """Return how many bytes a dict of scores, or one key and its score, take."""
+    scores = list(held.values()) if type(held) is dict else held[1:]
+    return getsizeof(held) + sum(key_size(score, seen) for score in scores)
 
 
 class TextExtraction:

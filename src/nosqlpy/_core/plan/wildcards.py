@@ -37,7 +37,7 @@ def bounds_in(index: HashIndex, conjunction: Conjunction, table: Table) -> Itera
         if serves(index, path):
             for each in conditions if comes_through_array(index, path) else [meet_all(conditions)]:
                 if _is_held(each):
-                    yield Bounds((path,)), each
+                    yield _within(path, each)
     for condition in conjunction.conditions:
         if condition.operator == "$exists" and condition.operand in (True, 1) and serves(index, condition.path):
             # a document has no key of its own, but one for each of its fields: those up to the character after "."
@@ -58,7 +58,11 @@ def order_in(index: HashIndex, table: Table, ordering: Ordering) -> FieldBounds 
     if len(ordering.keys) > 1 or path not in table or not serves(index, path) or comes_through_array(index, path):
         return None
     each = meet_all(table[path])
-    return (Bounds((path,)), each) if _is_held(each) else None
+    return _within(path, each) if _is_held(each) else None
+
+
+def _within(path: str, bounds: Bounds) -> FieldBounds:
+    return Bounds((path,), exact=True), bounds
 
 
 def serves(index: HashIndex, path: str) -> bool:

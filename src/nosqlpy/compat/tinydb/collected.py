@@ -144,7 +144,7 @@ class CollectionRows:
         return self._in_order({"_id": {"$in": ids}})
 
     def _has_indexes(self) -> bool:
-        return len(self.collection.stats()["indexes"]) > 1
+        return len(self.collection.index_information()) > 1
 
     def _in_order(self, filter: Document) -> list[Row]:
         """Return documents in the order of insertion, though an index may find them in another."""
