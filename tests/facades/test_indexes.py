@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -228,6 +228,29 @@ async def test_explain_shows_that_a_range_of_ids_is_a_scan_of_their_index(many: 
     }
     assert explained["executionStats"]["totalKeysExamined"] == 3
     assert [document["_id"] for document in page] == [11, 12]
+
+
+async def test_explain_shows_that_an_answer_came_from_an_index_alone(many: Any) -> None:
+    await many.create_index("n")
+    covered = many.find({"n": {"$gt": 97}}, {"_id": 0, "n": 1}).sort("n").limit(11)
+    explained = await covered.explain("executionStats")
+    stats = explained["executionStats"]
+
+    assert explained["queryPlanner"]["winningPlan"]["inputStage"]["stage"] == "PROJECTION_COVERED"
+    assert explained["queryPlanner"]["winningPlan"]["inputStage"]["inputStage"]["stage"] == "IXSCAN"
+    assert (stats["totalDocsExamined"], stats["docsDecoded"], stats["nReturned"]) == (0, 0, 11)
+    assert await covered.to_list() == [{"n": 98}] * 10 + [{"n": 99}]
+    assert await many.find_one({"n": 98}, {"_id": 0, "n": 1}) == {"n": 98}
+
+
+async def test_the_keys_of_an_index_make_objects_of_a_type(db: Any) -> None:
+    class Named(TypedDict):
+        name: str
+
+    await db["people"].insert_many([{"name": "ada", "age": 36}, {"name": "bob", "age": 17}])
+    await db["people"].create_index("name")
+
+    assert await db["people"].find({"name": "ada"}, {"_id": 0, "name": 1}, type=Named).to_list() == [{"name": "ada"}]
 
 
 async def test_the_hint_of_the_id_uses_its_index(many: Any) -> None:

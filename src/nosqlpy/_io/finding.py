@@ -112,7 +112,7 @@ class FindOptions(msgspec.Struct, frozen=True):
             codec = codec_for(kind)
         elif query.projection is not None:
             codec = PLAIN
-        return Request(query, _decode_with(query, codec))
+        return Request(query, _decode_with(query, codec), None if query.projection is None else codec.convert)
 
     def returned(self, codec: TypeCodec[Any], variables: Mapping[str, Any]) -> Returned[Any]:
         """Return the compiled query of a write that returns a document, and how that is decoded."""

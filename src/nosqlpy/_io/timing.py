@@ -99,10 +99,11 @@ def call_of_find(
 ) -> Call:
     """Return what is to be said of a find, or an aggregation, that has examined so many documents."""
     keys = None
+    examined = 0 if plan.covered else documents
     if engine is not None:
         with suppress(RuntimeError, KeyError, Unloaded):  # the index may have been dropped meanwhile
             keys = examined_keys(engine.collections.get(name), plan, documents)
-    return Call(action, name, _shape(query), _stage(plan), keys, documents, comment=query.comment)
+    return Call(action, name, _shape(query), _stage(plan), keys, examined, comment=query.comment)
 
 
 def call_of(engine: Engine | None, function: str, arguments: Sequence[Any]) -> Call:

@@ -52,7 +52,7 @@ def finish(steps: Generator[Any, None, Any]) -> Any:
 
 def request(filter: Any = None, **options: Any) -> Request[Any]:
     query = compile_query(filter, **options)
-    return Request(query, decoder(query.projection))
+    return Request(query, decoder(query.projection), None if query.projection is None else dict)
 
 
 def find(engine: Engine, name: str, filter: Any = None, **options: Any) -> list[Any]:

@@ -49,10 +49,14 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
-    """A query, and the function from stored bytes to what its caller gets."""
+    """A query, and the function from stored bytes to what its caller gets.
+
+    `convert` makes that of a projected document; without it no keys of an index may stand for documents.
+    """
 
     query: Query
     decode: Decode[T]
+    convert: Callable[[dict[str, Any]], T] | None = None
 
 
 class Execution(Generic[T]):

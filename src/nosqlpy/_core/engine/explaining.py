@@ -49,9 +49,9 @@ def explain(
             "nReturned": returned,
             "executionTimeMillis": (clock() - started) * 1000,
             "totalKeysExamined": examined_keys(collection, plan, execution.examined),
-            "totalDocsExamined": execution.examined,
+            "totalDocsExamined": 0 if plan.covered else execution.examined,
             "docsTested": 0 if plan.exact or query.predicate.everything else execution.examined,
-            "docsDecoded": returned,
+            "docsDecoded": 0 if plan.covered else returned,
             "executionStages": planner["winningPlan"],
         }
         if verbosity == "allPlansExecution":
@@ -76,7 +76,7 @@ def _tree(collection: CollectionState | None, query: Query, plan: Plan, columns:
             sort["limitAmount"] = query.skip + query.limit
         tree = sort | {"inputStage": tree}
     if query.projection is not None:
-        tree = {"stage": "PROJECTION_DEFAULT", "inputStage": tree}
+        tree = {"stage": "PROJECTION_COVERED" if plan.covered else "PROJECTION_DEFAULT", "inputStage": tree}
     if query.skip:
         tree = {"stage": "SKIP", "skipAmount": query.skip, "inputStage": tree}
     if query.limit:

@@ -10,6 +10,7 @@ import msgspec
 from nosqlpy._core.engine import columns
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.columns import Scan, scan_of
+from nosqlpy._core.engine.covering import covered
 from nosqlpy._core.engine.distinct import from_index
 from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Query, Request
 from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
@@ -145,6 +146,9 @@ def execute(
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
     plan = plan_of(collection, query)
     query, ordered = settled(query, plan), False
+    if request.convert is not None and (held := covered(collection, query, plan)) is not None:
+        plan = msgspec.structs.replace(plan, covered=True)
+        return Execution(query, plan, held.rows, held.making(request.convert), engine.sort_memory)
     if query.scored:
         blobs, ordered = scored_documents(collection, plan, query)
     elif query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):

@@ -94,10 +94,11 @@ def _flat_only(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
 def _single(index: HashIndex, layout: Layout) -> Extract:
     column = layout.column(index.field, matched_values)
     sort_column = layout.column(index.field, sorted_values)
-    sparse, multikey = index.definition.sparse, index.multikey
+    sparse, multikey, kinds = index.definition.sparse, index.multikey, index.kinds
 
     def careful(entry: Any, row: Row) -> IndexKeys:
         kind = type(entry)
+        kinds.add(kind)
         if kind is list:
             multikey.add(0)
             return {*map(equality_key, entry), whole_key(equality_key(entry))} if entry else _EMPTY
@@ -130,17 +131,17 @@ def _asked_for(values: Iterable[Any], keys: set[Hashable], *, sparse: bool) -> I
 def _compound(index: HashIndex, layout: Layout) -> Extract:
     paths = [path for path, _ in index.keys]
     columns = [layout.column(path, sorted_values) for path in paths]
-    sparse, multikey = index.definition.sparse, index.multikey
+    sparse, multikey, kinds = index.definition.sparse, index.multikey, index.kinds
 
     def careful(entries: tuple[Any, ...], blob: bytes) -> IndexKeys:
         arrays = {position for position, entry in enumerate(entries) if type(entry) in _ARRAYS}
         if not arrays:
-            return _NONE if sparse and all(entry is MISSING for entry in entries) else (_flat(entries),)
+            return _NONE if sparse and all(entry is MISSING for entry in entries) else (_flat(entries, kinds),)
         multikey.update(arrays)
         found = combinations(inspect_document(blob), paths)
         if found is None:
             raise parallel_arrays(index)
-        return {_flat(values) for values in found if not (sparse and all(value is MISSING for value in values))}
+        return {_flat(values, kinds) for values in found if not (sparse and all(value is MISSING for value in values))}
 
     def extract(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterator[IndexKeys]:
         return map(careful, zip(*[column(rows) for column in columns], strict=True), blobs)
@@ -166,8 +167,8 @@ def _wildcard(index: HashIndex, spec: WildcardSpec, layout: Layout) -> Extract:
 _ARRAYS: Final = frozenset((list, Several))
 
 
-def _flat(values: tuple[Any, ...]) -> Hashable:
-    """Return the key of several values: their components, one after the other."""
+def _flat(values: tuple[Any, ...], kinds: set[type]) -> Hashable:
+    """Return the key of several values: their components, one after the other; odd classes are added to `kinds`."""
     flat: list[Any] = []
     for value in values:
         kind = type(value)
@@ -176,6 +177,7 @@ def _flat(values: tuple[Any, ...]) -> Hashable:
         elif kind is int:
             flat += (10, value)
         else:
+            kinds.add(kind)
             flat += component(index_key(value))
     return tuple(flat)
 

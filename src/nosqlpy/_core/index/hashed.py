@@ -34,7 +34,8 @@ class HashIndex:
 
     `multikey` are the positions of the fields that led through an array in some document, of a `wildcard` index the
     paths of arrays; `moved` are keys whose documents may not stand in natural order, because one came there by an
-    update.
+    update. `kinds` are the classes of the values that came, besides str and int: of equal numbers the key is the first
+    one's.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class HashIndex:
         "definition",
         "field",
         "keys",
+        "kinds",
         "moved",
         "multikey",
         "name",
@@ -67,6 +69,7 @@ class HashIndex:
         self.plain = definition.keys[0][0] if len(definition.keys) == 1 and definition.is_plain else None
         self.multikey: set[int | str] = set()
         self.moved: set[Hashable] = set()
+        self.kinds: set[type] = set()
         # whether a key may have several documents
         self._shared = False
         # a document's key, or a bucket of several
@@ -136,6 +139,7 @@ class HashIndex:
         self._shared = False
         self._entries.clear()
         self.multikey.clear()
+        self.kinds.clear()
         self.moved.clear()
 
     def forget_order(self) -> None:
@@ -171,6 +175,23 @@ class HashIndex:
         if not self._shared or _Bucket not in set(map(type, found)):
             return found
         return [key for held in found for key in (held if type(held) is _Bucket else (held,))]
+
+    def pairs(self, values: Iterable[Hashable]) -> dict[Hashable, Hashable]:
+        """Return the keys of the documents under `values`, all of which are there, each with the one it stands under.
+
+        A document under several is there with the last of them.
+        """
+        keys = list(values)
+        found = list(map(self._entries.__getitem__, keys))
+        if not self._shared or _Bucket not in set(map(type, found)):
+            return dict(zip(found, keys, strict=True))
+        pairs: dict[Hashable, Hashable] = {}
+        for held, key in zip(found, keys, strict=True):
+            if type(held) is _Bucket:
+                pairs.update(dict.fromkeys(held, key))
+            else:
+                pairs[held] = key
+        return pairs
 
     @property
     def is_shared(self) -> bool:
@@ -251,6 +272,7 @@ class HashIndex:
             ]
         self._entries = dict(zip(content.keys, found, strict=True))
         self.multikey.update(content.multikey)
+        self.kinds.add(object)  # nobody knows of which classes the values were
 
 
 _ARRAY = 25

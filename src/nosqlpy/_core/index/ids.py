@@ -85,6 +85,7 @@ class IdIndex(HashIndex):
     def __init__(self, documents: Documents) -> None:
         super().__init__(ID_DEFINITION)
         self._documents = documents
+        self.kinds.add(object)
         self.watched: bool = False
 
     # ── changing ─────────────────────────────────────────────────────────────────
@@ -123,6 +124,11 @@ class IdIndex(HashIndex):
     def documents(self, values: Iterable[Hashable]) -> list[Hashable]:
         """Return the keys of documents, as which they are given."""
         return values if type(values) is list else list(values)
+
+    def pairs(self, values: Iterable[Hashable]) -> dict[Hashable, Hashable]:
+        """Return the keys of documents, each with itself."""
+        keys = list(values)
+        return dict(zip(keys, keys, strict=True))
 
     def all_values(self) -> list[Hashable]:
         """Return every key, in natural order."""

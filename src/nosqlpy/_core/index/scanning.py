@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, product
 from typing import Any, Final, TypeAlias
 
@@ -119,6 +119,46 @@ def ordered(
 
     These fields are that at the position `first` and those after it. The fields before it have a single point each.
     """
+    for keys, tied in _runs(index, bounds, first, directions):
+        if tied:
+            yield natural(index.documents(keys))
+        else:
+            yield from _tied(index, keys, natural)
+
+
+def pairs_in_order(
+    index: HashIndex, bounds: FieldBounds, first: int, directions: Sequence[int], natural: Natural
+) -> Iterator[Iterable[tuple[Hashable, Hashable]]]:
+    """Yield what `ordered` does, each key of a document with the key of the index under which it stands."""
+    for keys, tied in _runs(index, bounds, first, directions):
+        pairs = index.pairs(keys)
+        if tied:
+            yield [(document, pairs[document]) for document in natural(pairs)]
+        elif not index.moved or index.moved.isdisjoint(keys):
+            yield pairs.items()
+        else:
+            found = chain.from_iterable(_tied(index, keys, natural))
+            yield [(document, pairs[document]) for document in found]
+
+
+def pairs_within(index: HashIndex, bounds: FieldBounds) -> tuple[dict[Hashable, Hashable], bool]:
+    """Return what `gather` does, each key of a document with the key of the index under which it stands."""
+    parts = _parts(index, bounds)
+    pairs: dict[Hashable, Hashable] = {}
+    for part in parts:
+        if isinstance(part, Span):
+            pairs.update(index.pairs(part.all()))
+        else:
+            pairs.update(dict.fromkeys(index.lookup(part), part))
+    if len(parts) == 1 and not isinstance(parts[0], Span):
+        return pairs, parts[0] not in index.moved
+    return pairs, len(pairs) < 2 or (len(parts) == 1 and index.is_natural)
+
+
+def _runs(
+    index: HashIndex, bounds: FieldBounds, first: int, directions: Sequence[int]
+) -> Iterator[tuple[list[Hashable], bool]]:
+    """Yield keys of the index in order, in lists; and whether all of one are equal in the fields that count."""
     spans = _spans(index, bounds, first)
     if directions[0] < 0:
         spans.reverse()
@@ -129,11 +169,11 @@ def ordered(
         if ends_inside:
             # across the parts: where one of them ends is not where the keys begin otherwise
             for _, group in groupby(chain.from_iterable(parts), key=lambda key: key[:upto]):
-                yield natural(index.documents(group))
+                yield list(group), True
         else:
             for part in parts:
                 for start in range(0, len(part), PIECE):  # the first ones may be all that is wanted
-                    yield from _tied(index, part[start : start + PIECE], natural)
+                    yield part[start : start + PIECE], False
 
 
 def _spans(index: HashIndex, bounds: FieldBounds, first: int) -> list[Span]:

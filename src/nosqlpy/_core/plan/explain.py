@@ -40,7 +40,7 @@ def show(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         return {"stage": "EOF"}
     if plan.stage == "TEXT":
         return _keys(plan, indexes)
-    return {"stage": "FETCH", "inputStage": _keys(plan, indexes)}
+    return _keys(plan, indexes) if plan.covered else {"stage": "FETCH", "inputStage": _keys(plan, indexes)}
 
 
 def _direction(plan: Plan) -> str:

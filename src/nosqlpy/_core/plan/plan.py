@@ -29,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     matches and need not be tested. With `directions` the candidates come in the order that was asked for, that of
     as many fields of the index from the `first` on. An ``OR`` is of all, an ``AND_HASH`` of what is common to its
     `branches`. A ``TEXT``, and an ``OR`` with one among its branches, has what is looked for in `text`.
+    Where it is `covered` the keys of the index are the answer, and no document is looked at.
     """
 
     stage: str
@@ -41,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     first: int = 0
     branches: tuple[Plan, ...] = ()
     text: TextPlan | None = None
+    covered: bool = False
 
 
 def scan(size: int, *, backwards: bool = False) -> Plan:

@@ -32,6 +32,7 @@ from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
 
 _CONTAINERS: Final = frozenset((dict, list))
+_FLAGS: Final = frozenset((int, bool))
 
 
 class Projection(msgspec.Struct, frozen=True):
@@ -209,6 +210,8 @@ def compile_projection(
     if not isinstance(specification, Mapping):
         specification = dict.fromkeys(_names(specification), 1)
     items = tuple(specification.items())
+    if find and _FLAGS.issuperset(map(type, specification.values())):  # no expression: nothing else matters
+        return _compiled(items)
     if variables or collation is not None or not find:
         return _compile(items, variables, collation, find=find)
     try:

@@ -47,11 +47,12 @@ class TypeCodec(Generic[T]):
         self.convert: Callable[[dict[str, Any]], T] = convert
 
 
-def _same(document: Any) -> Any:
+def itself(document: Any) -> Any:
+    """Return a document as it is."""
     return document
 
 
-PLAIN: TypeCodec[dict[str, Any]] = TypeCodec(_same, decode_document, _same)
+PLAIN: TypeCodec[dict[str, Any]] = TypeCodec(itself, decode_document, itself)
 
 
 def codec_for(kind: Any) -> TypeCodec[Any]:
@@ -63,7 +64,7 @@ def codec_for(kind: Any) -> TypeCodec[Any]:
     if kind is None or kind is dict:
         return PLAIN
     if is_typeddict(kind):
-        return _msgspec_codec(kind, _same)
+        return _msgspec_codec(kind, itself)
     if isinstance(kind, type):
         if issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
             return _msgspec_codec(kind, _to_document(kind))
