@@ -7,11 +7,12 @@ from collections import Counter
 from itertools import cycle
 from random import Random
 
-from durability.model import History, State, describe, model_of_state, state_of_engine, wrong_indexes
+from durability.model import TIME, History, State, describe, model_of_state, state_of_engine, unexpired, wrong_indexes
 from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk, SimulatedStorage
 from durability.simulation import Outcome
 from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
 from nosqlpy._core.engine import compaction, hints, snapshots
+from nosqlpy._core.engine.shared import _POISON
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, StorageError
@@ -53,17 +54,21 @@ class Crowd:
         hints.NEW_MIN, snapshots.DOCUMENTS_MIN = self.hint_min, 0
         block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN
         try:
-            for _ in range(self.random.randint(1, EPOCHS)):
-                self._epoch()
-                self._end_all()
-            self._enter()
-            if not self.sessions:
-                raise Mismatch("an undisturbed disk cannot be opened")
-            self.sessions[0].database.verify()
+            with TIME.standing():
+                self._live()
         finally:
             hints.NEW_MIN, snapshots.DOCUMENTS_MIN = before
             compaction.BLOCK_SIZE = block_size
         return self.counts
+
+    def _live(self) -> None:
+        for _ in range(self.random.randint(1, EPOCHS)):
+            self._epoch()
+            self._end_all()
+        self._enter()
+        if not self.sessions:
+            raise Mismatch("an undisturbed disk cannot be opened")
+        self.sessions[0].database.verify()
 
     def _epoch(self) -> None:
         if self.with_faults:
@@ -111,7 +116,7 @@ class Crowd:
 
     def _write_at_once(self, session: Session) -> None:
         """Write without a look at what the others did: the lock is where that is taken in."""
-        session.model = model_of_state(self.history.states[self.history.shown])
+        session.model = model_of_state(unexpired(self.history.states[self.history.shown]))
         session.insert(self.random.choice(COLLECTIONS), random_document(self.random), self.durabilities[0])
 
     def _look_meanwhile(self, disk: SimulatedDisk, verb: str, name: str) -> None:
@@ -154,7 +159,7 @@ class Crowd:
             self.counts["following refused"] += 1
             return
         shown = state_of_engine(database.engine)
-        expected = self.history.states[self.history.shown]
+        expected = unexpired(self.history.states[self.history.shown])
         if (
             database in self.followers
             and shown != expected
@@ -278,6 +283,8 @@ class Crowd:
         """The shared page holds hints only: zeros and garbage there must not matter."""
         at = self.random.randrange(1, 16)
         if at == 1:  # a bell that lies shows what is not committed at worst, and only while it is being written
+            return
+        if at == _POISON and self.disk.words[at]:  # that a sync has failed stands nowhere else
             return
         self.disk.words[at] = self.random.choice((0, self.random.getrandbits(64)))
         self.counts["words spoilt"] += 1

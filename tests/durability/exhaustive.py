@@ -32,7 +32,7 @@ def document(number: int, size: int = 40) -> dict[str, object]:
 
 def first_life(session: Session) -> None:
     session.insert("a", document(1), "safe")
-    session.index("a", "g", "safe")
+    session.index("a", "g_1", "safe")
     session.insert("a", document(2), "durable")
     session.insert_many("b", [document(number) for number in range(5)], "safe")
     session.update("b", 1, 50, "safe")

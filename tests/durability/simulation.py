@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from durability.model import History, State, describe, state_of_engine, wrong_indexes
+from durability.model import TIME, History, State, describe, state_of_engine, unexpired, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
 from durability.workload import Mismatch, Session, open_database, random_step
 from nosqlpy._core.engine import compaction, hints, snapshots
@@ -182,7 +182,7 @@ class Simulation:
         size = len(self.disk.names[name].cache)
         if not size:
             return
-        legal = set(self.history.states[self.history.handed :])
+        legal = set(map(unexpired, self.history.states[self.history.handed :]))
         self.disk.flip_bit(name, self.random.randrange(8 * size))
         before = self.disk.files()
         try:
@@ -204,7 +204,7 @@ class Simulation:
     def _judge_flip(self, state: State, torn_bytes: int, legal: set[State], name: str) -> None:
         if state in legal:
             self.counts["flips harmless"] += 1
-        elif torn_bytes and state in {*self.history.past, *self.history.states}:
+        elif torn_bytes and state in set(map(unexpired, self.history.past + self.history.states)):
             self.counts["flips torn"] += 1
         else:
             raise Mismatch(f"a flipped bit in {name} went unnoticed: {describe(state)}")
@@ -218,7 +218,8 @@ def run_seed(seed: int) -> Outcome:
     hints.NEW_MIN, snapshots.DOCUMENTS_MIN = simulation.hint_min, simulation.snapshot_min
     block_size, compaction.BLOCK_SIZE = compaction.BLOCK_SIZE, BLOCK_MIN  # … and several blocks
     try:
-        return simulation.run()
+        with TIME.standing():
+            return simulation.run()
     except AssertionError as error:
         error.add_note(f"seed {seed}; replay it with run_seed({seed})")
         raise

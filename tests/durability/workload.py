@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from durability.model import History, Model, Shelf, describe, model_of_state, state_of_engine, state_of_model
+from durability.model import (
+    EXPIRES_S,
+    EXPIRY,
+    TIME,
+    History,
+    Model,
+    Shelf,
+    describe,
+    lives,
+    model_of_state,
+    state_of_engine,
+    state_of_model,
+)
 from durability.simulated_disk import SimulatedDisk, SimulatedStorage
 from nosqlpy import Client
 from nosqlpy._core.engine import backup
@@ -19,6 +31,16 @@ from nosqlpy._io.options import Options
 from nosqlpy.errors import CorruptionError, StorageError
 
 COLLECTIONS = ("a", "b", "c")
+WORDS = ("red", "green", "blue")
+# the keys of indexes, and their options, by their names
+INDEXES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "n_1": ("n", {}),
+    "g_1": ("g", {}),
+    "g_hashed": ({"g": "hashed"}, {}),
+    "n_1_g_-1": ([("n", 1), ("g", -1)], {}),
+    "w_text": ({"w": "text"}, {"default_language": "none"}),
+    EXPIRY: ("t", {"expireAfterSeconds": EXPIRES_S}),
+}
 PLACE = Path("/simulated")  # nothing is ever made there
 
 
@@ -68,7 +90,7 @@ class Session:
 
     def write(self, change: Callable[[Model], None], call: Callable[[], Any], durability: str) -> None:
         """Make one write; on return the history knows whether it happened, and what it survives."""
-        candidate = copy.deepcopy(self.model)
+        candidate = _copied(self.model)
         change(candidate)
         if state_of_model(candidate) == state_of_model(self.model):
             self._done(call)  # a commit or not: it promises nothing about earlier writes
@@ -107,6 +129,14 @@ class Session:
         shown = state_of_engine(self.database.engine)
         if shown != state_of_model(self.model):
             raise Mismatch(f"memory holds {describe(shown)} instead of {describe(state_of_model(self.model))}")
+
+    def let_time_pass(self, random: Random) -> None:
+        """Let some time pass, or none, and documents expire."""
+        if random.random() < 0.05:
+            TIME.now += timedelta(seconds=random.choice((1, 10, 60)))
+        for shelf in self.model.values():
+            if EXPIRY in shelf.indexes:
+                shelf.documents = {id: document for id, document in shelf.documents.items() if lives(document)}
 
     # ── writes ───────────────────────────────────────────────────────────────────
 
@@ -237,17 +267,16 @@ class Session:
         if name in self.model and name != new_name:
             self.write(change, call, durability)
 
-    def index(self, name: str, field: str, durability: Any) -> None:
-        index = f"{field}_1"
+    def index(self, name: str, index: str, durability: Any) -> None:
+        keys, options = INDEXES[index]
         if index not in self.model.get(name, Shelf()).indexes:
             self.write(
                 lambda model: _shelf(model, name).indexes.append(index),
-                lambda: self.client[name].create_index(field, durability=durability),
+                lambda: self.client[name].create_index(keys, durability=durability, **options),
                 durability,
             )
 
-    def unindex(self, name: str, field: str, durability: Any) -> None:
-        index = f"{field}_1"
+    def unindex(self, name: str, index: str, durability: Any) -> None:
         if index in self.model.get(name, Shelf()).indexes:
             self.write(
                 lambda model: model[name].indexes.remove(index),
@@ -275,11 +304,14 @@ class Session:
     def look(self, name: str, id: Any, _durability: Any) -> None:
         """Compare single answers, which need less than all documents."""
         group = len(str(id))
-        held = self.model.get(name, Shelf()).documents
+        shelf = self.model.get(name, Shelf())
+        held = shelf.documents
         try:
             found = self.client[name].get(id)
             count = self.client[name].count()
             grouped = self.client[name].find({"g": group}).to_list()
+            red = self.client[name].find({"$text": {"$search": "red"}}) if "w_text" in shelf.indexes else ()
+            worded = sorted(repr(document) for document in red)
         except CorruptionError as error:
             raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
         except StorageError:
@@ -289,6 +321,8 @@ class Session:
         # an index leads to them in the order in which they came to it
         if (found, count) != (held.get(id), len(held)) or sorted(map(repr, grouped)) != sorted(map(repr, expected)):
             raise Mismatch(f"{name} answers {id}: {found}, {count} documents, {group}: {grouped}, not {expected}")
+        if "w_text" in shelf.indexes and worded != sorted(repr(d) for d in held.values() if "red" in d["w"].split()):
+            raise Mismatch(f"{name} finds by a word: {worded}")
 
     def flush(self) -> None:
         if self._done(self.client.flush):
@@ -299,6 +333,10 @@ class Session:
 
     def background_sync(self) -> None:
         self.database._sync_in_background()
+
+    def expire(self) -> None:
+        """Remove in the background what has expired, which nobody sees."""
+        self._done(self.database._expire_in_background)
 
     def compact(self) -> None:
         self._done(self.client.compact)
@@ -351,21 +389,30 @@ class Session:
         return True
 
 
+def _copied(model: Model) -> Model:
+    """Return a copy that may be changed: documents are flat here, and options are replaced as a whole."""
+    return {
+        name: Shelf({id: dict(d) for id, d in shelf.documents.items()}, list(shelf.indexes), shelf.options)
+        for name, shelf in model.items()
+    }
+
+
 def _shelf(model: Model, name: str) -> Shelf:
     return model.setdefault(name, Shelf())
 
 
 def random_step(session: Session, random: Random, durabilities: tuple[str, ...]) -> None:
     """Do one thing to the database."""
+    session.let_time_pass(random)
     durability = random.choice(durabilities)
     name = random.choice(COLLECTIONS)
     session_write = random.choices(
         (
             "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
             "rename", "index", "unindex", "validate", "sync", "flush", "background_flush", "background_sync",
-            "compact", "verify", "look", "transaction", "rollback", "back_up",
+            "compact", "verify", "look", "transaction", "rollback", "back_up", "expire",
         ),
-        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 3, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2, 1),
+        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 4, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2, 1, 2),
     )[0]  # fmt: skip
     match session_write:
         case "insert_many":
@@ -387,7 +434,8 @@ def random_step(session: Session, random: Random, durabilities: tuple[str, ...])
         case "rename":
             session.rename(name, random.choice(COLLECTIONS), durability)
         case "index" | "unindex" | "validate":
-            getattr(session, session_write)(name, random.choice(("n", "g")), durability)
+            what = ("n", "g") if session_write == "validate" else tuple(INDEXES)
+            getattr(session, session_write)(name, random.choice(what), durability)
         case _:
             getattr(session, session_write)()
 
@@ -399,4 +447,12 @@ def random_id(random: Random) -> Any:
 
 def random_document(random: Random) -> dict[str, Any]:
     size = random.choice((0, 0, 5, 40, 40, 300, 1500))
-    return {"_id": random_id(random), "g": random.randint(0, 3), "n": random.randint(0, 9), "pad": "x" * size}
+    seconds = random.choice((None, random.randint(-60, 60)))
+    return {
+        "_id": random_id(random),
+        "g": random.randint(0, 3),
+        "n": random.randint(0, 9),
+        "t": None if seconds is None else TIME.BEGIN.replace(microsecond=0) + timedelta(seconds=seconds),
+        "w": " ".join(random.sample(WORDS, random.randint(0, 2))),
+        "pad": "x" * size,
+    }
