@@ -21,7 +21,7 @@ from nosqlpy._core.log.snapshot import PartReader
 # where dicts grow, and bytes and lists are made: planning, appending, applying, indexing, hints
 POINTS: tuple[tuple[Any, str], ...] = (
     *((Slots, name) for name in ("put", "put_one", "delete", "delete_one", "clear", "recount", "move", "give_places")),
-    *((UnloadedSlots, name) for name in ("put", "delete", "clear", "loaded")),
+    *((UnloadedSlots, name) for name in ("put", "delete", "clear", "prepare", "loaded")),
     *((IndexManager, name) for name in ("insert", "replace", "remove", "build", "add", "drop", "clear")),
     *((HashIndex, name) for name in ("add", "discard")),
     *((Reader, name) for name in ("one", "many", "packed")),

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from nosqlpy import Client, DuplicateKeyError
+from nosqlpy._core.engine import hints
+from nosqlpy._core.engine.unloaded import UnloadedSlots
 
 PATIENCE_S = 20
 
@@ -213,3 +215,22 @@ def test_a_long_read_ends_beside_a_writer_that_never_rests(client: Client) -> No
         writer.join()
 
     assert found == 60_000
+
+
+def test_a_thread_writes_while_another_reads_what_a_hint_says(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+    with Client(directory) as client:
+        client["users"].insert_many([{"_id": number} for number in range(2000)])
+    with Client(directory) as client:
+        prepare = UnloadedSlots.prepare
+        written: list[Any] = []
+
+        def prepared(self: UnloadedSlots) -> None:
+            written.extend(in_threads(lambda: client["users"].insert({"_id": "new"})))
+            prepare(self)
+
+        monkeypatch.setattr(UnloadedSlots, "prepare", prepared)
+        found = client["users"].count({"_id": {"$ne": 5}})
+
+        assert written == ["new"]
+        assert found == 2000

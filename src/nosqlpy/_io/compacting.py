@@ -48,7 +48,9 @@ def compact(
         if not asked and not database.view(compaction.due):
             return {}
         _check_room(database, reserve)
-        database.sync()  # what is synced before keeps no writer waiting
+        # what is loaded and synced before keeps no writer waiting
+        database.view(compaction.load)
+        database.sync()
         codec = code_of(database.options.compression)
         moment = database.reorganise("compaction cannot begin", lambda engine: compaction.begin(engine, codec))
         try:

@@ -49,6 +49,7 @@ class Database(Expiring):
     gate: Gate
     lock: threading.Lock
     seen: int
+    _loading: threading.Lock
     words: memoryview
 
     def __init__(self, storage: Storage, options: Options) -> None:
@@ -58,6 +59,8 @@ class Database(Expiring):
         # held by whoever removes segments, or needs them to stay, on the thread `_keeper`
         self._compacting = threading.Lock()
         self._keeper: int | None = None
+        # held by whoever reads what is to be loaded: the lock of writers is taken after it
+        self._loading = threading.Lock()
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
@@ -84,6 +87,12 @@ class Database(Expiring):
         self.guarded(self._load, needed)
 
     def _load(self, needed: Unloaded) -> None:
+        with self._loading:  # who comes second finds it loaded
+            self._load_alone(needed)
+
+    def _load_alone(self, needed: Unloaded) -> None:
+        with contextlib.suppress(StorageError):  # it is tried again, when nothing can come in between
+            needed.prepare()
         with self.lock:
             self._settle()
             needed.load()
@@ -320,6 +329,7 @@ class Database(Expiring):
         self.closed = self.forked = True
         self.gate = Gate()
         self.lock = threading.Lock()
+        self._loading = threading.Lock()
         self._disk_sync = threading.Lock()
         self._syncer.forget()
         self.engine.fail(

@@ -119,6 +119,49 @@ def test_who_goes_through_a_collection_is_told_to_load_it(ask: Any) -> None:
     assert documents(engine) == some(10)
 
 
+@pytest.mark.parametrize("budget", [0, BUDGET])
+@pytest.mark.parametrize(
+    "operation",
+    [put({"_id": "id 3", "new": 1}, {"_id": "new"}), delete("id 0", "id 7", "none"), Define(1, "clear", {})],
+    ids=["put", "delete", "clear"],
+)
+def test_what_is_written_while_a_hint_is_read_is_not_lost(operation: Operation, budget: int) -> None:
+    world, engine = held(put(*some(10)), budget=budget)
+    _, other = held(put(*some(10)))
+    with pytest.raises(Unloaded) as needed:
+        engine.collections["a"].slots.all()
+    needed.value.prepare()
+    world.parts.clear()
+    write(world, engine, operation)
+    write(world, other, operation)
+    needed.value.load()
+
+    assert not [name for name, _, _ in world.parts if name.endswith(".hint")]
+    assert documents(engine) == documents(other)
+    assert engine.memory.resident == engine.collections["a"].slots.resident
+
+
+def test_a_hint_is_not_read_for_a_collection_that_is_loaded_by_now() -> None:
+    world, engine = held(put(*some(10)))
+    with pytest.raises(Unloaded) as needed:
+        engine.collections["a"].slots.all()
+    needed.value.load()
+    world.parts.clear()
+    needed.value.prepare()
+
+    assert world.parts == []
+
+
+def test_a_compaction_asks_for_what_is_not_loaded_before_it_keeps_writers_out() -> None:
+    _, engine = held(put(*some(10)))
+    with pytest.raises(Unloaded) as needed:
+        compaction.load(engine)
+    needed.value.load()
+    compaction.load(engine)
+
+    assert engine.collections["a"].is_loaded
+
+
 def test_the_first_documents_are_found_without_the_others() -> None:
     world, engine = held(put(*some(3000)))
     world.parts.clear()

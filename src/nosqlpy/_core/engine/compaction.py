@@ -51,6 +51,17 @@ def due(engine: Engine) -> bool:
     return dead >= DEAD_BYTES and dead >= DEAD_SHARE * total
 
 
+def load(engine: Engine) -> None:
+    """See to it that `begin`, which keeps writers out, has nothing to load.
+
+    Raises:
+        Unloaded: A collection is to be loaded first.
+    """
+    for collection in list(engine.collections.values()):
+        if not collection.is_loaded:
+            collection.slots.all()
+
+
 class Moment(msgspec.Struct, frozen=True):
     """The state at the end of phase one: what the base will hold, and which segments it will stand for."""
 

@@ -7,12 +7,15 @@ it to be loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NoReturn
 
+import msgspec
+
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.reader import Slot, Stored, size_of
+from nosqlpy._core.engine.reader import PACKED_STEP, Slot, Stored, size_of
 from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
@@ -21,7 +24,7 @@ from nosqlpy._core.index.memory import unbuilt
 from nosqlpy._core.index.pending import Parts, Pending, shape_of
 from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.log.operation import Delete, Put
-from nosqlpy._core.log.place import Place, length_of, pack_places, unpack_places
+from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places, unpack_places
 from nosqlpy._core.log.section import DamagedHintError, SectionReader
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key, equality_keys
@@ -31,8 +34,24 @@ LOOKUP_COST = 20
 LOOKUPS_MIN = 64
 # as many of the first documents are read without the others
 FIRST_MAX = 1000
+# documents that are loaded in one call of the interpreter, during which no other thread can run
+LOAD_STEP = PACKED_STEP
 # documents written since, beyond which an index in a snapshot is not asked, but the collection loaded
 WRITTEN_MAX = 1000
+
+
+class _Hinted(msgspec.Struct, frozen=True):
+    """What a section says, ready to be taken over: documents, their bytes, and their keys by rows of the section."""
+
+    held: dict[Hashable, Slot]
+    live: int
+    mixed: bool
+    rows: Sequence[Hashable] | None = None
+
+
+def _places(placed: bytes) -> Iterator[Place]:
+    for start in range(0, len(placed), LOAD_STEP * PLACE_SIZE):
+        yield from unpack_places(placed[start : start + LOAD_STEP * PLACE_SIZE])
 
 
 class UnloadedSlots(Slots):
@@ -44,11 +63,13 @@ class UnloadedSlots(Slots):
         "_left",
         "_load",
         "_order",
+        "_prepared",
         "_rebuild",
         "_recent",
         "_resolved",
         "_rows",
         "_section",
+        "_was_loaded",
         "version",
     )
 
@@ -69,6 +90,9 @@ class UnloadedSlots(Slots):
         # once it is loaded: the keys of the hint by their rows, and what documents that were written since were before
         self._rows: Sequence[Hashable] | None = None
         self._before: dict[Hashable, Slot] = {}
+        # what was read for `loaded`, by a thread that keeps no writer out
+        self._prepared: _Hinted | None = None
+        self._was_loaded = False
         # another number after every change
         self.version: int = 0
 
@@ -113,7 +137,7 @@ class UnloadedSlots(Slots):
         return None
 
     def _ask(self) -> NoReturn:
-        raise Unloaded(self._load) from None
+        raise Unloaded(self._load, self.prepare) from None
 
     def measure(self) -> tuple[int, int]:
         """Return how many documents there are, and how many bytes they have."""
@@ -255,24 +279,57 @@ class UnloadedSlots(Slots):
 
     # ── loading ──────────────────────────────────────────────────────────────────
 
+    def prepare(self) -> None:
+        """Read what the hint says, so that `loaded` need not do so. Meanwhile documents may be written.
+
+        Raises:
+            CorruptionError: A document, or the log, is damaged.
+        """
+        if self._prepared is None and not self._was_loaded:
+            self._prepared = self._read_hint()
+
     def loaded(self) -> Slots:
         """Return the same documents, resident if they fit the budget. A damaged hint is replaced by a walk of the log.
 
         Raises:
             CorruptionError: A document, or the log, is damaged.
         """
-        memory = self._memory
-        keys, placed, live = self._packed()
-        mixed = memory.limit is not None and memory.resident + live > memory.limit
-        slots: Sequence[Slot] = unpack_places(placed) if mixed else memory.files().packed(placed)
+        memory, hinted = self._memory, self._prepared
+        if hinted is None or self._section is None:
+            hinted = self._read_hint()
+        self._prepared = None  # it is changed below
+        self._rows = hinted.rows
         made = Slots(memory)
-        held = self._merged(dict(zip(keys, slots, strict=True)))
-        mixed = mixed or any(type(slot) is int for slot in self._recent.values())
-        made.adopt(held, mixed=mixed, live=None if self._order else live)
+        held = self._merged(hinted.held)
+        mixed = hinted.mixed or any(type(slot) is int for slot in self._recent.values())
+        made.adopt(held, mixed=mixed, live=None if self._order else hinted.live)
         if not mixed:  # else what was written since is as before, and the others are places
             memory.resident += made.resident - self.resident
         memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
+        self._was_loaded = True
         return made
+
+    def _read_hint(self) -> _Hinted:
+        """Return the documents in the hint, or of what the log makes of it; a damaged one is replaced by that."""
+        memory, section = self._memory, self._section
+        if section is None:
+            return _Hinted({}, 0, mixed=False)
+        rows: Sequence[Hashable] | None = None
+        keys: Iterable[Hashable]
+        try:
+            keys, _, placed = section.everything()
+            rows, live = keys, section.section.live
+        except DamagedHintError:
+            places = self._rebuild().places
+            keys, placed, live = places, pack_places(places.values()), sum(map(length_of, places.values()))
+        mixed = memory.limit is not None and memory.resident + live > memory.limit
+        slots: Iterable[Slot] = _places(placed) if mixed else memory.files().packed(placed)
+        pairs = zip(keys, slots, strict=True)
+        held: dict[Hashable, Slot] = {}
+        for _ in range(0, len(placed), LOAD_STEP * PLACE_SIZE):
+            held.update(islice(pairs, LOAD_STEP))
+        held.update(pairs)
+        return _Hinted(held, live, mixed=mixed, rows=rows)
 
     def pending(self, parts: Parts) -> Pending | None:
         """Return the indexes of a snapshot of the hint for what `loaded` has returned, if they are of use."""
@@ -288,18 +345,6 @@ class UnloadedSlots(Slots):
                     else:
                         changed.pop(key, None)
         return Pending(parts, self._rows, changed)
-
-    def _packed(self) -> tuple[Iterable[Hashable], bytes, int]:
-        """Return keys, packed places and bytes of the documents in the hint, or of what the log makes of it."""
-        if self._section is None:
-            return (), b"", 0
-        try:
-            keys, _, placed = self._section.everything()
-            self._rows = keys
-        except DamagedHintError:
-            places = self._rebuild().places
-            return places, pack_places(places.values()), sum(map(length_of, places.values()))
-        return keys, placed, self._section.section.live
 
     def _merged(self, held: dict[Hashable, Slot]) -> dict[Hashable, Slot]:
         """Return the documents of the hint with what was written since, in natural order."""

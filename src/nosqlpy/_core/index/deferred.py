@@ -13,11 +13,19 @@ T = TypeVar("T")
 
 
 class Unloaded(Exception):
-    """What was asked for must be loaded first: call `load` with the lock of writes held, and ask again."""
+    """What was asked for must be loaded first: call `load` with the lock of writes held, and ask again.
 
-    def __init__(self, load: Callable[[], object]) -> None:
+    Loading takes less time if `prepare` was called before, which needs no lock; one thread at a time does so.
+    """
+
+    def __init__(self, load: Callable[[], object], prepare: Callable[[], object] | None = None) -> None:
         super().__init__()
-        self.load = load
+        self.load: Callable[[], object] = load
+        self.prepare: Callable[[], object] = prepare or _nothing
+
+
+def _nothing() -> None:
+    """Do nothing: it takes no long preparation."""
 
 
 def loading(plan: Callable[[], T]) -> T:
