@@ -147,7 +147,8 @@ def test_the_keys_of_an_index_stand_for_documents_only_where_they_are_their_valu
     db = Logged()
     db.insert("x", *({"_id": f"a{number}" if number != 4 else 4, **row} for number, row in enumerate(rows)))
     for keys in indexes:
-        db.run(definitions.create_index, "x", define_index(keys, None, {}))
+        with suppress(OperationFailure):  # parallel arrays
+            db.run(definitions.create_index, "x", define_index(keys, None, {}))
     for number, verb, value in changes:
         query = request({"_id": f"a{number}"}).query
         if verb == "delete":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
-from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, TypeVar, cast
 
@@ -42,24 +41,24 @@ class Covered(msgspec.Struct, frozen=True):
     @property
     def rows(self) -> Sequence[bytes]:
         """What an execution takes for encoded documents, and `making` makes documents of."""
-        rows = self.columns[0] if len(self.columns) == 1 else list(zip(*self.columns, strict=True))
-        return cast("Sequence[bytes]", rows)
+        # of several columns the positions: a tuple for each document would have the collector run
+        return cast("Sequence[bytes]", self.columns[0] if len(self.columns) == 1 else range(len(self.columns[0])))
 
     def making(self, convert: Callable[[dict[str, Any]], T]) -> Decode[T]:
         """Return what makes of one of `rows` what the caller gets."""
-        make = _maker(self.names)
+        make = _maker(self.names, self.columns)
         return cast("Decode[T]", make) if convert is itself else lambda row: convert(make(row))
 
 
-def _maker(names: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+def _maker(names: tuple[str, ...], columns: tuple[Sequence[Any], ...]) -> Callable[[Any], dict[str, Any]]:
     """Return what makes documents with fields of these names of rows; a literal takes a third of the time."""
     if len(names) == 1:
         (only,) = names
         return lambda value: {only: value}
     if len(names) == 2:
-        first, second = names
-        return lambda row: {first: row[0], second: row[1]}
-    return lambda row: dict(zip(names, row, strict=True))
+        (first, second), (left, right) = names, columns
+        return lambda place: {first: left[place], second: right[place]}
+    return lambda place: {name: column[place] for name, column in zip(names, columns, strict=True)}
 
 
 def covered(collection: CollectionState, query: Query, plan: Plan) -> Covered | None:
@@ -96,18 +95,20 @@ def _pairs(
     natural = collection.natural.sorted
     if plan.directions:
         ordered = scanning.pairs_in_order(index, plan.bounds or (), plan.first, plan.directions, natural)
-        return _both(list(islice(chain.from_iterable(ordered), most)))
+        documents: list[Hashable] = []
+        keys: list[Hashable] = []
+        for some, theirs in ordered:
+            documents += some
+            keys += theirs
+            if most is not None and len(documents) >= most:
+                break
+        return documents[:most], keys[:most]
     bounds = (Bounds(plan.values),) if plan.bounds is None else plan.bounds
     pairs, is_natural = scanning.pairs_within(index, bounds)
     if is_natural:
         return list(pairs)[:most], list(pairs.values())[:most]
-    documents = natural(pairs)[:most]
-    return documents, list(map(pairs.__getitem__, documents))
-
-
-def _both(pairs: list[tuple[Hashable, Hashable]]) -> tuple[Sequence[Hashable], Sequence[Hashable]]:
-    documents, keys = zip(*pairs, strict=True) if pairs else ((), ())
-    return documents, keys
+    found = natural(pairs)[:most]
+    return found, list(map(pairs.__getitem__, found))
 
 
 def _answer(

@@ -98,7 +98,9 @@ class Between(Lookup[T], frozen=True, gc=False):
         if len(span) > STEP:
             return UNSET
         found = index.documents(span.all())
-        return UNSET if len(found) > STEP else collection.natural.sorted(found)[: self.limit or None]
+        if len(found) > STEP:
+            return UNSET
+        return (found if index.is_natural else collection.natural.sorted(found))[: self.limit or None]
 
 
 class Leading(Lookup[T], frozen=True, gc=False):
@@ -131,6 +133,9 @@ def find(engine: Engine, name: str, asked: Lookup[Any]) -> Sequence[bytes] | Uns
                 data = collection.slots.get(keys[0])
                 return () if data is None else (data,)
             return collection.slots.some(keys)
-    if path == "_id" and type(asked) is Equal:
+    if path != "_id":
+        return UNSET
+    if type(asked) is Equal:
         return collection.slots.some((equality_key(asked.value),))
-    return UNSET
+    keys = asked.keys(collection, collection.ids)
+    return UNSET if keys is UNSET else collection.slots.some(keys)

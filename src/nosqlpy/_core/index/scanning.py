@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from itertools import chain, groupby, product
 from typing import Any, Final, TypeAlias
 
@@ -128,17 +128,15 @@ def ordered(
 
 def pairs_in_order(
     index: HashIndex, bounds: FieldBounds, first: int, directions: Sequence[int], natural: Natural
-) -> Iterator[Iterable[tuple[Hashable, Hashable]]]:
-    """Yield what `ordered` does, each key of a document with the key of the index under which it stands."""
+) -> Iterator[tuple[Collection[Hashable], Collection[Hashable]]]:
+    """Yield what `ordered` does, and with the keys of documents those of the index under which these stand."""
     for keys, tied in _runs(index, bounds, first, directions):
         pairs = index.pairs(keys)
-        if tied:
-            yield [(document, pairs[document]) for document in natural(pairs)]
-        elif not index.moved or index.moved.isdisjoint(keys):
-            yield pairs.items()
+        if tied or not index.moved.isdisjoint(keys):
+            documents = natural(pairs) if tied else list(chain.from_iterable(_tied(index, keys, natural)))
+            yield documents, list(map(pairs.__getitem__, documents))
         else:
-            found = chain.from_iterable(_tied(index, keys, natural))
-            yield [(document, pairs[document]) for document in found]
+            yield pairs.keys(), pairs.values()
 
 
 def pairs_within(index: HashIndex, bounds: FieldBounds) -> tuple[dict[Hashable, Hashable], bool]:
