@@ -55,6 +55,35 @@ def test_every_line_becomes_a_document(db, tmp_path):
     assert db["t"].find().to_list() == [{"_id": 1, "a": {"b": [1, 2.5, None, True]}}, {"_id": 2}]
 
 
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        (['{"_id":1,"a":[{"_id":2}', '{"_id":3}]}', '{"_id":4}{"_id":5}'], 1),
+        (['{"_id":1,"a":{"_id":2}', '{"_id":3}}', '{"_id":4}'], 1),
+        (['{"_id":1}', '{"_id":2}{"_id":3}'], 2),
+        (['{"_id":1}', '{"_id":2} {"_id":3}'], 2),
+        (['{"_id":1}', '{"_id":2},{"_id":3}'], 2),
+    ],
+)
+def test_every_line_is_one_document_by_itself(db, tmp_path, lines, wrong):
+    with pytest.raises(QueryError, match=f"line {wrong}, column ") as caught:
+        db["t"].import_file(write(tmp_path / "a.jsonl", *lines))
+
+    assert (caught.value.details["imported"], db["t"].count()) == (wrong - 1, wrong - 1)
+
+
+@pytest.mark.parametrize("id", ["1.5", "true", '{"a":1}', "null", "[1]"])
+def test_lines_that_begin_with_an_id_of_another_type_are_looked_at(db, tmp_path, id):
+    path = write(tmp_path / "a.jsonl", '{"_id":1,"n":1}', f'{{"_id":{id},"n":2}}')
+
+    if id in ("null", "[1]"):
+        with pytest.raises(DocumentError, match="line 2"):
+            db["t"].import_file(path)
+    else:
+        assert db["t"].import_file(path) == 2
+        assert db["t"].find_one({"n": 2})["_id"] == msgspec.json.decode(id)
+
+
 def test_a_document_without_an_id_gets_one(db, tmp_path):
     db["t"].import_file(write(tmp_path / "a.jsonl", '{"a": 1}', '{"a": 2}'))
 

@@ -110,7 +110,7 @@ def test_a_byte_that_looks_like_a_wide_int_is_no_obstacle(value: Any) -> None:
 def test_an_import_makes_its_collection() -> None:
     db = Logged()
 
-    assert imported(db, {"_id": 1}, {"_id": 2}) == Imported(2, None)
+    assert imported(db, {"_id": 1}, {"_id": 2}) == Imported(2, 12, None)
     assert db.ids("a") == [1, 2]
     db.check()
 
@@ -118,7 +118,7 @@ def test_an_import_makes_its_collection() -> None:
 def test_an_import_of_nothing_makes_nothing() -> None:
     db = Logged()
 
-    assert imported(db) == Imported(0, None)
+    assert imported(db) == Imported(0, 0, None)
     assert db.engine.collections == {}
 
 
@@ -139,7 +139,7 @@ def test_an_id_that_is_taken_ends_the_import_and_names_its_line(documents: Any, 
 def test_a_document_takes_the_place_of_the_one_with_its_id_on_request() -> None:
     db = filled()
 
-    assert imported(db, {"_id": 2, "x": 7}, {"_id": 3, "x": 7}, {"_id": 2, "x": 8}, upsert=True) == Imported(3, None)
+    assert imported(db, {"_id": 2, "x": 7}, {"_id": 3, "x": 7}, {"_id": 2, "x": 8}, upsert=True) == Imported(3, 13, None)
     assert db.find("a") == [{"_id": 1, "x": 1}, {"_id": 2, "x": 8}, {"_id": 3, "x": 7}]
     assert db.ids("a", {"x": 8}) == [2]
     db.check()
@@ -148,7 +148,7 @@ def test_a_document_takes_the_place_of_the_one_with_its_id_on_request() -> None:
 def test_all_that_was_there_goes_first_on_request() -> None:
     db = filled()
 
-    assert imported(db, {"_id": 1, "x": 5}, {"_id": 9, "x": 5}, clear=True) == Imported(2, None)
+    assert imported(db, {"_id": 1, "x": 5}, {"_id": 9, "x": 5}, clear=True) == Imported(2, 12, None)
     assert db.ids("a") == [1, 9]
     assert db.ids("a", {"x": 5}) == [1, 9]
     assert db.ids("a", {"x": 1}) == []
@@ -177,5 +177,5 @@ def test_documents_before_a_line_that_is_none_go_in() -> None:
     error = QueryError("no document")
     db = Logged()
 
-    assert imported(db, {"_id": 1}, error=error) == Imported(1, error)
+    assert imported(db, {"_id": 1}, error=error) == Imported(1, 11, error)
     assert db.ids("a") == [1]

@@ -17,6 +17,7 @@ from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Put
 from nosqlpy._core.values.check import has_wide_int
 from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
+from nosqlpy._core.values.identity import ids_at_head
 from nosqlpy._core.values.json_lines import Batch, plain_groups
 from nosqlpy._core.values.keys import equality_keys
 from nosqlpy.errors import DocumentError, NosqlpyError
@@ -70,14 +71,17 @@ def prepare_lines(lines: Sequence[bytes], first: int, make_id: Callable[[], Any]
 
     None says that `parse_lines` and `prepare` have to look at each line.
     """
-    groups = plain_groups(lines)
-    if groups is None:
+    plain = plain_groups(lines)
+    if plain is None:
         return None
     all_ids: list[Any] = []
     all_blobs: list[bytes] = []
     try:
-        for documents in groups:
-            complete, ids = with_ids(documents, make_id)
+        for documents in plain.groups:
+            complete: Sequence[Mapping[str, Any]] = documents
+            ids = ids_at_head(documents) if plain.headed else None
+            if ids is None:
+                complete, ids = with_ids(documents, make_id)
             all_blobs += map(_encode, complete)
             all_ids += ids
     except (*_NOT_PLAIN, DocumentError):
@@ -92,8 +96,9 @@ def _may_have_wide_int(lines: Sequence[bytes], blobs: Sequence[bytes]) -> bool:
 
     Such an int has 19 digits or more, and MessagePack writes what may as well be a part of other values.
     """
-    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob]
-    return any(_many_digits(lines[position]) and _past_int64(blobs[position]) for position in suspects)
+    # a float has this byte too, but seldom one like the first of such an int behind it
+    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob and _past_int64(blob)]
+    return any(_many_digits(lines[position]) for position in suspects)
 
 
 def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list[bytes] | None:

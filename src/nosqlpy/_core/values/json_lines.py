@@ -12,6 +12,8 @@ from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy.errors import NosqlpyError, QueryError
 
 _decode = msgspec.json.Decoder().decode
+_decode_lines = msgspec.json.Decoder().decode_lines
+_HEAD = b'{"_id":'
 
 # What a file that is no UTF-8 text begins with.
 _OTHERS = {
@@ -69,15 +71,41 @@ def without_mark(head: bytes) -> bytes:
     return head.removeprefix(_BYTE_ORDER_MARK)
 
 
-def plain_groups(lines: Sequence[bytes]) -> Iterator[list[dict[str, Any]]] | None:
+class Plain(msgspec.Struct):
+    """Documents, a few at a time; `headed`: each begins with its ``_id``."""
+
+    groups: Iterator[list[dict[str, Any]]]
+    headed: bool
+
+
+def plain_groups(lines: Sequence[bytes]) -> Plain | None:
     """Return the documents of `lines` a few at a time; None unless they can hold only what JSON has, and not deep.
 
     A line that is no document ends it with an error, as `parse_lines` would describe it, or brings no dict.
     """
     text = b"\n".join(lines)
-    if not text or may_have_types(text) or b"\\u0000" in text or any(map(_may_be_deep, _long(lines))):
+    if not text or may_have_types(text) or any(map(_may_be_deep, _long(lines))):
         return None
-    return (list(map(_decode, lines[start : start + GROUP])) for start in range(0, len(lines), GROUP))
+    if b"\\" in text and b"\\u0000" in text:  # to look for one byte takes a thirtieth of the time
+        return None
+    if text.startswith(_HEAD) and text.endswith(b"}") and text.count(b"}\n" + _HEAD) == len(lines) - 1:
+        return Plain(_headed_groups(lines), headed=True)
+    groups = (list(map(_decode, lines[start : start + GROUP])) for start in range(0, len(lines), GROUP))
+    return Plain(groups, headed=False)
+
+
+def _headed_groups(lines: Sequence[bytes]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the documents of lines that all begin with `_HEAD` and end with a brace, decoded by one call for a group.
+
+    No document goes on in the next line then, for inside of one a comma stands between ``}`` and ``{``; so where the
+    numbers are equal, every line is one document.
+    """
+    for start in range(0, len(lines), GROUP):
+        group = lines[start : start + GROUP]
+        documents = _decode_lines(b"\n".join(group))
+        if len(documents) != len(group):
+            raise msgspec.DecodeError("a line holds several documents")
+        yield documents
 
 
 def _long(lines: Sequence[bytes]) -> Iterable[bytes]:
