@@ -19,6 +19,7 @@ from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions
+from nosqlpy._io.tenuring import LONG, next_kept
 from nosqlpy._io.timing import TimeLimit
 from nosqlpy.aliases import CollationSpec, IndexKeys, Projection, SortSpec
 from nosqlpy.errors import ClosedError, InvalidOperation, QueryError
@@ -43,6 +44,8 @@ class CursorBase(Generic[T]):
     _steps: Iterator[list[T]] | None = None
     _batch: deque[T] = NO_BATCH
     _closed: bool = False
+    # whether all documents go into one list
+    _gathers: bool = False
 
     def __init__(
         self,
@@ -219,6 +222,7 @@ class CursorBase(Generic[T]):
         """
         query = self._request.query
         limit = query.check if isinstance(query.check, TimeLimit) else None
+        keeps = self._gathers and execution.plan.candidates > LONG
         batch: list[T] | None = []
         failure = None
         try:
@@ -230,7 +234,7 @@ class CursorBase(Generic[T]):
                     limit.resume()
                 began = perf_counter()
                 try:
-                    batch = next(steps, None)
+                    batch = next_kept(steps) if keeps else next(steps, None)
                 finally:
                     seconds += perf_counter() - began
                 if limit is not None:  # an aggregation has steps that its find knows nothing of

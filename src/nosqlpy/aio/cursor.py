@@ -69,6 +69,7 @@ class AsyncCursor(CursorBase[T]):
         """Return all remaining documents, or up to `length` of them."""
         if length is not None:
             self._check_length(length)
+        self._gathers = length is None
         found: list[T] = []
         while length is None or len(found) < length:
             if not self._batch:

@@ -62,6 +62,7 @@ class Cursor(CursorBase[T]):
         if length is not None:
             self._check_length(length)
             return list(islice(self, length))
+        self._gathers = True
         found: list[T] = list(self._batch) if self._batch else self._next_batch() if self._steps is None else []
         self._batch = NO_BATCH
         try:

@@ -1,0 +1,61 @@
+"""Batches of a long list, handed to the oldest generation of Python's collector of cycles, which does not look at them.
+
+100,000 documents are some 500,000 dicts and lists. CPython takes them for young until its collector has
+gone through them, several times, and through all that was there before: 200 ms at a time, in which no
+other task or thread has a turn. But what was just decoded, and is about to be kept, is no garbage.
+`gc.freeze` and `gc.unfreeze`, one after the other, put it where it would end up; both take no time.
+
+All else that is young goes along, and might be found later if it is garbage. So what others make
+meanwhile is counted: once it is as much as leads to a full run, nothing is handed over until there
+was one. Nothing is done either where the collector is off, or where somebody has frozen objects.
+It is never turned off here: there is nothing that would have to be restored.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+LONG: Final = 4096
+"""Documents that a find looks at before any are handed over: with fewer, its share in a full run is small."""
+
+# without the lock, both would go through all objects
+_QUICK: Final = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+class Debt:
+    """What others have made, in containers, since the last full run of the collector."""
+
+    __slots__ = ("_runs", "made")
+
+    def __init__(self) -> None:
+        self.made = 0
+        self._runs = -1
+
+    def is_small(self) -> bool:
+        """Return whether no full run is due, having added what was made since the last batch was handed over."""
+        runs = gc.get_stats()[2]["collections"]
+        if runs != self._runs:
+            self._runs, self.made = runs, 0
+        young, middle, old = gc.get_threshold()
+        (count, younger, middling) = gc.get_count()
+        self.made += count + young * (younger + middle * middling)
+        return self.made <= young * max(1, middle) * max(1, old)
+
+
+# of this process: threads may lose a batch of each other's in it, and no more
+_debt: Final = Debt()
+
+
+def next_kept(steps: Iterator[list[T]]) -> list[T] | None:
+    """Return the next batch, which its caller keeps, or None after the last one."""
+    if not _QUICK or not gc.isenabled() or gc.get_freeze_count() or not _debt.is_small():
+        return next(steps, None)
+    batch = next(steps, None)
+    gc.freeze()
+    gc.unfreeze()
+    return batch
