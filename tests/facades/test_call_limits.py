@@ -156,7 +156,8 @@ async def test_a_cursor_decodes_at_most_a_batch_ahead_of_what_is_asked_for(
     cursor = users.find({}, batch_size=size)
     target = getattr(cursor, "target", cursor)
     request = target._request
-    target._lookup, target._compiled = None, msgspec.structs.replace(request, decode=lambda data: decoded.append(data) or codec.decode(data))
+    target._lookup = None
+    target._compiled = msgspec.structs.replace(request, decode=lambda data: decoded.append(data) or codec.decode(data))
     await cursor.to_list(4)
 
     assert len(decoded) == -(-4 // size) * size

@@ -139,7 +139,9 @@ def test_an_id_that_is_taken_ends_the_import_and_names_its_line(documents: Any, 
 def test_a_document_takes_the_place_of_the_one_with_its_id_on_request() -> None:
     db = filled()
 
-    assert imported(db, {"_id": 2, "x": 7}, {"_id": 3, "x": 7}, {"_id": 2, "x": 8}, upsert=True) == Imported(3, 13, None)
+    found = imported(db, {"_id": 2, "x": 7}, {"_id": 3, "x": 7}, {"_id": 2, "x": 8}, upsert=True)
+
+    assert found == Imported(3, 13, None)
     assert db.find("a") == [{"_id": 1, "x": 1}, {"_id": 2, "x": 8}, {"_id": 3, "x": 7}]
     assert db.ids("a", {"x": 8}) == [2]
     db.check()
