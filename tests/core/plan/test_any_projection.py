@@ -181,6 +181,9 @@ def people(*extra: Any) -> Logged:
         ({}, {"age": 1, "name": 1, "_id": 0}, {"sort": [("name", 1), ("age", 1)], "limit": 5}),
         ({"_id": {"$gt": "k5"}}, ["_id"], {}),
         ({"age": {"$in": [1, 2]}}, {"age": 1, "_id": 0}, {}),
+        ({}, {"age": 1, "_id": 0}, {"hint": "age_1"}),
+        ({}, {"age": 1, "name": 1, "_id": 0}, {"hint": "name_1_age_1", "skip": 3}),
+        ({}, ["_id"], {"hint": "_id_"}),
     ],
 )
 def test_what_an_index_says_is_not_looked_for_in_documents(filter: Any, projection: Any, options: Any) -> None:

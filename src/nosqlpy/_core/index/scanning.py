@@ -141,6 +141,8 @@ def pairs_in_order(
 
 def pairs_within(index: HashIndex, bounds: FieldBounds) -> tuple[dict[Hashable, Hashable], bool]:
     """Return what `gather` does, each key of a document with the key of the index under which it stands."""
+    if not bounds:
+        return index.pairs(index.all_values()), False
     parts = _parts(index, bounds)
     pairs: dict[Hashable, Hashable] = {}
     for part in parts:
