@@ -479,3 +479,37 @@ async def test_a_change_of_an_index_that_cannot_be_made_is_refused(
         await db.coll_mod("users", index=change)
 
     assert (await users.index_information())["n_1"] == {"v": 2, "key": [("n", 1)]}
+
+
+async def test_the_growth_of_an_index_is_told_to_whoever_asks(users: Any) -> None:
+    await users.insert_many([{"n": n} for n in range(2500)])
+    told: list[tuple[int, int]] = []
+    name = await users.create_index("n", progress=lambda done, total: told.append((done, total)))
+
+    assert name == "n_1"
+    assert told == [(1000, 2500), (2000, 2500), (2500, 2500)]
+    await users.create_index("n", progress=lambda *_: told.append((0, 0)))
+    assert len(told) == 3
+
+
+async def test_what_is_told_can_end_the_building_and_nothing_is_left(users: Any) -> None:
+    await users.insert_many([{"n": n} for n in range(2500)])
+
+    def stop(done: int, total: int) -> None:
+        if done > total / 2:
+            raise ZeroDivisionError
+
+    for unique in (False, True):
+        with pytest.raises(ZeroDivisionError):
+            await users.create_index("n", unique=unique, progress=stop)
+
+    assert list(await users.index_information()) == ["_id_"]
+    assert await users.create_index("n", unique=True) == "n_1"
+    assert await users.count({"n": {"$gte": 2000}}) == 500
+
+
+async def test_only_a_function_is_told(users: Any) -> None:
+    with pytest.raises(QueryError, match="progress is a function, not bool"):
+        await users.create_index("n", progress=True)
+
+    assert await users.index_information() == {}

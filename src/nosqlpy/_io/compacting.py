@@ -9,11 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 from nosqlpy._core.engine import compaction
+from nosqlpy._core.engine.flags import check_progress
 from nosqlpy._core.log.packing import code_of
 from nosqlpy._io.database import Database
 from nosqlpy._io.driver import drive, storage_error
 from nosqlpy.aliases import Document
-from nosqlpy.errors import ClosedError, LockedError, QueryError, StorageError
+from nosqlpy.errors import ClosedError, LockedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -41,8 +42,7 @@ def compact(
         InvalidOperation: Called by `progress`, or by a backup.
         QueryError: `progress` is no function.
     """
-    if progress is not None and not callable(progress):
-        raise QueryError(f"progress is a function, not {type(progress).__name__}", code=14, code_name="TypeMismatch")
+    check_progress(progress)
     with database.keeping_segments(wait=asked):
         database.look_at_manifest()
         if not asked and not database.view(compaction.due):

@@ -95,12 +95,20 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         return f"{self._client!r}[{self._name!r}]"
 
     def create_index(
-        self, keys: IndexKeys, *, name: str | None = None, durability: Durability | None = None, **options: Any
+        self,
+        keys: IndexKeys,
+        *,
+        name: str | None = None,
+        durability: Durability | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        **options: Any,
     ) -> str:
         """Create an index on one field or several, unless it is there already; return its name.
 
         `options` are `unique`, `sparse`, `hidden`, `expireAfterSeconds`, `wildcardProjection`,
-        `partialFilterExpression` and those of text indexes, in this spelling or Python's.
+        `partialFilterExpression` and those of text indexes, in this spelling or Python's. Readers go on while it is
+        built, writers wait. `progress` is called now and then with how many documents are in the index, and of how
+        many; what it raises ends the building, as Ctrl-C does, and there is no index.
 
         Raises:
             NotSupportedError: An option, or a kind of index, that only MongoDB has.
@@ -108,7 +116,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
             DuplicateKeyError: The index is unique, and two documents have the same key.
         """
         return self._backend.write_all(
-            durability, definitions.create_index, self._name, define_index(keys, name, options)
+            durability, definitions.create_index, self._name, define_index(keys, name, options), progress
         )
 
     def create_indexes(self, indexes: Iterable[IndexModel], *, durability: Durability | None = None) -> list[str]:

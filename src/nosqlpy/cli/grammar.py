@@ -229,6 +229,7 @@ def _add_defining(command: Command) -> None:
     create.add_argument("--hidden", action="store_true", help="keep it up to date, but do not use it")
     create.add_argument("--partial", type=_filter, metavar="FILTER", help="only documents that match")
     create.add_argument("--weights", type=_filter, metavar="WEIGHTS", help='of a text index: {"title": 10}')
+    create.add_argument("--wildcard-projection", type=_filter, metavar="JSON", help='of an index on $**: {"notes": 0}')
     create.add_argument("--default-language", metavar="LANGUAGE", help='of a text index: "none" needs no extra')
     _add_durability(create)
     drop_index = command("drop-index", writing.drop_index, "Drop an index", "nosqlpy drop-index shop orders state_1")

@@ -11,6 +11,7 @@ from nosqlpy import Client, Collection, CollectionNotFound, Document, NosqlpyErr
 from nosqlpy.cli.arguments import parse_document
 from nosqlpy.cli.opening import STANDARD, existing, writer
 from nosqlpy.cli.output import Output
+from nosqlpy.cli.progress import building
 from nosqlpy.extended_json import decode_json
 from nosqlpy.naming import check_collection_name, nearest
 
@@ -53,12 +54,12 @@ def create_index(arguments: argparse.Namespace) -> int:
     options: dict[str, Any] = {name: True for name in ("unique", "sparse", "hidden") if getattr(arguments, name)}
     if arguments.partial is not None:
         options["partialFilterExpression"] = arguments.partial
-    for option in ("weights", "default_language"):
+    for option in ("weights", "default_language", "wildcard_projection"):
         if getattr(arguments, option) is not None:
             options[option] = getattr(arguments, option)
-    with writer(arguments, create=True) as db:
+    with writer(arguments, create=True) as db, building() as progress:
         name = db[arguments.collection].create_index(
-            arguments.keys, name=arguments.name, durability=arguments.durability, **options
+            arguments.keys, name=arguments.name, durability=arguments.durability, progress=progress, **options
         )
     Output(arguments.form).fields({"index": name})
     return 0

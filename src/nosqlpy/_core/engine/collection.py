@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from nosqlpy._core.engine.columns import Columns
+from nosqlpy._core.engine.flags import Progress
 from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.engine.validation import Validator, make_validator
@@ -109,14 +110,17 @@ class CollectionState:
         if self.ids.watched:
             self.ids.removed(keys)
 
-    def prepare(self, definition: IndexDefinition, *, check: bool = False) -> HashIndex:
+    def prepare(
+        self, definition: IndexDefinition, *, check: bool = False, progress: Progress | None = None
+    ) -> HashIndex:
         """Return an index over the documents that are here, which is not used yet; `check` whether they fit it.
 
         Raises:
             DuplicateKeyError: The index is unique, and two documents have the same key.
             WriteError: Two fields of the index come through different arrays of a document.
         """
-        return IndexManager.make(definition, self.slots.keys(), self.slots.all(), self.name if check else None)
+        name = self.name if check else None
+        return IndexManager.make(definition, self.slots.keys(), self.slots.all(), name, progress)
 
     def check_fit(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Refuse encoded documents that cannot go in together, each in the place of the one with its key, if any.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.flags import check_flag
+from nosqlpy._core.engine.flags import Progress, check_flag, check_progress
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, TEXT, IndexDefinition, index_name
 from nosqlpy._core.index.options import changed_index
@@ -129,15 +129,23 @@ def _existing(engine: Engine, name: str) -> CollectionState:
     return collection
 
 
-def create_index(engine: Engine, name: str, definition: IndexDefinition) -> Change[str]:
+def create_index(
+    engine: Engine, name: str, definition: IndexDefinition, progress: Progress | None = None
+) -> Change[str]:
     """Plan an index; one that is there already, just so, is left as it is. The result is its name.
 
+    `progress` is told how many documents are in it, and of how many.
+
     Raises:
+        QueryError: `progress` is no function.
         OperationFailure: An index of the same name has other keys (86), or one with the same keys another name (85).
         DuplicateKeyError: The index is unique, and two documents have the same key.
         WriteError: Two fields of the index come through different arrays of a document (171).
     """
+    check_progress(progress)
     operations, names = _new_indexes(engine, name, [definition])
+    if operations:
+        engine.prepare(operations, progress)
     return engine.change(operations, names[0])
 
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.flags import Progress
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition, definition_of
@@ -126,8 +127,8 @@ class Engine:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         if self.memory.mixed:
             self._warm(operations)
-        if type(operations[-1]) is Define:
-            self._prepare(operations)
+        if type(operations[-1]) is Define and operations is not self._prepared_for:
+            self.prepare(operations)
         return Change(operations, data, end, after, result, warnings)
 
     def _warm(self, operations: Sequence[Operation]) -> None:
@@ -139,13 +140,17 @@ class Engine:
         for number, touched in keys.items():
             self._numbers[number].warm(touched)
 
-    def _prepare(self, operations: Sequence[Operation]) -> None:
+    def prepare(self, operations: Sequence[Operation], progress: Progress | None = None) -> None:
         """Build the indexes that a change defines: readers go on meanwhile, and documents that do not fit refuse it.
 
+        `progress` is told how many documents are in an index, and of how many.
+
         Raises:
+            ReadOnlyError: The database is open for reading only.
             DuplicateKeyError: An index is unique, and two documents have the same key.
             WriteError: Two fields of an index come through different arrays of a document.
         """
+        self.check_writable()
         self._prepared, self._prepared_for = {}, operations
         for operation in operations:
             collection = self._numbers.get(operation.collection)
@@ -153,7 +158,8 @@ class Engine:
                 definition = definition_of(operation.payload)
                 if not collection.is_loaded and not definition.refuses:
                     continue  # it is built when it is used
-                self._prepared[operation.collection, definition.name] = collection.prepare(definition, check=True)
+                prepared = collection.prepare(definition, check=True, progress=progress)
+                self._prepared[operation.collection, definition.name] = prepared
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
 from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
@@ -49,11 +49,16 @@ class IndexManager:
 
     @staticmethod
     def make(
-        definition: IndexDefinition, keys: Sequence[Hashable], documents: Sequence[bytes], check: str | None = None
+        definition: IndexDefinition,
+        keys: Sequence[Hashable],
+        documents: Sequence[bytes],
+        check: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> HashIndex:
         """Return an index over encoded documents and their keys, which is not used yet.
 
-        `check` is the name of the collection if the documents may not fit the index.
+        `check` is the name of the collection if the documents may not fit the index. `progress` is told how many
+        of them are in it, and of how many.
 
         Raises:
             DuplicateKeyError: The index is unique, and two documents have the same key.
@@ -72,6 +77,8 @@ class IndexManager:
                         if not is_whole(value) and index.holders(value):
                             raise duplicate(checked, index, value, blobs[position])
                 index.add(values, key)
+            if progress is not None:
+                progress(start + len(blobs), len(documents))
         return index
 
     def drop(self, name: str) -> None:
