@@ -69,6 +69,7 @@ def compact(
         drive(compaction.sweep(moment), database.storage)
         database.take_steps(compaction.rebase(database.engine, moment))
         database.derive(compaction.hint(database.engine, moment))
+        database.derive(compaction.snapshot(database.engine, moment, lambda: not database.closing))
         compaction.let_go(moment)
         return report
 

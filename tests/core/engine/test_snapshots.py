@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.engine.test_unloaded import compact, delete, put, reopened
 from core.engine.world import World, write
-from nosqlpy._core.engine import effects, hints, reads, snapshots
+from nosqlpy._core.engine import compaction, effects, hints, reads, snapshots
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.reads import Request, compile_query, decoder, execute
 from nosqlpy._core.engine.state import Engine
@@ -402,6 +402,53 @@ def test_the_snapshot_of_a_state_before_a_compaction_is_not_used() -> None:
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────
+
+
+def compacted(world: World, engine: Engine, *meanwhile: Operation, goes_on: bool = True) -> None:
+    """Compact as the shell does; others write `meanwhile`."""
+    moment = world.run(compaction.begin(engine))
+    base = world.run(compaction.write_base(moment))
+    write(world, engine, *meanwhile)
+    world.run(compaction.finish(engine, moment, base))
+    world.run(compaction.sweep(moment))
+    world.run(compaction.hint(engine, moment))
+    world.run(compaction.snapshot(engine, moment, lambda: goes_on))
+
+
+@pytest.mark.parametrize("meanwhile", [[], [put({"_id": "id 4", "x": 9}, {"_id": "new", "x": 1}), delete("id 7")]])
+def test_after_a_compaction_indexes_are_not_built_by_the_opening_that_follows_a_crash(
+    meanwhile: list[Operation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+    world, engine = written()
+    compacted(world, engine, delete("id 5"), *meanwhile)
+    _, opened = reopened(world)
+    build_no_more(monkeypatch)
+
+    assert find(opened, {"name": "n4"}) == ([] if meanwhile else ["id 4"])
+    assert not is_loaded(opened)
+    assert is_right(opened)
+    assert is_loaded(opened)
+
+
+def test_a_compaction_whose_database_is_being_closed_writes_no_more_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+    world, engine = written()
+    build_no_more(monkeypatch)
+    compacted(world, engine, delete("id 5"), goes_on=False)
+
+    data = world.files[name_of(world)]
+    directory = read_directory(lambda offset, size: data[offset : offset + size], len(data))
+    assert directory is not None
+    assert directory.parts == []
+
+
+def test_a_compaction_of_a_database_without_indexes_writes_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+    world, engine = written(indexes=[])
+    compacted(world, engine, delete("id 5"))
+
+    assert not list(filter(is_snapshot, world.files))
 
 
 def name_of(world: World) -> str:

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import msgspec
 
-from nosqlpy._core.engine import content, hints
+from nosqlpy._core.engine import content, hints, snapshots
 from nosqlpy._core.engine.content import Content
 from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.publish import new_salt, publish, remove, rotate
@@ -184,6 +184,17 @@ def hint(engine: Engine, moment: Moment) -> Procedure[None]:
     base = engine.manifest.sealed[0]
     if base.number == moment.header.number and base.size >= hints.NEW_MIN and engine.memory.reader is not None:
         yield from hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections)
+
+
+def snapshot(engine: Engine, moment: Moment, goes_on: Callable[[], bool]) -> Procedure[None]:
+    """Write the snapshot of the base's indexes beside its hint, if that was written, unless it is not to go on.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    hinted = () if engine.hint is None else engine.hint.directory.segments
+    if [segment.number for segment in hinted] == [moment.header.number]:
+        yield from snapshots.write_copied(engine, dict(moment.content.documents), goes_on)
 
 
 def let_go(moment: Moment) -> None:

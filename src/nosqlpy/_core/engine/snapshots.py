@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeAlias
 
 import msgspec
 
@@ -13,8 +14,10 @@ from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.hashed import HashIndex, Numbering
+from nosqlpy._core.index.manager import IndexManager
 from nosqlpy._core.index.pending import Parts, shape_of
 from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.section import DamagedHintError
@@ -36,6 +39,11 @@ from nosqlpy.errors import StorageError
 DOCUMENTS_MIN = 10_000
 # an index that takes more bytes than its documents is not written, unless it takes no more than so many
 SIZE_MIN = 1 << 20
+
+
+Encoded: TypeAlias = tuple[Part, bytes]
+# a collection, the shape of one of its indexes, and its part, None if it cannot be written
+Found: TypeAlias = tuple[int, bytes, Encoded | None]
 
 
 def find(hint: Hint, names: Iterable[str], reader: Reader) -> Snapshot | None:
@@ -108,6 +116,53 @@ def write(engine: Engine) -> Procedure[None]:
     hint = engine.hint
     if hint is None or not hint.directory.fits(engine.manifest) or hint.directory.lsn != engine.tail.end.lsn:
         return
+    yield from _write(hint, _parts(engine, hint))
+
+
+def write_copied(
+    engine: Engine, documents: Mapping[int, Sequence[bytes]], goes_on: Callable[[], bool]
+) -> Procedure[None]:
+    """Write a snapshot beside the hint of a base that has just been published, made of the base's `documents`.
+
+    It has the indexes that are built by now, made anew: others have written since, and write on. Once it
+    is not to go on, the rest are left out.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    hint = engine.hint
+    if hint is None or not hint.directory.fits(engine.manifest):
+        return
+    definitions = {
+        collection.number: [index.definition for _, index in _built(collection)]
+        for collection in engine.collections.values()
+    }
+    if any(definitions.values()):
+        yield from _write(hint, _copied_parts(hint, documents, definitions, goes_on))
+
+
+def _copied_parts(
+    hint: Hint,
+    documents: Mapping[int, Sequence[bytes]],
+    definitions: Mapping[int, list[IndexDefinition]],
+    goes_on: Callable[[], bool],
+) -> Iterator[Found]:
+    """Yield what `_parts` does, of the documents of a hint in their order."""
+    for number, reader in hint.sections().items():
+        section, blobs = reader.section, documents.get(number, ())
+        if len(blobs) != section.count or section.count < DOCUMENTS_MIN:
+            continue
+        rows = range(section.count)
+        for definition in definitions.get(number, ()):
+            if not goes_on():
+                return
+            shape = shape_of(definition)
+            head = Part(number, section.count, section.ids_crc, section.places_crc, shape)
+            index = IndexManager.make(definition, rows, blobs)
+            yield number, shape, _encode(index, head, rows, hint.directory.database, section.live)
+
+
+def _write(hint: Hint, found: Iterable[Found]) -> Procedure[None]:
     name = snapshot_name(hint.directory.lsn)
     names: list[str] = yield ListFiles()
     yield from remove(stale(names, None))
@@ -115,7 +170,7 @@ def write(engine: Engine) -> Procedure[None]:
     left_out: list[tuple[int, bytes]] = []
     offset = len(HEAD)
     yield WriteFile(name, HEAD)
-    for number, shape, encoded in _parts(engine, hint):
+    for number, shape, encoded in found:
         if encoded is None:
             left_out.append((number, shape))
         else:
@@ -127,10 +182,7 @@ def write(engine: Engine) -> Procedure[None]:
     yield Append(name, encode_end(directory, offset))
 
 
-Encoded = tuple[Part, bytes]
-
-
-def _parts(engine: Engine, hint: Hint) -> Iterator[tuple[int, bytes, Encoded | None]]:
+def _parts(engine: Engine, hint: Hint) -> Iterator[Found]:
     """Yield collection, shape, and the part of each index that is built or as it was, None if it cannot be written.
 
     Raises:
@@ -162,7 +214,7 @@ def _unchanged(collection: CollectionState) -> Parts:
     return {} if pending is None else pending.unchanged
 
 
-def _encode(index: HashIndex, head: Part, rows: dict[Hashable, int], database: bytes, size_max: int) -> Encoded | None:
+def _encode(index: HashIndex, head: Part, rows: Numbering, database: bytes, size_max: int) -> Encoded | None:
     """Return the part of an index, or None if it cannot be written, or would be larger than its documents."""
     try:
         content = index.content(rows)

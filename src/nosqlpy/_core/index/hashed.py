@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from itertools import accumulate, chain, pairwise
 from sys import getsizeof
-from typing import Any
+from typing import Any, Protocol
 
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
@@ -23,6 +23,13 @@ class _Bucket(dict[Hashable, None]):
     """
 
     __slots__ = ()
+
+
+class Numbering(Protocol):
+    """Numbers by keys."""
+
+    def __getitem__(self, key: Any, /) -> int:
+        """Return the number of a key."""
 
 
 class HashIndex:
@@ -246,7 +253,7 @@ class HashIndex:
 
     # ── snapshots ────────────────────────────────────────────────────────────────
 
-    def content(self, rows: Mapping[Hashable, int]) -> IndexContent | None:
+    def content(self, rows: Numbering) -> IndexContent | None:
         """Return what stands in the index, for a snapshot, with the documents by their `rows`.
 
         None: a kind of index that has more to it, and does not say how to write that, is built again when it is used.

@@ -180,16 +180,23 @@ def _parts(values: Iterable[V], size: int) -> Iterator[list[V]]:
 
 def _array(count: int, values: Iterable[Any]) -> Iterator[bytes]:
     """Yield so many values as one MessagePack array."""
-    yield _array_head(count)
+    yield array_head(count)
     for part in _parts(values, STEP):
-        yield encode_value(part)[len(_array_head(len(part))) :]
+        yield encode_value(part)[len(array_head(len(part))) :]
 
 
-def _array_head(count: int) -> bytes:
+def array_head(count: int) -> bytes:
     """Return what stands before the values of a MessagePack array: as few bytes as its length allows."""
     if count < 16:
         return bytes([0x90 | count])
     return b"\xdc" + count.to_bytes(2, "big") if count <= 0xFFFF else b"\xdd" + count.to_bytes(4, "big")
+
+
+def map_head(count: int) -> bytes:
+    """Return what stands before the keys and values of a MessagePack map."""
+    if count < 16:
+        return bytes([0x80 | count])
+    return b"\xde" + count.to_bytes(2, "big") if count <= 0xFFFF else b"\xdf" + count.to_bytes(4, "big")
 
 
 class _Pieces:

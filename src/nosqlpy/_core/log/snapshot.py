@@ -29,10 +29,13 @@ from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.section import (
     BLOCK,
     HASH_SIZE,
+    STEP,
     DamagedHintError,
     HashColumn,
+    array_head,
     key_hash,
     key_hashes,
+    map_head,
     numbers_of,
     sorted_words,
     words_of,
@@ -158,11 +161,18 @@ def read_directory(read: Read, size: int) -> Directory | None:
 def encode_keys(keys: list[Hashable]) -> tuple[bytes, bool] | None:
     """Return keys as MessagePack, and whether all are scalars; None where they would not come back as they are."""
     scalars = _SCALARS.issuperset(map(type, keys))
+    head = array_head if scalars else map_head
+    pieces = [head(len(keys))]
     try:
-        data = _encoder.encode(keys if scalars else dict.fromkeys(keys))
-        return (data, scalars) if _decoded(data, scalars=scalars) == keys else None
+        for start in range(0, len(keys), STEP):
+            part = keys[start : start + STEP]
+            data = _encoder.encode(part if scalars else dict.fromkeys(part))
+            if _decoded(data, scalars=scalars) != part:
+                return None
+            pieces.append(data[len(head(len(part))) :])
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
         return None
+    return b"".join(pieces), scalars
 
 
 def _decoded(data: bytes, *, scalars: bool) -> list[Any]:
