@@ -280,3 +280,16 @@ def test_who_follows_through_an_empty_segment_behind_a_base_comes_to_its_end() -
     tail = Tail.start(decode_header(world.files[segment_name(engine.manifest.sealed[-1].number)], file="empty"))
 
     assert following._next(tail, engine.manifest) == engine.manifest.active
+
+
+def test_a_log_of_small_documents_that_are_all_deleted_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "DEAD_BYTES", 1000)
+    world = World()
+    engine = world.open().engine
+    write(world, engine, Define(1, "create", {"name": "a"}))
+    for number in range(50):
+        write(world, engine, put(number))
+        write(world, engine, Delete(1, [number], [number]))
+
+    assert compaction.due(engine)
+    assert engine.stats()["dead_bytes"] <= engine.tail.end.size

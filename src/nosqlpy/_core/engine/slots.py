@@ -22,6 +22,13 @@ from nosqlpy._core.values.keys import ids_of
 
 # what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
 RECORD_SIZE = 24
+# … and what a deletion takes, which is dead at once: its frame, or its share of one of several
+DELETION_SIZE, DELETIONS_SIZE = 48, 8
+
+
+def deleted_size(count: int) -> int:
+    """Return how many bytes the log has, at least, for the deletion of so many documents at once."""
+    return DELETION_SIZE if count == 1 else DELETIONS_SIZE * count
 
 
 class Memory:
@@ -233,7 +240,10 @@ class Slots:
 
     def delete_one(self, key: Hashable) -> None:
         """Remove the document of `key`, if it is there."""
-        lost, freed = self._bury_one(self._held.pop(key, None))
+        slot = self._held.pop(key, None)
+        if slot is not None:
+            self._memory.dead += deleted_size(1)
+        lost, freed = self._bury_one(slot)
         self.live -= lost
         self._memory.resident -= freed
 
@@ -241,6 +251,7 @@ class Slots:
         """Remove the documents of `keys`, all of which are there."""
         held = self._held
         lost, freed = self._bury([held[key] for key in keys])
+        self._memory.dead += deleted_size(len(keys))
         for key in keys:
             del held[key]
         self.live -= lost

@@ -16,7 +16,7 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import PACKED_STEP, Slot, Stored, size_of
-from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots
+from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots, deleted_size
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
@@ -234,6 +234,7 @@ class UnloadedSlots(Slots):
     def delete(self, keys: Sequence[Hashable]) -> None:
         """Note that documents are gone."""
         self._release(keys)
+        self._memory.dead += deleted_size(len(keys))
         self._recent.update(dict.fromkeys(keys))
         self._order.append((False, keys))
         self._changed()
