@@ -20,10 +20,11 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import matching, points, reads
-from nosqlpy._core.engine.execution import Request
+from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.points import PointFind
@@ -65,6 +66,26 @@ def call_soon(loop: Any, function: Callable[[], None]) -> None:
         schedule(function)
     except RuntimeError:  # the loop has ended, and with it whoever waited there
         return
+
+
+def give_turn() -> None:
+    """Let another thread have the interpreter, if one waits for it."""
+    time.sleep(0)
+
+
+def giving_way(query: Query) -> Query:
+    """Return a query for a worker thread, which lets the event loop have its turn whenever it is checked.
+
+    Without that the loop would wait for as long as `sys.getswitchinterval` says: 5 ms.
+    """
+    check = query.check
+
+    def give_way() -> None:
+        if check is not None:
+            check()
+        give_turn()
+
+    return msgspec.structs.replace(query, check=give_way)
 
 
 class AsyncLocalBackend(Backend):
@@ -226,7 +247,8 @@ class AsyncLocalBackend(Backend):
         await self.pause()
         database = await self.database()
         few = matching.reach(database.engine, name, asked) <= INLINE_DOCUMENTS
-        commit = partial(database.commit, wanted, plan, name, asked, *args, **kwargs)
+        given: Any = asked if few or not isinstance(asked, Query) else giving_way(asked)
+        commit = partial(database.commit, wanted, plan, name, given, *args, **kwargs)
         return await self._commit(database, commit, inline=few)
 
     async def write_all(

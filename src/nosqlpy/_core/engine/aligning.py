@@ -8,6 +8,8 @@ their order for: one is replaced in its place, one is taken out, new ones come l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import is_not
 from typing import Any, Final
 
 import msgspec
@@ -39,11 +41,18 @@ class Alignment(msgspec.Struct, frozen=True):
         made: list[Any] = []
         for run in self.runs:
             made += entries[run] if isinstance(run, slice) else [None] * run
+        for place in self.fresh:
+            made[place] = None
         return made
 
 
 def align(old: Sequence[object], new: Sequence[object]) -> Steps[Alignment | None]:
     """Return the alignment of two moments, None if they have too little in common."""
+    replaced = yield from _replaced(old, new)
+    if replaced is not None:
+        same = min(len(old), len(new))
+        added = range(same, len(new))
+        return Alignment([slice(0, same), len(added)], [*replaced, *added])
     runs: list[slice | int] = []
     fresh: list[int] = []
     most = len(new) // _CHANGED_SHARE
@@ -71,6 +80,25 @@ def align(old: Sequence[object], new: Sequence[object]) -> Steps[Alignment | Non
         if len(fresh) % _STEP == 0:
             yield
     return Alignment(runs, fresh)
+
+
+def _replaced(old: Sequence[object], new: Sequence[object]) -> Steps[list[int] | None]:
+    """Return where another document stands in the place of one; None if some have moved, or too much is new."""
+    same = min(len(old), len(new))
+    most = len(new) // _CHANGED_SHARE - (len(new) - same)
+    found: list[int] = []
+    for start in range(0, same, LONGEST):
+        stop = min(start + LONGEST, same)
+        part = old[start:stop], new[start:stop]
+        if part[0] != part[1]:  # a list compares objects before it asks them
+            differing = list(compress(range(start, stop), map(is_not, *part)))
+            if 2 * len(differing) > stop - start:
+                return None
+            found += differing
+        if len(found) > most:
+            return None
+        yield
+    return found if most >= 0 else None
 
 
 def _common(old: Sequence[object], i: int, new: Sequence[object], j: int) -> int:

@@ -15,7 +15,7 @@ from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.engine.searching import check_searched, settled
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
-from nosqlpy._core.query.buckets import finished
+from nosqlpy._core.query.buckets import Steps, finished
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.codec import decode_id
@@ -107,6 +107,16 @@ def _check(query: Query) -> None:
         query.check()
 
 
+def _checked(steps: Steps[bool], query: Query) -> bool:
+    """Return the result of steps, between which the query may have to end."""
+    try:
+        while True:
+            next(steps)
+            _check(query)
+    except StopIteration as stop:
+        return bool(stop.value)
+
+
 def _tested(candidates: list[Match], query: Query, limit: int) -> list[Match]:
     found: list[Match] = []
     for start in range(0, len(candidates), STEP):
@@ -133,7 +143,7 @@ def _selected(kept: Columns, blobs: Sequence[bytes], query: Query, *, build: boo
     """Yield the documents that match, by columns if these are there, or going to be."""
     if len(blobs) >= columns.LEAST:
         scan = columns.scan_of(kept, blobs, query.predicate, build=build)
-        if scan is not None and finished(scan.prepare()):
+        if scan is not None and _checked(scan.prepare(), query):
             for rows in scan.positions():
                 yield columns.taken(blobs, rows)
             return

@@ -10,7 +10,7 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
-from nosqlpy._core.engine.execution import Query
+from nosqlpy._core.engine.execution import Check, Query
 from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, NewDocuments, SpareId, encode_new, portions
 from nosqlpy._core.engine.matching import Match, matches_of
@@ -31,6 +31,9 @@ from nosqlpy.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 from nosqlpy.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 T = TypeVar("T")
+
+# documents that are updated before it is asked again whether the write may go on: a millisecond
+UPDATED_STEP = 256
 
 
 def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None = None) -> Change[Any]:
@@ -277,7 +280,7 @@ def update(
         inserted = insert_one(engine, name, _upserted(engine, query, updater, spare_id), bypass=bypass)
         return _with_result(inserted, lambda id: UpdateResult(0, 0, id))
     assert collection is not None, "documents were found in it"
-    return update_matches(engine, collection, matches, query.predicate, updater, bypass=bypass)
+    return update_matches(engine, collection, matches, query.predicate, updater, query.check, bypass=bypass)
 
 
 def update_matches(
@@ -286,11 +289,12 @@ def update_matches(
     matches: Sequence[Match],
     predicate: Predicate,
     updater: Updater,
+    check: Check | None = None,
     *,
     bypass: bool | None = None,
 ) -> Change[UpdateResult]:
     """Plan an update of all `matches`, which `predicate` has found; see `update`."""
-    changed = _update_all(engine, collection, matches, predicate, updater)
+    changed = _update_all(engine, collection, matches, predicate, updater, check)
     result = _update_result(len(matches), len(changed.keys))
     return _put(engine, collection, matches, changed, result, bypass=bypass)
 
@@ -330,11 +334,18 @@ def _delete_result(deleted: int) -> DeleteResult:
 
 
 def _update_all(
-    engine: Engine, collection: CollectionState, matches: Sequence[Match], predicate: Predicate, updater: Updater
+    engine: Engine,
+    collection: CollectionState,
+    matches: Sequence[Match],
+    predicate: Predicate,
+    updater: Updater,
+    check: Check | None,
 ) -> Put:
     """Return the operation that stores what an update makes of `matches`, those that it changes; maybe none."""
     changed = Put(collection.number, [], [], [])
-    for match in matches:
+    for number, match in enumerate(matches):
+        if number % UPDATED_STEP == UPDATED_STEP - 1 and check is not None:
+            check()
         data = updater.patch(match.data, engine.document_size_max)
         if data is None:
             document = _updated(match, predicate, updater)
@@ -418,7 +429,7 @@ def find_one_and_update(
         inserted = insert_one(engine, name, new, bypass=bypass)
         return returned.by(engine, inserted, new.data) if after else _with_result(inserted, lambda _: no_document)
     assert collection is not None, "a document was found in it"
-    changed = _update_all(engine, collection, matches, query.predicate, updater)
+    changed = _update_all(engine, collection, matches, query.predicate, updater, query.check)
     shown = changed.documents[0] if after and changed.keys else matches[0].data
     return returned.by(engine, _put(engine, collection, matches, changed, None, bypass=bypass), shown)
 
