@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
+from unittest.mock import patch
 
 import bson
 from hypothesis import given, settings
@@ -15,9 +16,9 @@ from msgspec import UNSET
 
 from core.engine.logged import Inside, Logged, intake, request
 from core.plan.test_any_index import FEW, SCALE, answer
-from nosqlpy._core.engine import definitions, lookups, writes
+from nosqlpy._core.engine import definitions, lookups, trying, writes
 from nosqlpy._core.engine.lookups import Between, Leading
-from nosqlpy._core.engine.reads import count, distinct, plan_of
+from nosqlpy._core.engine.reads import count, distinct, execute, plan_of
 from nosqlpy._core.index.ids import IdOrder
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.query.buckets import finished
@@ -83,6 +84,8 @@ def check(db: Logged, query: Any) -> None:
 
     assert answer(db, filter, **options) == plain
     assert answer(db, filter, **options, hint="_id_") == plain
+    with patch.multiple(trying, LEAST=0, TRIED_MIN=3, TRIED_MAX=5):
+        assert answer(db, filter, **options) == plain
     counted, scanned = request(filter).query, request(filter, hint="$natural").query
     assert finished(count(db.engine, "x", counted)) == finished(count(db.engine, "x", scanned))
     assert repr(finished(distinct(db.engine, "x", "_id", counted))) == repr(
@@ -194,6 +197,18 @@ def test_an_id_between_others_ends_the_natural_order_and_no_more() -> None:
     assert db.engine.collections["x"].ids.order() is order
     assert db.ids("x", {"_id": {"$gt": 1}}) == [3, 2]
     assert db.ids("x", {"_id": {"$gt": 1}}, sort="_id") == [2, 3]
+
+
+def test_a_sort_by_id_with_a_limit_looks_at_the_first_documents_only_where_these_match() -> None:
+    db = Logged()
+    db.insert("x", *({"_id": number, "a": number % 3, "b": number // 2900} for number in range(3000)))
+    latest = request({"a": 1}, sort="-_id", skip=1, limit=3)
+    rare = request({"b": 1}, sort="_id", limit=3)
+    executions = [execute(db.engine, "x", each) for each in (latest, rare)]
+    answers = [[document["_id"] for batch in each.steps() for document in batch] for each in executions]
+
+    assert answers == [[2995, 2992, 2989], [2900, 2901, 2902]]
+    assert [(each.plan.stage, each.examined < 30) for each in executions] == [("IXSCAN", True), ("COLLSCAN", False)]
 
 
 def test_nobody_follows_ids_before_they_are_asked_for_in_order() -> None:

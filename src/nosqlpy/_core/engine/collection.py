@@ -186,6 +186,11 @@ class CollectionState:
         """Return the index of ``_id``, whose order a planner may use; None where that takes loading the collection."""
         return self.ids
 
+    def counts(self, plan: Plan) -> bool:
+        """Whether the entries that the planner has counted are documents, each once."""
+        index = self.index(plan.index) if plan.stage == "IXSCAN" else None
+        return index is not None and self.has_orders and not index.multikey and index.wildcard is None
+
     def index(self, name: str | None) -> HashIndex:
         """Return an index of a plan by its name."""
         return self.ids if name == ID_INDEX else self.indexes.by_name[name or ""]

@@ -15,6 +15,7 @@ from nosqlpy._core.engine.distinct import from_index
 from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Query, Request
 from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.trying import first_by_id
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import NATURAL, Hint, choose
@@ -149,6 +150,8 @@ def execute(
     if request.convert is not None and (held := covered(collection, query, plan)) is not None:
         plan = msgspec.structs.replace(plan, covered=True)
         return Execution(query, plan, held.rows, held.making(request.convert), engine.sort_memory)
+    if (tried := first_by_id(collection, query, plan)) is not None:
+        return Execution(query, *tried, decode, engine.sort_memory)
     if query.scored:
         blobs, ordered = scored_documents(collection, plan, query)
     elif query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):
@@ -261,6 +264,8 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     query = msgspec.structs.replace(query, ordering=None)
     plan = plan_of(collection, query)
     query = settled(query, plan)
+    if plan.exact and collection.counts(plan):
+        return done(_within(query, plan.candidates))
     if plan.exact and plan.stage != "IDHACK":
         return done(_within(query, len(collection.candidates(plan)[0])))
     blobs = collection.fetch(plan)

@@ -87,6 +87,15 @@ def _by_hint(
     return best if ordering is None else search.in_order([index], ordering, limit, best)
 
 
+def in_order_of_ids(predicate: Predicate, ids: HashIndex, ordering: Ordering, size: int) -> Plan | None:
+    """Return the plan that finds documents in an order by ``_id``, whatever it leaves to be tested; None if none does.
+
+    Raises:
+        Unloaded: The order must be made first.
+    """
+    return None if ordering.collation is not None else Search(predicate.conjunction, size).ordered(ids, ordering)
+
+
 def considered(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int) -> list[Plan]:
     """Return the plan that each index gives for a filter by itself, if any."""
     search = Search(predicate.conjunction, size)

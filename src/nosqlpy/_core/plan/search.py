@@ -217,7 +217,7 @@ class Search:
         if ordering.collation is not None:
             return best
         for index in indexes:
-            plan = self._ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
+            plan = self.ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
             if plan is None or not self._pays(plan):
                 continue
             looked_at = min(limit, plan.candidates) if limit and self._is_all(plan) else plan.candidates
@@ -229,7 +229,7 @@ class Search:
         """Whether all candidates of a plan match."""
         return plan.exact or (self._complete and not self._table)
 
-    def _ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
+    def ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
         """Return the plan that scans an index in the order that is asked for, None if it does not have that."""
         fields = [path for path, _ in index.keys]
         if not any(path in fields for path, _ in ordering.keys):
