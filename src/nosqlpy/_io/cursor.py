@@ -13,12 +13,12 @@ import msgspec
 from nosqlpy._core.engine import lookups
 from nosqlpy._core.engine.aggregation import Aggregation, aggregate
 from nosqlpy._core.engine.execution import STEP, Execution
-from nosqlpy._core.engine.lookups import Lookup
+from nosqlpy._core.engine.lookups import Leading, Lookup
 from nosqlpy._core.engine.reads import Source, execute
 from nosqlpy._core.values.typed import TypeCodec
 from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.client import shown_as
-from nosqlpy._io.finding import FindOptions
+from nosqlpy._io.finding import FindOptions, only_key
 from nosqlpy._io.tenuring import LONG, next_kept
 from nosqlpy._io.timing import TimeLimit
 from nosqlpy.aliases import CollationSpec, IndexKeys, Projection, SortSpec
@@ -37,9 +37,10 @@ class CursorBase(Generic[T]):
     """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
 
     # what a cursor begins with, set when it changes: most are read to the end at once
-    _compiled: Any = None
-    _lookup: Lookup[Any] | None = None
+    _compiled: Any
+    _lookup: Lookup[Any] | None
     _options: FindOptions | AggregateOptions
+    _kind: Any
     _forks: int = 0
     _steps: Iterator[list[T]] | None = None
     _batch: deque[T] = NO_BATCH
@@ -59,15 +60,21 @@ class CursorBase(Generic[T]):
         self._backend = backend
         self._name = name
         self._codec = codec
-        self._kind = kind
         self._source = source
-        self._ask(options)
+        self._ask(options, kind)
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
         """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``.
 
         ``"$natural"`` is the order in which they were inserted, ``"-$natural"`` begins with the last.
         """
+        lookup = self._lookup
+        if type(lookup) is Lookup and type(key) is str and direction == 1 and self._steps is None and not self._closed:
+            only = only_key(key)
+            if only is not None:
+                self._lookup = Leading(lookup.decode, lookup.limit, *only)
+                self._options, self._compiled = msgspec.structs.replace(self._options, sort=key), None
+                return self
         if direction != 1 and not isinstance(key, str):
             raise QueryError("a direction goes with one name; a list of pairs or a mapping has its own")
         return self._change(self._kind, sort=[(key, direction)] if isinstance(key, str) and direction != 1 else key)
@@ -131,19 +138,16 @@ class CursorBase(Generic[T]):
         ]
         return f"<{type(self).__name__} {self._name}.{self._options.method}({', '.join(shown)})>"
 
-    def _ask(self, options: FindOptions | AggregateOptions) -> None:
-        """Have these options from now on.
+    def _ask(self, options: FindOptions | AggregateOptions, kind: Any) -> None:
+        """Have these options, and this type of documents, from now on.
 
         Raises:
             QueryError: One cannot be understood.
         """
-        codec, kind = self._codec, self._kind
+        codec = self._codec
         lookup = options.lookup(codec, kind) if type(options) is FindOptions and self._source is execute else None
-        if lookup is None:
-            self._compiled = options.request(codec, kind)
-        elif self._compiled is not None:
-            self._compiled = None
-        self._lookup, self._options = lookup, options
+        self._compiled = options.request(codec, kind) if lookup is None else None
+        self._lookup, self._options, self._kind = lookup, options, kind
 
     @property
     def _request(self) -> Any:
@@ -163,12 +167,7 @@ class CursorBase(Generic[T]):
             raise InvalidOperation("the cursor has started; change a clone() of it")
         if self._source is aggregate:
             self._check_changes(changes)
-        before, self._kind = self._kind, kind
-        try:
-            self._ask(msgspec.structs.replace(self._options, **changes))
-        except BaseException:
-            self._kind = before
-            raise
+        self._ask(msgspec.structs.replace(self._options, **changes), kind)
         return self
 
     def _check_changes(self, names: Iterable[str]) -> None:

@@ -145,12 +145,12 @@ def _first(decode: Decode[Any], limit: int, sort: Any) -> Lookup[Any] | None:
     """Return the lookup of the first documents, in the order of one path if that is given by its name."""
     if sort is None:
         return Lookup(decode, limit)
-    key = _only_key(sort) if type(sort) is str else None
+    key = only_key(sort) if type(sort) is str else None
     return None if key is None else Leading(decode, limit, *key)
 
 
 @lru_cache(maxsize=512)
-def _only_key(sort: str) -> tuple[str, int] | None:
+def only_key(sort: str) -> tuple[str, int] | None:
     """Return the path that `sort` names, and the direction, if nothing is special about it; kept like `_is_path`."""
     ((path, direction),) = sort_keys(sort)
     if not _is_path(path):

@@ -251,7 +251,10 @@ class LocalBackend(Backend):
 
     def lookup(self, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A) -> R | UnsetType:
         """Return what a short read finds; UNSET where the general form must find it."""
-        return self.glance(self.database(), find, name, asked)
+        database = self._database
+        if database is None or self._closed or database.words[BELL] != database.seen:
+            database = self.database()
+        return self.glance(database, find, name, asked)
 
     def read_steps(self, read: Callable[Concatenate[Engine, P], Pauses[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a read that takes its documents at once and then goes through them."""

@@ -59,7 +59,7 @@ class Equal(Lookup[T], frozen=True, gc=False):
 
     def keys(self, collection: CollectionState, index: HashIndex) -> Sequence[Hashable] | UnsetType:
         """Return the keys of the documents that are found, in the order of the answer, or UNSET."""
-        value = equality_key(self.value)
+        value = self.value if type(self.value) is str else equality_key(self.value)
         found = index.holders(value)
         if type(found) is tuple:  # of one document, or none
             return found

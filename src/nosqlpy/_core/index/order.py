@@ -239,8 +239,8 @@ class SingleOrder(Order):
     def leading(self, count: int, *, descending: bool) -> list[Hashable]:
         """Return the first `count` keys, or the last ones from the last on."""
         found: list[Hashable] = []
-        for rank, held in sorted(self._ranks.items(), reverse=descending):
-            values = held.leading(count - len(found), descending=descending)
+        for rank in sorted(self._ranks, reverse=descending):
+            values = self._ranks[rank].leading(count - len(found), descending=descending)
             found += map(_KEY, values) if rank in NESTED_RANKS else values
             if len(found) == count:
                 break

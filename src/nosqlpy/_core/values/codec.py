@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 import msgspec
 
@@ -141,14 +141,13 @@ def copy_value(value: Any, name: str = "") -> Any:
     return value if is_plain_scalar(value) else _decode(_encode(storable(value, name)))
 
 
-def decode_document(data: bytes) -> dict[str, Any]:
-    """Return the document that `encode_document` wrote, all new objects.
+# no function of Python's around it: that would be 4 % of a document
+decode_document: Final[Callable[[bytes], dict[str, Any]]] = _decode
+"""Returns the document that `encode_document` wrote, all new objects.
 
-    Raises:
-        NotSupportedError: It has a value of a bson type, and pymongo is not installed.
-    """
-    document: dict[str, Any] = _decode(data)
-    return document
+Raises:
+    NotSupportedError: It has a value of a bson type, and pymongo is not installed.
+"""
 
 
 def decode_fields(data: bytes) -> dict[str, Any]:

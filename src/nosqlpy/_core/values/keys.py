@@ -43,7 +43,8 @@ def equality_key(value: Any) -> Hashable:
     """
     kind = type(value)
     if kind is str or kind is int:
-        return cast("Hashable", value)
+        key: Hashable = value  # a cast would be a call
+        return key
     return _KEYS[TYPES[kind]](value)
 
 
