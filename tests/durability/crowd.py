@@ -212,9 +212,13 @@ class Crowd:
         if session.database.engine.failed:  # another process has recovered the database meanwhile
             self._reenter(session)
             return
+        refused = session.refused
         session.close()
         self.sessions.remove(session)
         self.counts["left"] += 1
+        if session.refused > refused:  # what it had in its buffer is lost, as it was told
+            self.in_doubt = True
+            self._survey()
 
     def _reenter(self, session: Session) -> None:
         """A process whose database is failed closes it and opens it again."""

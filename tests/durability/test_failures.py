@@ -6,6 +6,7 @@ import errno
 import io
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -115,6 +116,18 @@ def test_what_a_failed_sync_left_in_the_cache_is_durable_after_the_next_opening(
 
 
 # ── a disk that is full ─────────────────────────────────────────────────────────
+
+
+def test_documents_that_are_in_are_not_refused_because_expired_ones_cannot_be_removed() -> None:
+    """What is inserted expires at once, and the disk has no room for the removal behind it."""
+    disk = SimulatedDisk()
+    client = client_of(open_database(disk))
+    client["a"].create_index("t", expireAfterSeconds=0)
+    disk.faults = [Fault(2, errno.ENOSPC, verb="append")]
+    inserted = client["a"].insert_many([{"_id": 1, "t": datetime(2000, 1, 1, tzinfo=UTC)}, {"_id": 2}]).inserted_ids
+
+    assert inserted == [1, 2]
+    assert ids(disk) == [2]
 
 
 def test_a_write_that_a_full_disk_refuses_leaves_the_database_usable() -> None:

@@ -238,10 +238,18 @@ class Committing(Following):
         if self.gate.owner is not self._admitted:
             raise Occupied
         self._settle()
+        refusal = None
         if self.engine.expiring:
-            loading(lambda: self._remove_expired(durability, self.engine.expiring))
+            try:
+                loading(lambda: self._remove_expired(durability, self.engine.expiring))
+            except StorageError as error:
+                refusal = error
         change = next(steps, None)
-        return None if change is None else self.log(durability, change)
+        if change is None:
+            return None  # all is written: what has expired may go another time
+        if refusal is not None:
+            raise refusal
+        return self.log(durability, change)
 
     def expiry(self) -> Expiry:
         """Return this moment, which documents are held against."""
