@@ -17,7 +17,9 @@ import pytest
 
 from cli.process import read_all, run, start, start_on
 from nosqlpy import Client
+from nosqlpy.cli.grammar import parse_arguments
 from nosqlpy.cli.main import main
+from nosqlpy.cli.opening import FILLING_BUDGET, filler
 
 ORDERS = [{"_id": i, "total": i * 10, "state": "paid" if i % 2 else "open", "at": {"city": f"c{i}"}} for i in range(5)]
 
@@ -175,6 +177,13 @@ def test_csv_is_imported_with_types_and_what_is_wrong_is_written_aside(shop, tmp
     assert run("export", shop, "places", "-", "--format", "json", "--projection", "zip").stdout == (
         b'[\n{"_id":1,"zip":"01234"},\n{"_id":3,"zip":"6"}\n]\n'
     )
+
+
+def test_an_import_keeps_few_of_the_documents_in_memory(tmp_path):
+    with filler(parse_arguments(["import", str(tmp_path / "db"), "c", "-"])) as db:
+        db["c"].import_file(io.BytesIO(b"".join(b'{"_id":%d,"text":"%s"}\n' % (i, b"x" * 4000) for i in range(3000))))
+
+        assert db.stats()["resident_bytes"] <= FILLING_BUDGET < db.stats()["live_bytes"]
 
 
 def test_an_interrupted_import_says_what_it_has_put_in_and_how_to_go_on(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nosqlpy import Client, Document, NosqlpyError
-from nosqlpy.cli.opening import STANDARD, existing, reader, writer
+from nosqlpy.cli.opening import STANDARD, existing, filler, reader, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import is_known, reading_of
 from nosqlpy.cli.stopping import Stoppable
@@ -25,7 +25,7 @@ def load(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         rejects = _rejects(arguments.rejects, stack)
         source, where = _source(arguments.file, stack)
-        db = stack.enter_context(writer(arguments, create=True))
+        db = stack.enter_context(filler(arguments))
         if not isinstance(source, str):
             source = stack.enter_context(Stoppable(source))
         try:
@@ -48,7 +48,7 @@ def load_mongodump(arguments: argparse.Namespace) -> int:
     """Import a directory of mongodump; 1 if something was rejected."""
     with ExitStack() as stack:
         rejects = _rejects(arguments.rejects, stack)
-        db = stack.enter_context(writer(arguments, create=True))
+        db = stack.enter_context(filler(arguments))
         imported = import_dump(
             db,
             arguments.directory,

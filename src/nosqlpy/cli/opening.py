@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from nosqlpy import Client, Collection, CollectionNotFound, Document
 from nosqlpy.naming import check_collection_name, nearest
 
 STANDARD = "-"
+FILLING_BUDGET = 4 << 20
 
 
 def reader(arguments: argparse.Namespace) -> Client:
@@ -15,11 +17,16 @@ def reader(arguments: argparse.Namespace) -> Client:
     return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None)
 
 
-def writer(arguments: argparse.Namespace, *, create: bool = False) -> Client:
+def writer(arguments: argparse.Namespace, *, create: bool = False, **options: Any) -> Client:
     """Return a client that writes, and with `create` makes a database where there is none."""
     if "collection" in arguments:
         check_collection_name(arguments.collection)  # before a database is made for nothing
-    return Client(arguments.path, create=create, lock_timeout=arguments.lock_timeout, slow_ms=None)
+    return Client(arguments.path, create=create, lock_timeout=arguments.lock_timeout, slow_ms=None, **options)
+
+
+def filler(arguments: argparse.Namespace) -> Client:
+    """Return a client that writes documents which nobody reads again: nearly none of them stays in memory."""
+    return writer(arguments, create=True, memory_budget=FILLING_BUDGET)
 
 
 def existing(db: Client, name: str) -> Collection[Document]:
