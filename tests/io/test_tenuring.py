@@ -10,7 +10,7 @@ import pytest
 
 from nosqlpy import Client
 from nosqlpy._io import cursor, tenuring
-from nosqlpy._io.tenuring import LONG, next_kept
+from nosqlpy._io.tenuring import LONG, Growth, next_kept
 
 pytestmark = pytest.mark.skipif(not tenuring._QUICK, reason="done where the collector has a lock to rely on")
 
@@ -120,3 +120,29 @@ def test_only_long_lists_of_all_documents_are_handed_over(
 
         assert len(read(client["a"].find())) in (size, LONG)
         assert bool(calls) is kept
+
+
+def test_what_an_index_holds_is_handed_over_as_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[str] = []
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(tenuring, "_may_hand_over", lambda: True)
+    monkeypatch.setattr(tenuring, "_hand_over", lambda: handed.append("over"))
+    with Client(":memory:") as db:
+        db["c"].insert_many({"_id": n} for n in range(2500))
+        db["c"].create_index("n", progress=lambda *so_far: told.append(so_far))
+
+    assert handed == ["over"] * 3
+    assert told == [(1000, 2500), (2000, 2500), (2500, 2500)]
+
+
+def test_nothing_of_an_index_is_handed_over_where_the_collector_is_off() -> None:
+    handed: list[int] = []
+    gc.disable()
+    try:
+        growth = Growth(lambda done, _: handed.append(done))
+        growth(1, 2)
+    finally:
+        gc.enable()
+
+    assert handed == [1]
+    assert gc.get_freeze_count() == 0

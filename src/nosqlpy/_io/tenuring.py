@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
+from nosqlpy._core.engine.flags import Progress, check_progress
+
 T = TypeVar("T")
 
 LONG: Final = 4096
@@ -51,11 +53,41 @@ class Debt:
 _debt: Final = Debt()
 
 
-def next_kept(steps: Iterator[list[T]]) -> list[T] | None:
-    """Return the next batch, which its caller keeps, or None after the last one."""
-    if not _QUICK or not gc.isenabled() or gc.get_freeze_count() or not _debt.is_small():
-        return next(steps, None)
-    batch = next(steps, None)
+def _may_hand_over() -> bool:
+    return _QUICK and gc.isenabled() and not gc.get_freeze_count() and _debt.is_small()
+
+
+def _hand_over() -> None:
     gc.freeze()
     gc.unfreeze()
+
+
+def next_kept(steps: Iterator[list[T]]) -> list[T] | None:
+    """Return the next batch, which its caller keeps, or None after the last one."""
+    if not _may_hand_over():
+        return next(steps, None)
+    batch = next(steps, None)
+    _hand_over()
     return batch
+
+
+class Growth:
+    """Is told how an index grows, tells `progress`, and hands over what is new in the index, which is kept.
+
+    Raises:
+        QueryError: `progress` is no function.
+    """
+
+    __slots__ = ("_may", "_progress")
+
+    def __init__(self, progress: Progress | None) -> None:
+        check_progress(progress)
+        self._progress = progress
+        self._may = _may_hand_over()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._may:
+            _hand_over()
+        if self._progress is not None:
+            self._progress(done, total)
+        self._may = _may_hand_over()

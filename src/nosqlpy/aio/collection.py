@@ -17,6 +17,7 @@ from nosqlpy._io.compacting import compact
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local_async import AsyncLocalBackend
 from nosqlpy._io.requests import index_definitions
+from nosqlpy._io.tenuring import Growth
 from nosqlpy.aio.cursor import AsyncCursor
 from nosqlpy.aio.exchanging import AsyncExchanging
 from nosqlpy.aio.reading import AsyncReading
@@ -116,7 +117,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
             DuplicateKeyError: The index is unique, and two documents have the same key.
         """
         return await self._backend.write_all(
-            durability, definitions.create_index, self._name, define_index(keys, name, options), progress
+            durability, definitions.create_index, self._name, define_index(keys, name, options), Growth(progress)
         )
 
     async def create_indexes(self, indexes: Iterable[IndexModel], *, durability: Durability | None = None) -> list[str]:

@@ -17,6 +17,7 @@ from nosqlpy._io.compacting import compact
 from nosqlpy._io.finding import FindOptions
 from nosqlpy._io.local import LocalBackend
 from nosqlpy._io.requests import index_definitions
+from nosqlpy._io.tenuring import Growth
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection
 from nosqlpy.blocking.cursor import Cursor
 from nosqlpy.blocking.exchanging import Exchanging
@@ -116,7 +117,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
             DuplicateKeyError: The index is unique, and two documents have the same key.
         """
         return self._backend.write_all(
-            durability, definitions.create_index, self._name, define_index(keys, name, options), progress
+            durability, definitions.create_index, self._name, define_index(keys, name, options), Growth(progress)
         )
 
     def create_indexes(self, indexes: Iterable[IndexModel], *, durability: Durability | None = None) -> list[str]:

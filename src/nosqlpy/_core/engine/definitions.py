@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.flags import Progress, check_flag, check_progress
+from nosqlpy._core.engine.flags import Progress, check_flag
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.catalogue import ID_INDEX, TEXT, IndexDefinition, index_name
 from nosqlpy._core.index.options import changed_index
@@ -137,12 +137,10 @@ def create_index(
     `progress` is told how many documents are in it, and of how many.
 
     Raises:
-        QueryError: `progress` is no function.
         OperationFailure: An index of the same name has other keys (86), or one with the same keys another name (85).
         DuplicateKeyError: The index is unique, and two documents have the same key.
         WriteError: Two fields of the index come through different arrays of a document (171).
     """
-    check_progress(progress)
     operations, names = _new_indexes(engine, name, [definition])
     if operations:
         engine.prepare(operations, progress)
