@@ -141,6 +141,33 @@ async def test_building_over_duplicates_is_refused_and_names_the_first(users: An
     assert list(await users.index_information()) == ["_id_"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "options", "value"),
+    [
+        (["a", "b"], {}, {"a": 2, "b": "y"}),
+        ("tags", {}, {"tags": 2}),
+        ("in.x", {}, {"in.x": 8}),
+        ("a", {"sparse": True}, {"a": 2}),
+        ("a", {"partialFilterExpression": {"b": "x"}}, {"a": 1}),
+    ],
+    ids=str,
+)
+async def test_every_unique_kind_names_the_first_duplicate(users: Any, keys: Any, options: Any, value: Any) -> None:
+    await users.insert_many(
+        [
+            {"a": 1, "b": "x", "tags": [1, 2], "in": {"x": 7}},
+            {"a": 2, "b": "y", "tags": [3], "in": [{"x": 8}]},
+            {"a": 2, "b": "y", "tags": [2, 2], "in": {"x": 8}},
+            {"a": 1, "b": "x", "tags": [1], "in": {"x": 7}},
+        ]
+    )
+    with pytest.raises(DuplicateKeyError) as caught:
+        await users.create_index(keys, unique=True, **options)
+
+    assert caught.value.details["keyValue"] == value
+    assert list(await users.index_information()) == ["_id_"]
+
+
 async def test_of_several_indexes_none_is_built_if_one_cannot_be(users: Any) -> None:
     await users.insert_many([{"a": 1, "b": 1}, {"a": 2, "b": 1}])
     with pytest.raises(DuplicateKeyError):

@@ -96,6 +96,21 @@ def test_the_name_of_an_index_is_text(name: Any) -> None:
         define_index("a", name, {})
 
 
+@pytest.mark.parametrize(
+    ("option", "nearby"),
+    [
+        ("sprase", "sparse"),
+        ("wildcardProjektion", "wildcardProjection"),
+        ("expireAfter", "expireAfterSeconds"),
+        ("progres", "progress"),
+        ("durabilty", "durability"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_nearest_one(option: str, nearby: str) -> None:
+    with pytest.raises(QueryError, match=f"{option!r}; did you mean {nearby!r}"):
+        define_index("a", None, {option: True})
+
+
 def test_an_option_is_taken_in_both_spellings() -> None:
     snake = define_index("a", None, {"partial_filter_expression": {"a": {"$gt": 1}}, "expire_after_seconds": 5})
     camel = define_index("a", None, {"partialFilterExpression": {"a": {"$gt": 1}}, "expireAfterSeconds": 5})

@@ -57,6 +57,7 @@ def _snake(name: str) -> str:
 _SUPPORTED: Final = tuple(name for name in OPTION_FIELDS if name not in _UNSUPPORTED)
 _NAMES: Final = {spelling: name for name in (*_SUPPORTED, *_UNSUPPORTED) for spelling in (name, _snake(name))}
 """MongoDB's spelling of an option by each of its spellings."""
+_PARAMETERS: Final = ("name", "durability", "progress")
 
 
 def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) -> IndexDefinition:
@@ -132,7 +133,7 @@ def _option(spelling: str) -> str:
     """Return MongoDB's spelling of an option that is supported."""
     name = _NAMES.get(spelling)
     if name is None:
-        raise QueryError(f"create_index has no option {spelling!r}{nearest(spelling, (*_NAMES, 'name'))}")
+        raise QueryError(f"create_index has no option {spelling!r}{nearest(spelling, (*_NAMES, *_PARAMETERS))}")
     if name in _UNSUPPORTED:
         raise NotSupportedError(f"create_index does not support the option {spelling!r} yet")
     return name
