@@ -147,3 +147,4 @@ class IndexModel:
     weights: Mapping[str, float] | str | None = None
     default_language: str | None = None
     language_override: str | None = None
+    wildcard_projection: Mapping[str, Any] | None = None

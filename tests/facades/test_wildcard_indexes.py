@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import Client, OperationFailure
+from nosqlpy import Client, IndexModel, OperationFailure
 from nosqlpy._core.engine import hints, snapshots
 
 PEOPLE = [
@@ -172,6 +172,15 @@ async def test_a_projection_leaves_fields_out(users: Any) -> None:
     assert (await leaf(users.find({"home.zip": 7})))["stage"] == "COLLSCAN"
     assert (await leaf(users.find({"home.city": "c7"})))["stage"] == "IXSCAN"
     assert (await users.index_information())["$**_1"]["wildcardProjection"] == {"home.zip": 0, "name": 0}
+
+
+async def test_a_model_has_a_projection_too(users: Any, db: Any) -> None:
+    names = await users.create_indexes([IndexModel("$**", wildcard_projection={"z": 0}), IndexModel({"a.$**": -1})])
+    await db.create_collection("other", indexes=[IndexModel("$**", wildcard_projection={"z": 1})])
+
+    assert names == ["$**_1", "a.$**_-1"]
+    assert (await users.index_information())["$**_1"]["wildcardProjection"] == {"z": 0}
+    assert (await db["other"].index_information())["$**_1"]["wildcardProjection"] == {"z": 1}
 
 
 async def test_indexes_of_two_projections_stand_beside_each_other(users: Any) -> None:
