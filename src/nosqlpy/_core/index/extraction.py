@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from itertools import compress
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.index.catalogue import HASHED
+from nosqlpy._core.index.catalogue import HASHED, ORDERED
 from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textual import TextExtraction, TextIndex
 from nosqlpy._core.index.wildcard import WildcardSpec
 from nosqlpy._core.query.filter import Predicate, compile_filter
-from nosqlpy._core.query.partial import Layout, Row, matched_leaves, matched_values
+from nosqlpy._core.query.partial import Column, Layout, Row, matched_leaves, matched_values
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import combinations, sorted_values
 from nosqlpy._core.values.codec import inspect_document
@@ -46,6 +46,13 @@ def _unfiltered(index: HashIndex, layout: Layout) -> Extract:
     if index.wildcard is not None:
         return _wildcard(index, index.wildcard, layout)
     return _single(index, layout) if len(index.keys) == 1 else _compound(index, layout)
+
+
+def plain_column(index: HashIndex, layout: Layout) -> Column | None:
+    """Return the column of an index of one path that has all documents; strings and ints in it are keys as they are."""
+    if index.plain is None or index.definition.kind != ORDERED or index.wildcard is not None:
+        return None
+    return layout.column(index.field, matched_values)
 
 
 def paths_of(index: HashIndex) -> frozenset[str]:

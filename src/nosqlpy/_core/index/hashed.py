@@ -122,6 +122,17 @@ class HashIndex:
             elif order is not None:
                 order.add(value)
 
+    def add_distinct(self, values: Sequence[Hashable], keys: Sequence[Hashable]) -> bool:
+        """Enter each document under the value beside it, by one call; return whether no value was there, or came twice.
+
+        Else nothing is done; nor where an order is at hand, which each value would have to be put into.
+        """
+        entries = self._entries
+        if self._kept is not None or len(set(values)) < len(values) or not entries.keys().isdisjoint(values):
+            return False
+        entries.update(zip(values, keys, strict=True))
+        return True
+
     def discard(self, values: Iterable[Hashable], key: Hashable) -> None:
         """Remove the document `key` from under each of `values`, where it stands there."""
         entries = self._entries

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from typing import Final
 
 from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.extraction import Extract, building, checking, extraction, is_whole, paths_of
+from nosqlpy._core.index.extraction import Extract, building, checking, extraction, is_whole, paths_of, plain_column
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.index.unique import Claims, duplicate
-from nosqlpy._core.query.partial import Layout, layout_of
+from nosqlpy._core.query.partial import Column, Layout, layout_of
 
 BUILD_STEP = 1000
 
@@ -25,7 +26,7 @@ class IndexManager:
     are indexes of a snapshot that are not in use yet.
     """
 
-    __slots__ = ("_extracts", "_layout", "by_name", "expiring", "pending", "refusing")
+    __slots__ = ("_columns", "_extracts", "_layout", "by_name", "expiring", "pending", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
@@ -34,6 +35,8 @@ class IndexManager:
         self.pending: Pending | None = None
         self._layout: Layout | None = None
         self._extracts: list[tuple[HashIndex, Extract]] = []
+        # beside each of them the column that its keys are taken from where they are plain
+        self._columns: list[Column | None] = []
 
     def __bool__(self) -> bool:
         return bool(self._extracts or self.pending)
@@ -90,6 +93,7 @@ class IndexManager:
         built = [index for index in indexes.values() if not isinstance(index, DeferredIndex)]
         layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
         self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
+        self._columns = [None if layout is None else plain_column(index, layout) for index in built]
         self.refusing = any(index.definition.refuses for index in indexes.values())
         self.expiring = tuple(index for index in indexes.values() if index.definition.expire_after is not None)
 
@@ -112,10 +116,11 @@ class IndexManager:
             self.pending.insert(keys)
         if self._layout is not None:
             rows = self._layout.rows(documents)
-            for index, extract in self._extracts:
+            for (index, extract), column in zip(self._extracts, self._columns, strict=True):
                 index.begin()
-                for key, values in zip(keys, extract(rows, documents), strict=True):
-                    index.add(values, key)
+                if column is None or len(keys) == 1 or not _entered(index, list(column(rows)), keys):
+                    for key, values in zip(keys, extract(rows, documents), strict=True):
+                        index.add(values, key)
                 index.end()
 
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
@@ -159,3 +164,12 @@ class IndexManager:
     def definitions(self) -> Iterable[IndexDefinition]:
         """Return the definition of every index."""
         return [index.definition for index in self.by_name.values()]
+
+
+def _entered(index: HashIndex, values: list[Hashable], keys: Sequence[Hashable]) -> bool:
+    """Enter each document under the one value beside it, all of them new; return whether that could be."""
+    return _DISTINCT.issuperset(map(type, values)) and index.add_distinct(values, keys)
+
+
+# classes of values that are their own keys
+_DISTINCT: Final = frozenset((str, int))
