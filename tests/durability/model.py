@@ -39,6 +39,11 @@ class Shelf:
     indexes: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
+    def let_expire(self) -> None:
+        """Remove the documents that have expired by now, if they do here."""
+        if EXPIRY in self.indexes:
+            self.documents = {id: document for id, document in self.documents.items() if lives(document)}
+
 
 Model = dict[str, Shelf]
 

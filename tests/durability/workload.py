@@ -16,7 +16,6 @@ from durability.model import (
     Model,
     Shelf,
     describe,
-    lives,
     model_of_state,
     state_of_engine,
     state_of_model,
@@ -135,8 +134,7 @@ class Session:
         if random.random() < 0.05:
             TIME.now += timedelta(seconds=random.choice((1, 10, 60)))
         for shelf in self.model.values():
-            if EXPIRY in shelf.indexes:
-                shelf.documents = {id: document for id, document in shelf.documents.items() if lives(document)}
+            shelf.let_expire()
 
     # ── writes ───────────────────────────────────────────────────────────────────
 
@@ -227,12 +225,14 @@ class Session:
 
         def change(model: Model) -> None:
             for name, document in documents:
-                _shelf(model, name).documents.update({document["_id"]: document})
-            shelf = _shelf(model, documents[0][0]).documents
-            shelf.pop(gone, None)
-            for id, document in shelf.items():
+                shelf = _shelf(model, name)
+                shelf.documents.update({document["_id"]: document})
+                shelf.let_expire()  # also what was stored a moment ago
+            first = _shelf(model, documents[0][0]).documents
+            first.pop(gone, None)
+            for id, document in first.items():
                 if document["g"] == group:
-                    shelf[id] = document | {"g": group + 1}
+                    first[id] = document | {"g": group + 1}
 
         def call() -> None:
             with self.client.transaction(durability=durability) as tx:
