@@ -337,13 +337,19 @@ def test_the_doctor_looks_at_the_environment_alone(capfd, monkeypatch):
     assert '"opened"' not in capfd.readouterr().out
 
 
+def test_the_doctor_says_that_nobody_else_uses_a_database(shop, do):
+    (check,) = [check for check in do("doctor") if check["check"] == "in use"]
+
+    assert (check["state"], check["finding"]) == ("ok", "no: nobody writes, and who wrote last has closed it")
+
+
 def test_the_doctor_says_that_a_database_is_in_use(shop, do):
     with Client(shop) as db:
         db["orders"].insert({})
         done = run("doctor", shop)
 
     (check,) = [check for check in done.documents if check["check"] == "in use"]
-    assert check["state"] == "note"
+    assert (check["state"], check["finding"].split(":")[0]) == ("note", "perhaps")
 
 
 def test_the_doctor_ends_with_1_where_something_is_wrong(shop, tmp_path):

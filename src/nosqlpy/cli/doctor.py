@@ -88,9 +88,10 @@ def _database(path: str) -> list[Document]:
         with Client(path, create=False, read_only=True, lock_timeout=1, slow_ms=None) as db:
             opened = _check("opened", ok=True, finding=f"{db.stats()['documents']:,} documents in {db.url}")
             verified = _tried("verified", lambda: f"{db.verify()['documents']:,} documents, every byte")
-            return [opened, verified, _closing(db), _users(path), *_directory(Path(db.url))]
+            closing, directory = _closing(db), list(_directory(Path(db.url)))
     except NosqlpyError as error:
         return [_check("opened", ok=False, finding=in_words(str(error)))]
+    return [opened, verified, closing, _users(path, closing), *directory]  # `_users` wants it alone: closed here
 
 
 def _closing(db: Client) -> Document:
@@ -107,15 +108,17 @@ def _directory(directory: Path) -> Iterator[Document]:
     yield _check("free space", free >= SPACE_MIN, f"{free >> 20:,} MiB")
 
 
-def _users(path: str) -> Document:
-    """Ask for the database alone, which shows whether others have it."""
+def _users(path: str, closing: Document) -> Document:
+    """Ask for the database alone, which shows whether others write; who is silent shows by not having closed it."""
     try:
         Client(path, create=False, read_only=True, exclusive=True, lock_timeout=0, slow_ms=None).open().close()
     except LockedError as error:
         return _note("in use", f"yes, by process {error.details['pid']}" if error.details.get("pid") else "yes")
     except NosqlpyError as error:
         return _note("in use", f"unknown: {in_words(str(error))}")
-    return _check("in use", ok=True, finding="by nobody else")
+    if closing["state"] != "ok":
+        return _note("in use", "perhaps: nobody writes at this moment, but who wrote last has not closed it")
+    return _check("in use", ok=True, finding="no: nobody writes, and who wrote last has closed it")
 
 
 def _tried(name: str, work: Callable[[], str]) -> Document:
