@@ -25,7 +25,7 @@ POINTS: tuple[tuple[Any, str], ...] = (
     *((IndexManager, name) for name in ("insert", "replace", "remove", "build", "add", "drop", "clear")),
     *((HashIndex, name) for name in ("add", "discard")),
     *((Reader, name) for name in ("one", "many", "packed")),
-    *((SectionReader, name) for name in ("everything", "copy")),
+    *((SectionReader, name) for name in ("everything", "data", "copy")),
     *((PartReader, name) for name in ("search", "content", "data")),
     *((Pending, name) for name in ("insert", "change", "remove", "take")),
     *((state.Engine, name) for name in ("change", "apply", "replay")),

@@ -25,7 +25,7 @@ from nosqlpy._core.index.pending import Parts, Pending, shape_of
 from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places, unpack_places
-from nosqlpy._core.log.section import DamagedHintError, SectionReader
+from nosqlpy._core.log.section import DamagedHintError, SectionReader, keys_and_ids
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
@@ -318,8 +318,10 @@ class UnloadedSlots(Slots):
         rows: Sequence[Hashable] | None = None
         keys: Iterable[Hashable]
         try:
-            keys, _, placed = section.everything()
-            rows, live = keys, section.section.live
+            # the C library keeps room that is freed before the tables of the dict grow, and not after: `named` stays
+            placed, named = section.data()
+            keys = rows = keys_and_ids(named)[0]
+            live = section.section.live
         except DamagedHintError:
             places = self._rebuild().places
             keys, placed, live = places, pack_places(places.values()), sum(map(length_of, places.values()))

@@ -315,18 +315,18 @@ class SectionReader:
 
     def everything(self) -> tuple[list[Hashable], list[Any], bytes]:
         """Return the keys and ids of all documents in their order, and their places, packed."""
+        placed, named = self.data()
+        return *keys_and_ids(named), placed
+
+    def data(self) -> tuple[bytes, bytes]:
+        """Return the places and the ids of all documents in their order, packed."""
         section = self.section
         start = section.count * HASH_SIZE
         placed = self._part(start, section.count * PLACE_SIZE)
         named = self._part(start + len(placed), section.ids_size)
         if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
             raise DamagedHintError
-        try:
-            texts: list[Any] = _decode_texts(named)  # as most ids are: then they are their own keys
-        except msgspec.ValidationError:
-            ids = inspect_value(named)
-            return equality_keys(ids), ids, placed
-        return texts, texts, placed
+        return placed, named
 
     def copy(self, number: int, offset: int) -> Generator[bytes, None, Section]:
         """Yield the section, unchanged, for another hint, where it is to stand at `offset`, and return it.
@@ -358,6 +358,16 @@ class SectionReader:
         if len(data) != size:
             raise DamagedHintError
         return data
+
+
+def keys_and_ids(named: bytes) -> tuple[list[Hashable], list[Any]]:
+    """Return the keys and ids of documents whose ids are packed in a section."""
+    try:
+        texts: list[Any] = _decode_texts(named)  # as most ids are: then they are their own keys
+    except msgspec.ValidationError:
+        ids = inspect_value(named)
+        return equality_keys(ids), ids
+    return texts, texts
 
 
 def words_of(kind: str, numbers: Any) -> bytes:
