@@ -18,7 +18,9 @@ pytestmark = pytest.mark.skipif(not tenuring._QUICK, reason="done where the coll
 @pytest.fixture(autouse=True)
 def nothing_is_young() -> Iterator[None]:
     gc.collect()
+    tenuring._debt.frozen_until = 0.0
     yield
+    tenuring._debt.frozen_until = 0.0
     gc.enable()
     gc.unfreeze()
 
@@ -60,6 +62,16 @@ def test_what_others_have_frozen_stays_frozen() -> None:
 
     assert gc.get_freeze_count() == frozen
     assert not is_old(found)
+
+
+def test_frozen_objects_are_not_counted_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[None] = []
+    monkeypatch.setattr(tenuring, "FROZEN_S", 1e9)
+    monkeypatch.setattr(tenuring.gc, "get_freeze_count", lambda: counts.append(None) or 7)
+    for _ in range(5):
+        next_kept(iter([batch()]))
+
+    assert len(counts) == 1
 
 
 def test_a_step_that_fails_leaves_nothing_frozen_and_the_collector_on() -> None:

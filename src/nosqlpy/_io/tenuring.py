@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from time import monotonic
 from typing import Final, TypeVar
 
 from nosqlpy._core.engine.flags import Progress, check_progress
@@ -25,6 +26,9 @@ T = TypeVar("T")
 LONG: Final = 4096
 """Documents that a find looks at before any are handed over: with fewer, its share in a full run is small."""
 
+FROZEN_S: Final = 10.0
+"""Seconds for which frozen objects are taken to stay frozen: to count a million of them takes milliseconds."""
+
 # without the lock, both would go through all objects
 _QUICK: Final = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -32,11 +36,23 @@ _QUICK: Final = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_e
 class Debt:
     """What others have made, in containers, since the last full run of the collector."""
 
-    __slots__ = ("_runs", "made")
+    __slots__ = ("_runs", "frozen_until", "made")
 
     def __init__(self) -> None:
-        self.made = 0
+        self.made: int = 0
+        # when it is worth while to look again whether objects are frozen
+        self.frozen_until: float = 0.0
         self._runs = -1
+
+    def is_frozen(self) -> bool:
+        """Return whether somebody has frozen objects, as far as that is known: to count them takes long."""
+        now = monotonic()
+        if now < self.frozen_until:
+            return True
+        if gc.get_freeze_count():
+            self.frozen_until = now + FROZEN_S
+            return True
+        return False
 
     def is_small(self) -> bool:
         """Return whether no full run is due, having added what was made since the last batch was handed over."""
@@ -54,7 +70,7 @@ _debt: Final = Debt()
 
 
 def _may_hand_over() -> bool:
-    return _QUICK and gc.isenabled() and not gc.get_freeze_count() and _debt.is_small()
+    return _QUICK and gc.isenabled() and not _debt.is_frozen() and _debt.is_small()
 
 
 def _hand_over() -> None:
