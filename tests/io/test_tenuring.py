@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not tenuring._QUICK, reason="done where the coll
 
 @pytest.fixture(autouse=True)
 def nothing_is_young() -> Iterator[None]:
+    gc.unfreeze()
     gc.collect()
     tenuring._debt.frozen_until = 0.0
     yield
@@ -39,6 +40,12 @@ def test_a_batch_that_is_kept_is_old_at_once() -> None:
     assert found == batch()
     assert is_old(found)
     assert gc.get_freeze_count() == 0
+
+
+def test_what_the_interpreter_has_frozen_itself_is_no_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenuring.gc, "get_freeze_count", lambda: 375)
+
+    assert is_old(next_kept(iter([batch()])))
 
 
 def test_after_the_last_batch_comes_nothing() -> None:
@@ -67,7 +74,7 @@ def test_what_others_have_frozen_stays_frozen() -> None:
 def test_frozen_objects_are_not_counted_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[None] = []
     monkeypatch.setattr(tenuring, "FROZEN_S", 1e9)
-    monkeypatch.setattr(tenuring.gc, "get_freeze_count", lambda: counts.append(None) or 7)
+    monkeypatch.setattr(tenuring.gc, "get_freeze_count", lambda: counts.append(None) or 1 << 20)
     for _ in range(5):
         next_kept(iter([batch()]))
 

@@ -26,6 +26,8 @@ T = TypeVar("T")
 LONG: Final = 4096
 """Documents that a find looks at before any are handed over: with fewer, its share in a full run is small."""
 
+FROZEN_MIN: Final = 1000
+"""Frozen objects beyond which somebody has frozen them: CPython 3.12 begins with 375 of its own."""
 FROZEN_S: Final = 10.0
 """Seconds for which frozen objects are taken to stay frozen: to count a million of them takes milliseconds."""
 
@@ -49,7 +51,7 @@ class Debt:
         now = monotonic()
         if now < self.frozen_until:
             return True
-        if gc.get_freeze_count():
+        if gc.get_freeze_count() > FROZEN_MIN:
             self.frozen_until = now + FROZEN_S
             return True
         return False
