@@ -39,12 +39,12 @@ class Appender:
     def append(self, name: str, start: int, data: bytes, *, buffered: bool) -> None:
         """Append one frame to the segment, which ends at `start`: to the buffer, or behind what that holds to the file.
 
+        Where the buffer is empty and stays so, the frame is the storage's alone.
+
         Raises:
             OSError: The file may hold a part of the frame; call `roll_back`.
         """
-        if not self.buffer and not buffered:
-            self._storage.append(name, data)
-        elif buffered and len(self.buffer) + len(data) <= self._buffer_max:
+        if buffered and len(self.buffer) + len(data) <= self._buffer_max:
             self.buffer += data
         else:
             self._write_buffer(name, start, data)

@@ -265,18 +265,22 @@ class Committing(Following):
         """Append and apply one planned change; return its LSN if it must still be synced."""
         if not change.data:
             return None
-        self._mark_open()
+        engine, appender, end = self.engine, self._appender, change.end
+        if engine.manifest.clean_size is not None:
+            self._mark_open()
         buffered = durability == "fast"
         self.words[END] = 0
         self._pending = change
-        engine, end = self.engine, change.end
         try:
-            self._appender.append(engine.tail.name, change.start.size, change.data, buffered=buffered)
+            if buffered or appender.buffer:
+                appender.append(engine.tail.name, change.start.size, change.data, buffered=buffered)
+            else:
+                self.storage.append(engine.tail.name, change.data)
         except OSError as error:
             self._pending = None
             self._roll_back(change.start.size, error)
         engine.apply(change)
-        self._logged(change, buffered=buffered)
+        self._logged(end.lsn, buffered=buffered)
         if change.warnings:
             self.warned += change.warnings
         if end.size >= self._segment_size:
@@ -287,10 +291,11 @@ class Committing(Following):
             self._evict_due(self._appender.buffered)
         return end.lsn if durability == "durable" else None
 
-    def _logged(self, change: Change[Any], *, buffered: bool) -> None:
+    def _logged(self, lsn: int, *, buffered: bool) -> None:
         """Note what must be synced, tell other processes, and only then note that the write is complete."""
-        self._group.appended = change.end.lsn
-        self._syncer.appended(buffered=buffered)
+        self._group.appended = lsn
+        if buffered or self._syncer.sync_at is None:  # nearly never
+            self._syncer.appended(buffered=buffered)
         if not self._appender.buffer:
             self._announce()
         self._pending = None
@@ -328,7 +333,7 @@ class Committing(Following):
                 raise storage_error(error, "an interrupted write cannot be undone") from error
         if appended:
             self.engine.apply(change)
-            self._logged(change, buffered=True)
+            self._logged(change.end.lsn, buffered=True)
         else:
             self.engine.begun = self.engine.applied
             if not self._appender.buffered:

@@ -24,7 +24,8 @@ class Syncer:
         self._thread: threading.Thread | None = None
         self._stopped = False
         self._flush_at: float | None = None
-        self._sync_at: float | None = None
+        # when there is something to sync: when that is due
+        self.sync_at: float | None = None
         self._expire_at: float | None = None
         # removes documents that have expired; returns in how many seconds to do so again, None for not yet
         self.expire: Callable[[], float | None] = _never
@@ -34,8 +35,8 @@ class Syncer:
         if buffered and self._flush_at is None:
             self._flush_at = time.monotonic() + FLUSH_INTERVAL_S
             self._awake()
-        if self._sync_at is None:
-            self._sync_at = time.monotonic() + self._interval_s
+        if self.sync_at is None:
+            self.sync_at = time.monotonic() + self._interval_s
             self._awake()
 
     def flush_later(self) -> None:
@@ -78,8 +79,8 @@ class Syncer:
             if self._flush_at is not None and now >= self._flush_at:
                 self._flush_at = None
                 self._flush()
-            if self._sync_at is not None and now >= self._sync_at:
-                self._sync_at = None
+            if self.sync_at is not None and now >= self.sync_at:
+                self.sync_at = None
                 self._sync()
             if self._expire_at is not None and now >= self._expire_at:
                 self._expire_at = None
@@ -87,7 +88,7 @@ class Syncer:
                     self.expire_in(seconds)
 
     def _pause(self) -> float | None:
-        times = [at for at in (self._flush_at, self._sync_at, self._expire_at) if at is not None]
+        times = [at for at in (self._flush_at, self.sync_at, self._expire_at) if at is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
 

@@ -140,6 +140,7 @@ def test_an_update_cannot_change_an_id() -> None:
 def test_an_updater_that_changes_an_id_unnoticed_is_refused() -> None:
     class Careless:
         needs_position = False
+        names = None
 
         def apply(self, document: dict[str, Any], position: int | None = None) -> dict[str, Any]:
             return {**document, "_id": 9}

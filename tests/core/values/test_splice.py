@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,13 +34,9 @@ updates = st.one_of(
 )
 
 
-def setting(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    return lambda document: document.update({name: value})
-
-
-def changed(field: Field | None, document: dict[str, Any], value: Any, name: str = "a") -> dict[str, Any] | None:
+def changed(field: Field | None, document: dict[str, Any], value: Any) -> dict[str, Any] | None:
     assert field is not None
-    data = field.changed(encode_document(document), [setting(name, value)])
+    data = field.changed(encode_document(document), lambda _: value)
     return None if data is None else decode_document(data)
 
 

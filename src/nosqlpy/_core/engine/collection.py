@@ -69,7 +69,7 @@ class CollectionState:
         if self.natural.known is not None:
             self.natural.append(keys)
         if len(keys) == 1:
-            if self.indexes.by_name:
+            if operation.indexed and self.indexes.by_name:
                 self._index(keys[0], documents[0])
             slots.put_one(keys[0], documents[0])
             if self.ids.watched:
@@ -77,7 +77,7 @@ class CollectionState:
             return
         fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
         fresh = fresh or slots.disjoint(keys)
-        if self.indexes:
+        if operation.indexed and self.indexes:
             if fresh:
                 self.indexes.insert(keys, documents)
             else:

@@ -211,6 +211,7 @@ class OverlaidCollection(CollectionState):
         self.natural.forget()
         self.overlay.put_under(operation.keys, operation.ids, operation.documents)
         if self._written is not None:
+            operation.indexed = True  # what it replaces is the collection's, whose indexes are others
             self._written.put(operation)
 
     def delete(self, operation: Delete) -> None:

@@ -64,13 +64,15 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
     data = None if collection is None else collection.slots.get(key)
     if collection is None or data is None:
         return engine.change([], _UNMATCHED)
-    changed = asked.updater.patch(data, engine.document_size_max)
-    if changed is None or collection.validator is not None or collection.indexes.refusing:
-        return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, asked.updater)
+    updater, indexes = asked.updater, collection.indexes
+    changed = updater.patch(data, engine.document_size_max)
+    indexed = bool(indexes.by_name) and indexes.read_any(updater.names)
+    if changed is None or collection.validator is not None or (indexed and indexes.refusing):
+        return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, updater)
     if changed == data:
         return engine.change([], _UNCHANGED)
     id = key if type(key) is str else decode_id(data)
-    return engine.change([Put(collection.number, [key], [id], [changed])], _CHANGED)
+    return engine.change([Put(collection.number, [key], [id], [changed], False, indexed)], _CHANGED)
 
 
 def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResult]:

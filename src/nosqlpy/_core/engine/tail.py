@@ -45,7 +45,5 @@ class Tail(msgspec.Struct):
     def frame(self, operations: Sequence[Operation]) -> tuple[bytes, Position]:
         """Return the bytes of the next commit, and where the log will end with it. The tail does not move."""
         end = self.end
-        data, lsn, crc = encode_commit(
-            operations, lsn=end.lsn + 1, synced_upto=self.synced_upto, prev_crc=end.crc, salt=self.header.salt
-        )
+        data, lsn, crc = encode_commit(operations, end.lsn + 1, self.synced_upto, end.crc, self.header.salt)
         return data, Position(end.size + len(data), lsn, crc)

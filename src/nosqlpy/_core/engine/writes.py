@@ -311,7 +311,7 @@ def _put(
     """Plan that updated documents, if there are any, take the places of some of `matches`."""
     if not changed.keys:
         return engine.change([], result)
-    if collection.indexes.refusing:
+    if changed.indexed and collection.indexes.refusing:
         collection.check_fit(changed.keys, changed.documents)
     if collection.validator is None:
         return engine.change([changed], result)
@@ -342,7 +342,7 @@ def _update_all(
     check: Check | None,
 ) -> Put:
     """Return the operation that stores what an update makes of `matches`, those that it changes; maybe none."""
-    changed = Put(collection.number, [], [], [])
+    changed = Put(collection.number, [], [], [], indexed=collection.indexes.read_any(updater.names))
     for number, match in enumerate(matches):
         if number % UPDATED_STEP == UPDATED_STEP - 1 and check is not None:
             check()

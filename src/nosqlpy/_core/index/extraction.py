@@ -64,6 +64,16 @@ def paths_of(index: HashIndex) -> frozenset[str]:
     return frozenset(path for path, _ in index.keys)
 
 
+def fields_of(indexes: Iterable[HashIndex]) -> frozenset[str] | None:
+    """Return the top-level fields that decide where a document stands in `indexes`; None where others may do so."""
+    fields: set[str] = set()
+    for index in indexes:
+        if type(index) is not HashIndex or index.definition.partial is not None:
+            return None
+        fields.update(path.partition(".")[0] for path, _ in index.keys)
+    return frozenset(fields)
+
+
 def checking(extract: Extract) -> Extract:
     """Return what refuses documents that do not fit the index, and finds the keys of those that may be unique."""
     return extract.check if isinstance(extract, TextExtraction) else extract

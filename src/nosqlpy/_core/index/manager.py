@@ -7,7 +7,16 @@ from typing import Final
 
 from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
-from nosqlpy._core.index.extraction import Extract, building, checking, extraction, is_whole, paths_of, plain_column
+from nosqlpy._core.index.extraction import (
+    Extract,
+    building,
+    checking,
+    extraction,
+    fields_of,
+    is_whole,
+    paths_of,
+    plain_column,
+)
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
@@ -26,7 +35,7 @@ class IndexManager:
     are indexes of a snapshot that are not in use yet.
     """
 
-    __slots__ = ("_columns", "_extracts", "_layout", "by_name", "expiring", "pending", "refusing")
+    __slots__ = ("_columns", "_extracts", "_fields", "_layout", "by_name", "expiring", "pending", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
@@ -34,6 +43,8 @@ class IndexManager:
         self.expiring: tuple[HashIndex, ...] = ()
         self.pending: Pending | None = None
         self._layout: Layout | None = None
+        # the top-level fields that decide where a document stands; None where that is not seen at a glance
+        self._fields: frozenset[str] | None = frozenset()
         self._extracts: list[tuple[HashIndex, Extract]] = []
         # beside each of them the column that its keys are taken from where they are plain
         self._columns: list[Column | None] = []
@@ -92,6 +103,7 @@ class IndexManager:
         self.by_name = indexes
         built = [index for index in indexes.values() if not isinstance(index, DeferredIndex)]
         layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
+        self._fields = fields_of(built)
         self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
         self._columns = [None if layout is None else plain_column(index, layout) for index in built]
         self.refusing = any(index.definition.refuses for index in indexes.values())
@@ -109,6 +121,10 @@ class IndexManager:
         assert self._layout is not None, "no index refuses anything"
         refusing = [(index, checking(extract)) for index, extract in self._extracts if index.definition.refuses]
         return Claims(collection, refusing, self._layout.rows, leaving)
+
+    def read_any(self, names: Iterable[str] | None) -> bool:
+        """Whether a change of these top-level fields of a document may change where it stands; None: of any fields."""
+        return names is None or self._fields is None or not self._fields.isdisjoint(names) or bool(self.pending)
 
     def insert(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
         """Enter new documents."""

@@ -38,6 +38,7 @@ HEAD = struct.Struct("<IIQQIBBH")
 CRC = struct.Struct("<I")
 FRAME_SIZE = HEAD.size + CRC.size
 MARK_BYTES = struct.pack("<I", MARK)
+_head, _crc = HEAD.pack, CRC.pack
 _PARTS = struct.Struct("<II")
 
 # a commit that would be larger as one frame is written in parts
@@ -91,15 +92,17 @@ def _encode(
 
 
 def encode_commit(
-    operations: Sequence[Operation], *, lsn: int, synced_upto: int, prev_crc: int, salt: int
+    operations: Sequence[Operation], lsn: int, synced_upto: int, prev_crc: int, salt: int
 ) -> tuple[bytes, int, int]:
     """Return the bytes of one commit, the LSN of its last frame, and that one's checksum.
 
     It is one frame, or if that would be large, parts and a last one without which these are nothing.
     """
     single = encode_single(operations[0]) if len(operations) == 1 else None
-    if single is not None:  # nearly all commits
-        data, crc = _encode(KIND_OP, single, b"", lsn, synced_upto, prev_crc, salt)
+    if single is not None:  # nearly all commits: as `_encode`, without a call
+        head = _head(MARK, len(single), lsn, synced_upto, prev_crc, KIND_OP, 0, 0)
+        crc = zlib.crc32(single, zlib.crc32(head, salt))
+        data = b"".join((head, _crc(crc), single))
     else:
         data, crc = encode_frame(operations, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
     if len(data) <= PART_BYTES:

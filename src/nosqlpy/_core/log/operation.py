@@ -38,6 +38,7 @@ class Put(msgspec.Struct, gc=False):
     """Documents stored under their ids, each replacing the one that was there.
 
     `fresh` says that whoever planned it has seen that none was there; it holds for the first time that it is applied.
+    Where it is not `indexed`, each stands in all indexes where the one that it replaces stood.
     """
 
     collection: int
@@ -45,6 +46,7 @@ class Put(msgspec.Struct, gc=False):
     ids: list[Any]
     documents: list[bytes]
     fresh: bool = False
+    indexed: bool = True
 
 
 class Delete(msgspec.Struct, gc=False):

@@ -42,6 +42,11 @@ class Updater(Protocol):
         """Whether it makes whole documents, so that an upsert needs nothing of the filter but the ``_id``."""
         ...
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The top-level fields that it may change, None where it may change any; it never adds or removes others."""
+        ...
+
     def apply(self, document: Document, position: int | None = None) -> Document:
         """Return the updated document; the argument is the updater's to alter.
 
@@ -71,6 +76,7 @@ class Replacer:
 
     needs_position = False
     replaces = True
+    names = None
 
     def __init__(self, replacement: Document) -> None:
         self._fields = replacement

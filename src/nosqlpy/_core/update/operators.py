@@ -8,7 +8,7 @@ begin with ``$``, and $rename, whose operand is a path, are compiled in full eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -95,20 +95,22 @@ class Template:
                 place = field.place
                 if field.operator.timed:
                     place = Place(place.operator, place.path, variables)
-                runs.append(runner(place.path, field.compile(operand, place)))
-        updater = self._updater(runs)
+                modifier = field.compile(operand, place)
+                runs.append(runner(place.path, modifier))
+        plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
+        updater = self._updater(runs, modifier.change if plain else None)
         if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
             self._last = _Bound(operand, updater)
         return updater
 
-    def _updater(self, runs: list[Run]) -> OperatorUpdater:
+    def _updater(self, runs: list[Run], change: Callable[[Any], Any] | None) -> OperatorUpdater:
         if self._field is UNSET:
             self._field = field_of(self._reach.names[0]) if len(self._reach.names) == 1 else None
         on_update = on_insert = runs
         if self._order is not None:
             on_insert = [runs[index] for index in self._order]
             on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
-        return OperatorUpdater(self._reach, on_update, on_insert, field=self._field)
+        return OperatorUpdater(self._reach, on_update, on_insert, field=self._field, change=change)
 
 
 _templates: dict[Shape | None, Template] = {}

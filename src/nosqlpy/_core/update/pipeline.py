@@ -41,6 +41,7 @@ class PipelineUpdater:
 
     needs_position = False
     replaces = False
+    names = None
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from nosqlpy._core.update.positional import Expansion
 from nosqlpy._core.update.registry import PositionalStep, Run, Step
 from nosqlpy._core.values.codec import decode_fields, decode_value, encode_fields, encode_value
 from nosqlpy._core.values.splice import Field
+from nosqlpy._core.values.types import MISSING
 from nosqlpy.aliases import Document
 from nosqlpy.errors import DocumentError, WriteError
 
@@ -36,7 +38,7 @@ def reach_of(steps: Sequence[Step | PositionalStep]) -> Reach:
 class OperatorUpdater:
     """Changes fields of documents by operators."""
 
-    __slots__ = ("_expansion", "_field", "_on_insert", "_on_update", "_reach")
+    __slots__ = ("_change", "_expansion", "_field", "_on_insert", "_on_update", "_reach", "names")
 
     replaces = False
 
@@ -47,13 +49,17 @@ class OperatorUpdater:
         on_insert: Sequence[Run],
         expansion: Expansion | None = None,
         field: Field | None = None,
+        change: Callable[[Any], Any] | None = None,
     ) -> None:
         self._reach = reach
+        self.names: tuple[str, ...] | None = reach.names if reach.patches else None
         self._on_update = on_update
         self._on_insert = on_insert
         self._expansion = expansion
-        # all that it reaches, if that is one field; not made for updates that do not come twice
+        # all that it reaches, if that is one field, and what it makes of its value; not made for updates that
+        # do not come twice
         self._field = field
+        self._change = change if change is not None or field is None else _changing(reach.names[0], on_update)
 
     @property
     def needs_position(self) -> bool:
@@ -82,9 +88,10 @@ class OperatorUpdater:
         if not reach.patches:
             return None
         try:
-            spliced = None if self._field is None else self._field.changed(data, self._on_update)
-            if spliced is not None and len(spliced) <= size_max:
-                return spliced
+            if self._field is not None and self._change is not None:
+                spliced = self._field.changed(data, self._change)
+                if spliced is not None and len(spliced) <= size_max:
+                    return spliced
             fields = decode_fields(data)
             for name in reach.names:
                 if name in fields:
@@ -106,6 +113,18 @@ class OperatorUpdater:
         if identity is not None and _fingerprint(seed) != identity:
             raise immutable_id()
         return seed
+
+
+def _changing(name: str, runs: Sequence[Run]) -> Callable[[Any], Any]:
+    """Return what `runs` make of the value of the field that they reach; MISSING where they remove it."""
+
+    def change(value: Any) -> Any:
+        field = {name: value}
+        for run in runs:
+            run(field)
+        return field.get(name, MISSING)
+
+    return change
 
 
 def _run_guarded(runs: Sequence[Run], document: Document) -> None:

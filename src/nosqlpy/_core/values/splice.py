@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,10 +10,10 @@ import msgspec
 from nosqlpy._core.values.check import is_plain_field, is_struct_field
 from nosqlpy._core.values.codec import encode_plain, encode_value
 from nosqlpy._core.values.extensions import unpack
-from nosqlpy._core.values.types import MISSING
 from nosqlpy.errors import DocumentError
 
 _decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=unpack).decode
+_encode_int: Callable[[int], bytes] = msgspec.msgpack.Encoder().encode
 
 
 class Field:
@@ -28,25 +28,25 @@ class Field:
         part = msgspec.defstruct("Part", [("raw", msgspec.Raw, raw)], gc=False)
         self._read: Callable[[bytes], Any] = msgspec.msgpack.Decoder(part).decode
 
-    def changed(self, data: bytes, runs: Iterable[Callable[[dict[str, Any]], None]]) -> bytes | None:
-        """Return an encoded document as it is after `runs`, which alter a document of this field alone.
+    def changed(self, data: bytes, change: Callable[[Any], Any]) -> bytes | None:
+        """Return an encoded document in which this field has what `change` makes of its value, which it may alter.
 
-        None where that takes a look at the whole document: it has no such field, or loses it; the bytes of the
+        None where that takes a look at the whole document: it has no such field; the bytes of the
         field are in there twice, maybe inside a text; or the new value is not seen to be storable at a glance.
         """
         raw = self._read(data).raw
         if raw is None:
             return None
-        name, key = self._name, self._key
+        key = self._key
         held = key + raw
         start = data.find(held)
         if data.rfind(held) != start:  # from both ends: occurrences may overlap
             return None
-        field = {name: _decode(raw)}
-        for run in runs:
-            run(field)
-        value = field.get(name, MISSING)
-        encoded = encode_plain(value) if is_plain_field(name, value) else None
+        value = change(_decode(raw))
+        if type(value) is int and -(2**63) <= value < 2**63:
+            encoded: bytes | None = _encode_int(value)
+        else:
+            encoded = encode_plain(value) if is_plain_field(self._name, value) else None
         if encoded is None:
             return None
         return b"".join((data[: start + len(key)], encoded, data[start + len(held) :]))

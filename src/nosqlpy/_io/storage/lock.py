@@ -5,6 +5,7 @@ The system releases a lock when the process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -27,15 +28,20 @@ class FileLock:
         self.name = name
         self._holder = holder
         self._descriptor: int | None = None
+        # for one who takes the lock all the time: takes it, not shared, or raises an OSError; and gives it back
+        self.take: Callable[[], object] = _refuse
+        self.give: Callable[[], object] = _do_nothing
 
     def open(self, directory: Place, *, create: bool) -> bool:
         """Open the file in the open `directory`; return whether there is one."""
         if self._descriptor is None:
             try:
                 flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-                self._descriptor = self._system.open(directory, self.name, flags)
+                descriptor = self._system.open(directory, self.name, flags)
             except FileNotFoundError:
                 return False  # a reader of a directory where nobody has ever written, or where nobody can
+            self.take, self.give = self._system.locking(descriptor)
+            self._descriptor = descriptor
         return True
 
     def attempt(self, *, shared: bool = False) -> bool:
@@ -72,13 +78,9 @@ class FileLock:
         if self._descriptor is not None and os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, 0)
 
-    def release(self) -> None:
-        """Give the lock back; the file stays open."""
-        if self._descriptor is not None:
-            self._system.unlock(self._descriptor)
-
     def close(self) -> None:
         """Close the file, and with that give the lock back, unless a parent or child has the same descriptor."""
+        self.take, self.give = _refuse, _do_nothing
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -93,3 +95,11 @@ def await_until(attempt: Callable[[], bool], timeout_s: float | None, refusal: C
             raise refusal(timeout_s)
         time.sleep(pause)
         pause = min(pause * 2, PAUSE_MAX_S)
+
+
+def _refuse() -> None:
+    raise OSError(errno.EBADF, "the file of the lock is not open")
+
+
+def _do_nothing() -> None:
+    """Do nothing: nobody has the lock through a file that is not open."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from nosqlpy._core.engine.shared import HOLDER
 from nosqlpy._io.storage.lock import FileLock
 from nosqlpy._io.storage.page import SharedPage, last_holder
-from nosqlpy._io.storage.system import SYSTEM, Place, System
+from nosqlpy._io.storage.system import BUSY, SYSTEM, Place, System
 from nosqlpy.errors import LockedError
 
 
@@ -23,7 +23,6 @@ class DirectoryLocks:
         self._compaction = FileLock(directory, "COMPACT", self._noted_in, system)
         self.page = SharedPage(directory, system)
         self._pid = os.getpid()
-        self.unlock: Callable[[], None] = self._lock.release
         self._noted = False
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
@@ -38,10 +37,18 @@ class DirectoryLocks:
 
     def try_lock(self) -> bool:
         """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
-        if not self._lock.attempt():
-            return False
+        try:
+            self._lock.take()
+        except OSError as error:
+            if error.errno in BUSY:
+                return False
+            raise
         self.page.words[HOLDER] = self._pid
         return True
+
+    def unlock(self) -> None:
+        """Give the lock of writers back. Giving it back twice does nothing."""
+        self._lock.give()
 
     def _note(self) -> None:
         if not self.page.words.readonly:

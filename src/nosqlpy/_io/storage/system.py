@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -29,10 +29,13 @@ except ImportError:  # pragma: no cover - not on this platform
 Place: TypeAlias = int | Path
 """A directory: its descriptor, or where there are none its path."""
 
+Locking: TypeAlias = tuple[Callable[[], object], Callable[[], object]]
+"""What takes a lock, or raises an OSError, with a number of `BUSY` where somebody has it; and its opposite."""
+
 # not waiting concerns pipes only, which are refused: opening one would wait for somebody at its other end
 _NAMES: Final = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT")
 FLAGS: Final = reduce(or_, (getattr(os, name, 0) for name in _NAMES))
-_BUSY: Final = (errno.EWOULDBLOCK, errno.EACCES)
+BUSY: Final = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 
 
 class System:
@@ -98,14 +101,17 @@ class System:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
         except OSError as error:
-            if error.errno in _BUSY:
+            if error.errno in BUSY:
                 return False
             raise
         return True
 
-    def unlock(self, descriptor: int) -> None:
-        """Give a lock back."""
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    def locking(self, descriptor: int) -> Locking:
+        """Return what takes the lock on a file, not shared, and what gives it back: for who does so all the time."""
+        return (
+            partial(fcntl.flock, descriptor, fcntl.LOCK_NB | fcntl.LOCK_EX),
+            partial(fcntl.flock, descriptor, fcntl.LOCK_UN),
+        )
 
 
 class MacOS(System):
@@ -201,19 +207,25 @@ class Windows(System):
 
     def try_lock(self, descriptor: int, *, shared: bool) -> bool:  # noqa: ARG002 - there are no shared locks
         """Take a lock on a file if nobody has it; return whether it is taken."""
-        os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
         try:
-            self._locking.locking(descriptor, self._locking.LK_NBLCK, 1)
+            self._take(descriptor)
         except OSError as error:
-            if error.errno in (*_BUSY, errno.EDEADLK):
+            if error.errno in BUSY:
                 return False
             raise
         return True
 
-    def unlock(self, descriptor: int) -> None:
-        """Give a lock back."""
+    def _take(self, descriptor: int) -> None:
+        os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
+        self._locking.locking(descriptor, self._locking.LK_NBLCK, 1)
+
+    def _give(self, descriptor: int) -> None:
         os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
         self._locking.locking(descriptor, self._locking.LK_UNLCK, 1)
+
+    def locking(self, descriptor: int) -> Locking:
+        """Return what takes the lock on a file, and what gives it back."""
+        return partial(self._take, descriptor), partial(self._give, descriptor)
 
 
 def _descriptor(place: Place) -> int:
