@@ -46,6 +46,8 @@ PLACE = Path("/simulated")  # nothing is ever made there
 class QuietSyncer:
     """No background thread: when something is flushed or synced in the background, the seed decides."""
 
+    sync_at: float | None = None
+
     def appended(self, *, buffered: bool) -> None: ...
 
     def flush_later(self) -> None: ...

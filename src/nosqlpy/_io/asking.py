@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.intake import Intake
@@ -19,30 +19,38 @@ from nosqlpy.aliases import CollationSpec, Filter, IndexKeys, Projection, SortSp
 _EXACT = (str, int)
 
 
+UpdateOptions: TypeAlias = tuple[
+    Sequence[Filter] | None,
+    SortSpec | None,
+    str | IndexKeys | None,
+    Mapping[str, Any] | None,
+    CollationSpec | None,
+    bool | None,
+    Any,
+]
+"""The options of an update_one: array_filters, sort, hint, let, collation, bypass_document_validation, comment."""
+
+_USUAL = (None,) * 7
+
+
 def one_update(
     asked: Callable[..., FindOptions],
     intake: Intake[Any],
     filter: Filter,
     update: Update,
     upsert: bool,
-    array_filters: Sequence[Filter] | None,
-    sort: SortSpec | None,
-    hint: str | IndexKeys | None,
-    let: Mapping[str, Any] | None,
-    collation: CollationSpec | None,
-    bypass: bool | None,
-    comment: Any,
+    options: UpdateOptions,
 ) -> PointUpdate | GeneralUpdate:
     """Return what an update_one asks for, given all its arguments.
 
     Raises:
         QueryError: One cannot be understood.
     """
-    usual = upsert is False and sort is None and hint is None and let is None and bypass is None and comment is None
-    if usual and array_filters is None and collation is None and type(filter) is dict and len(filter) == 1:
+    if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1:
         id = filter.get("_id")
         if type(id) in _EXACT and (known := bind_untimed(update)) is not None:
             return PointUpdate("_id", id, known)  # type: ignore[arg-type]  # str or int
+    array_filters, sort, hint, let, collation, bypass, comment = options
     variables = bind(let, collation)
     query = match(asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables)
     change = updater(update, array_filters, variables, collation)

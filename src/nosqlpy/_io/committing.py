@@ -28,6 +28,7 @@ from nosqlpy._io.syncer import Syncer
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import StorageError
 
+A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -190,11 +191,7 @@ class Committing(Following):
             self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
 
     def write(
-        self,
-        durability: Durability,
-        plan: Callable[Concatenate[Engine, P], Change[R]],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, durability: Durability, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
     ) -> tuple[R, int | None]:
         """Do as `exclusively` with `commit`, in one function: a call of a function is dear beside a write.
 
@@ -216,9 +213,10 @@ class Committing(Following):
                         raise Occupied
                     if self._pending is not None:
                         self._settle()
-                    if self.engine.expiring:
-                        self._expire_first(durability, args)
-                    change = plan(self.engine, *args, **kwargs)
+                    engine = self.engine
+                    if engine.expiring:
+                        self._expire_first(durability, (name,))
+                    change = plan(engine, name, asked)
                     lsn = self.log(durability, change) if change.data else None
                 finally:
                     if self._shares:

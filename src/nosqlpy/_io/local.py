@@ -31,6 +31,7 @@ from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
 
+A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
@@ -302,27 +303,50 @@ class LocalBackend(Backend):
         database = self.opened()
         began = perf_counter()
         try:
-            while True:
-                try:
-                    try:
-                        result, lsn = database.write(wanted, plan, *args, **kwargs)
-                    except Occupied:  # what it needs besides may turn out only when its turn has come
-                        commit = partial(database.commit, wanted, plan, *args, **kwargs)
-                        result, lsn = database.in_turn(commit, self.options.lock_timeout)
-                    break
-                except CallNeeded as needed:
-                    needed.make()
-                except Unloaded as needed:
-                    database.load(needed)
-            if lsn is not None:
-                database.wait_durable(lsn)
+            return self._commit(database, partial(database.commit, wanted, plan, *args, **kwargs))
         finally:
             if (seconds := perf_counter() - began) >= self.slow_s:
                 self.took(seconds, plan, args, wrote=True)
-        return result
 
     write_bulk = write
     write_all = write
+
+    def write_one(
+        self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
+    ) -> R:
+        """Do as `write`, for a write of one document: what a call of a function costs is much beside that."""
+        wanted = self.options.durability
+        if durability is not None or self.options.read_only:
+            wanted = self.writable(durability)
+        database = self._database
+        if database is None or database.closed or self._closed:
+            database = self.connect()
+        began = perf_counter()
+        try:
+            try:
+                result, lsn = database.write(wanted, plan, name, asked)
+            except (CallNeeded, Occupied, Unloaded):
+                return self._commit(database, partial(database.commit, wanted, plan, name, asked))
+            if lsn is not None:
+                database.wait_durable(lsn)
+            return result
+        finally:
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, (name, asked), wrote=True)
+
+    def _commit(self, database: Database, commit: Callable[[], tuple[R, int | None]]) -> R:
+        """Return the result of `commit`, in turn, with what it needs besides, which may turn out only then."""
+        while True:
+            try:
+                result, lsn = database.in_turn(commit, self.options.lock_timeout)
+                break
+            except CallNeeded as needed:
+                needed.make()
+            except Unloaded as needed:
+                database.load(needed)
+        if lsn is not None:
+            database.wait_durable(lsn)
+        return result
 
     def write_steps(
         self,

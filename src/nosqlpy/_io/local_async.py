@@ -27,7 +27,7 @@ from nosqlpy._core.engine import matching, points, reads
 from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
-from nosqlpy._core.engine.points import PointFind
+from nosqlpy._core.engine.points import GeneralUpdate, PointFind
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
@@ -86,6 +86,13 @@ def giving_way(query: Query) -> Query:
         give_turn()
 
     return msgspec.structs.replace(query, check=give_way)
+
+
+def is_near(engine: Engine, name: str, asked: object) -> bool:
+    """Return whether a write of one document finds it quickly enough for the event loop."""
+    if not isinstance(asked, Query | GeneralUpdate):
+        return True
+    return matching.reach(engine, name, asked) <= INLINE_DOCUMENTS
 
 
 class AsyncLocalBackend(Backend):
@@ -232,6 +239,16 @@ class AsyncLocalBackend(Backend):
         await self.pause()
         database = await self.database()
         return await self._commit(database, partial(database.commit, wanted, plan, *args, **kwargs), inline=True)
+
+    async def write_one(
+        self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
+    ) -> R:
+        """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
+        wanted = self.writable(durability)
+        await self.pause()
+        database = await self.database()
+        few = is_near(database.engine, name, asked)
+        return await self._commit(database, partial(database.commit, wanted, plan, name, asked), inline=few)
 
     async def write_bulk(
         self,

@@ -36,7 +36,7 @@ log = logging.getLogger("nosqlpy.profile")
 
 SIZE_MAX = 1_000_000
 # the methods of a backend through which all calls go that the log of slow calls knows, and `get`
-METHODS = ("point", "read_steps", "write", "write_bulk", "write_all", "write_steps")
+METHODS = ("point", "read_steps", "write", "write_one", "write_bulk", "write_all", "write_steps")
 # the calls that decode what they are about, as a whole
 _DECODING = ("get", "find_one", "find_one_and_update", "find_one_and_delete")
 # the calls that are about one document, which they return, or whose `_id` they return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -20,8 +20,11 @@ from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusa
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
 
+A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_NO_OPTIONS: Final[dict[str, Any]] = {}
 
 
 class LocalTransaction(LocalBackend):
@@ -159,15 +162,30 @@ class LocalTransaction(LocalBackend):
         **kwargs: P.kwargs,
     ) -> R:
         """Plan one write and apply it to what the transaction sees; return its result."""
-        unit = self.unit
         if durability is not None or plan in CATALOGUE:
-            unit.refuse(durability, plan)
+            self.unit.refuse(durability, plan)
+        return self._apply(plan, args, kwargs)
+
+    write_bulk = write
+    write_all = write
+
+    def write_one(
+        self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
+    ) -> R:
+        """Do as `write`, for a write of one document."""
+        if durability is not None:
+            self.unit.refuse(durability, plan)
+        return self._apply(plan, (name, asked), _NO_OPTIONS)
+
+    def _apply(self, plan: Callable[..., Change[R]], args: tuple[Any, ...], options: Mapping[str, Any]) -> R:
+        """Plan one write and apply it."""
+        unit = self.unit
         view = unit.enter()
         began = perf_counter()
         try:
             while True:
                 try:
-                    return view.apply(plan(view, *args, **kwargs))
+                    return view.apply(plan(view, *args, **options))
                 except CallNeeded as needed:
                     needed.make()
                 except Unloaded as needed:
@@ -176,9 +194,6 @@ class LocalTransaction(LocalBackend):
             unit.leave()
             if (seconds := perf_counter() - began) >= self.slow_s:
                 self.took(seconds, plan, args, wrote=True)
-
-    write_bulk = write
-    write_all = write
 
     def write_steps(
         self,

@@ -20,7 +20,7 @@ from nosqlpy._io.database import Database
 from nosqlpy._io.following import INLINE_BYTES
 from nosqlpy._io.gate import Occupied
 from nosqlpy._io.local import Outcome, Steps
-from nosqlpy._io.local_async import INLINE_DOCUMENTS, AsyncLocalBackend, event_loop
+from nosqlpy._io.local_async import INLINE_DOCUMENTS, AsyncLocalBackend, event_loop, is_near
 from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
@@ -193,6 +193,15 @@ class AsyncLocalTransaction(AsyncLocalBackend):
             self.unit.refuse(durability, plan)
         view = await self._enter()
         return await self._apply(view, partial(plan, view, *args, **kwargs), inline=True)
+
+    async def write_one(
+        self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
+    ) -> R:
+        """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
+        if durability is not None:
+            self.unit.refuse(durability, plan)
+        view = await self._enter()
+        return await self._apply(view, partial(plan, view, name, asked), inline=is_near(view, name, asked))
 
     async def write_bulk(
         self,

@@ -52,7 +52,7 @@ class AsyncWriting(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.within(session).write(
+        return await self._backend.within(session).write_one(
             durability, writes.insert_one, self._name, self._intake.one(document)
         )
 
@@ -65,7 +65,7 @@ class AsyncWriting(Generic[T]):
             ValidationError: The collection's validator refuses it.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.within(session).write(
+        return await self._backend.within(session).write_one(
             durability, writes.save, self._name, self._intake.one(document)
         )
 
@@ -73,7 +73,7 @@ class AsyncWriting(Generic[T]):
         self, id: Any, /, *, durability: Durability | None = None, session: AsyncTransaction | None = None
     ) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
-        return await self._backend.within(session).write(durability, writes.delete_by_id, self._name, id)
+        return await self._backend.within(session).write_one(durability, writes.delete_by_id, self._name, id)
 
     async def insert_one(
         self,
@@ -93,12 +93,11 @@ class AsyncWriting(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return await self._backend.within(session).write(
+        return await self._backend.within(session).write_one(
             durability,
             writes.insert_one_result,
             self._name,
-            self._intake.one(document, comment),
-            bypass_document_validation,
+            self._intake.one(document, comment, bypass_document_validation),
         )
 
     async def insert_many(
@@ -160,15 +159,9 @@ class AsyncWriting(Generic[T]):
             ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on the document.
         """
-        return await self._backend.within(session).write_bulk(
-            durability,
-            points.update,
-            self._name,
-            one_update(
-                *(self._asked, self._intake, filter, update, upsert, array_filters),
-                *(sort, hint, let, collation, bypass_document_validation, comment),
-            ),
-        )
+        options = (array_filters, sort, hint, let, collation, bypass_document_validation, comment)
+        asked = one_update(self._asked, self._intake, filter, update, upsert, options)
+        return await self._backend.within(session).write_one(durability, points.update, self._name, asked)
 
     async def update_many(
         self,
@@ -263,7 +256,7 @@ class AsyncWriting(Generic[T]):
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
         asked = one_deletion(self._asked, filter, hint, let, collation, comment)
-        return await self._backend.within(session).write_bulk(durability, points.delete, self._name, asked)
+        return await self._backend.within(session).write_one(durability, points.delete, self._name, asked)
 
     async def delete_many(
         self,

@@ -52,7 +52,7 @@ class Writing(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.within(session).write(
+        return self._backend.within(session).write_one(
             durability, writes.insert_one, self._name, self._intake.one(document)
         )
 
@@ -63,11 +63,11 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses it.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.within(session).write(durability, writes.save, self._name, self._intake.one(document))
+        return self._backend.within(session).write_one(durability, writes.save, self._name, self._intake.one(document))
 
     def delete(self, id: Any, /, *, durability: Durability | None = None, session: Transaction | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""
-        return self._backend.within(session).write(durability, writes.delete_by_id, self._name, id)
+        return self._backend.within(session).write_one(durability, writes.delete_by_id, self._name, id)
 
     def insert_one(
         self,
@@ -87,12 +87,11 @@ class Writing(Generic[T]):
             DuplicateKeyError: The ``_id`` is taken.
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return self._backend.within(session).write(
+        return self._backend.within(session).write_one(
             durability,
             writes.insert_one_result,
             self._name,
-            self._intake.one(document, comment),
-            bypass_document_validation,
+            self._intake.one(document, comment, bypass_document_validation),
         )
 
     def insert_many(
@@ -154,15 +153,9 @@ class Writing(Generic[T]):
             ValidationError: The collection's validator refuses what a document would be.
             WriteError: The update cannot be made on the document.
         """
-        return self._backend.within(session).write_bulk(
-            durability,
-            points.update,
-            self._name,
-            one_update(
-                *(self._asked, self._intake, filter, update, upsert, array_filters),
-                *(sort, hint, let, collation, bypass_document_validation, comment),
-            ),
-        )
+        options = (array_filters, sort, hint, let, collation, bypass_document_validation, comment)
+        asked = one_update(self._asked, self._intake, filter, update, upsert, options)
+        return self._backend.within(session).write_one(durability, points.update, self._name, asked)
 
     def update_many(
         self,
@@ -257,7 +250,7 @@ class Writing(Generic[T]):
     ) -> DeleteResult:
         """Delete the first document that matches; `hint` names the index to use, `let` defines variables."""
         asked = one_deletion(self._asked, filter, hint, let, collation, comment)
-        return self._backend.within(session).write_bulk(durability, points.delete, self._name, asked)
+        return self._backend.within(session).write_one(durability, points.delete, self._name, asked)
 
     def delete_many(
         self,

@@ -26,12 +26,16 @@ CHUNK_SIZE = 32 << 20
 
 
 class NewDocument(msgspec.Struct, frozen=True, gc=False):
-    """A document to be stored: its ``_id``, that id's key, and its bytes; `comment` is what a log calls the write."""
+    """A document to be stored: its ``_id``, that id's key, and its bytes; `comment` is what a log calls the write.
+
+    With `bypass`, which is not checked yet, no validator is asked.
+    """
 
     id: Any
     key: Hashable
     data: bytes
     comment: Any = None
+    bypass: bool | None = None
 
 
 class NewDocuments(msgspec.Struct, gc=False):
@@ -85,13 +89,13 @@ class Intake(Generic[T]):
         self.make_id = make_id
         self.size_max = size_max
 
-    def one(self, document: T, comment: Any = None) -> NewDocument:
-        """Return one document, encoded; `comment` is what a log calls its write.
+    def one(self, document: T, comment: Any = None, bypass: bool | None = None) -> NewDocument:
+        """Return one document, encoded; `comment` is what a log calls its write, with `bypass` no validator is asked.
 
         Raises:
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
-        return encode_new(with_id(self.to_mapping(document), self.make_id), self.size_max, comment)
+        return encode_new(with_id(self.to_mapping(document), self.make_id), self.size_max, comment, bypass)
 
     def many(self, documents: Iterable[T], comment: Any = None) -> Generator[None, None, NewDocuments]:
         """Return all documents, encoded; yield now and then, so that others get their turn.
@@ -146,9 +150,11 @@ def portions(blobs: Sequence[bytes]) -> Iterator[range]:
         start = places.stop
 
 
-def encode_new(document: Mapping[str, Any], size_max: int, comment: Any = None) -> NewDocument:
+def encode_new(
+    document: Mapping[str, Any], size_max: int, comment: Any = None, bypass: bool | None = None
+) -> NewDocument:
     """Return a document that begins with its ``_id``, encoded."""
     id = document["_id"]
     if type(id) is not str:  # any of those may be one
         check_id(id)
-    return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max), comment)
+    return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max), comment, bypass)

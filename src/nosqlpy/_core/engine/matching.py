@@ -11,7 +11,6 @@ from nosqlpy._core.engine import columns
 from nosqlpy._core.engine.columns import Columns
 from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.reads import compile_query, plan_of
-from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.engine.searching import check_searched, settled
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.deferred import Unloaded
@@ -55,7 +54,7 @@ def reach(engine: Engine, name: object, asked: object) -> int:
         return 0
     if isinstance(asked, Point):
         return 1
-    query = asked.query if isinstance(asked, Returned) else asked
+    query = getattr(asked, "query", asked)
     try:
         size = collection.slots.count()
         return plan_of(collection, query).candidates if isinstance(query, Query) else size

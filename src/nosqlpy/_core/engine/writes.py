@@ -57,11 +57,9 @@ def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None 
     return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
 
 
-def insert_one_result(
-    engine: Engine, name: str, new: NewDocument, bypass: bool | None = None
-) -> Change[InsertOneResult]:
+def insert_one_result(engine: Engine, name: str, new: NewDocument) -> Change[InsertOneResult]:
     """Plan the insertion of one document, as `insert_one`; the result is pymongo's."""
-    return _with_result(insert_one(engine, name, new, bypass), InsertOneResult)
+    return _with_result(insert_one(engine, name, new, new.bypass), InsertOneResult)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
