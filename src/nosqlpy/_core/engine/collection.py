@@ -65,7 +65,8 @@ class CollectionState:
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
         keys, documents, slots = operation.keys, operation.documents, self.slots
-        self.columns.wrote(len(keys))
+        if self.columns.held.columns:
+            self.columns.wrote(len(keys))
         if self.natural.known is not None:
             self.natural.append(keys)
         if len(keys) == 1:
@@ -97,7 +98,8 @@ class CollectionState:
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
         slots = self.slots
-        self.columns.wrote(len(operation.keys))
+        if self.columns.held.columns:
+            self.columns.wrote(len(operation.keys))
         if len(operation.keys) == 1 and not self.indexes.by_name:
             slots.delete_one(operation.keys[0])
             if self.ids.watched:

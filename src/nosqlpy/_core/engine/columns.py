@@ -98,11 +98,11 @@ _NOTHING: Final = Held([], {})
 class Columns:
     """The columns of one collection, and which ones were asked for."""
 
-    __slots__ = ("_asked", "_held", "_memory", "_refused", "_written")
+    __slots__ = ("_asked", "_memory", "_refused", "_written", "held")
 
     def __init__(self, memory: ColumnMemory) -> None:
         self._memory = memory
-        self._held = _NOTHING
+        self.held: Held = _NOTHING
         self._asked: set[Key] = set()
         # what takes too much room, or holds documents
         self._refused: set[Key] = set()
@@ -115,14 +115,14 @@ class Columns:
 
     def inherit(self, other: Columns) -> None:
         """Begin with what another collection has, most of whose documents are here."""
-        self._held, self._asked = other._held, set(other._asked)
+        self.held, self._asked = other.held, set(other._asked)
 
     def wanted(self, keys: Mapping[Key, None], *, build: bool) -> bool:
         """Return whether columns are kept, or are going to be; it is noted that they were asked for.
 
         If they are not to be `build`, only those are kept that are.
         """
-        if keys.keys() <= self._held.columns.keys():
+        if keys.keys() <= self.held.columns.keys():
             return True
         if not build or not self._refused.isdisjoint(keys):
             return False
@@ -136,20 +136,20 @@ class Columns:
     def wrote(self, count: int) -> None:
         """Note a write of so many documents: nothing is kept where more is written than scanned."""
         self._written += count
-        if self._held is not _NOTHING and self._written > len(self._held.slots) // WRITTEN_SHARE:
+        if self.held is not _NOTHING and self._written > len(self.held.slots) // WRITTEN_SHARE:
             self.forget()
 
     def forget(self) -> None:
         """Let go of everything: who uses columns at this moment has them still."""
-        held, self._held = self._held, _NOTHING
+        held, self.held = self.held, _NOTHING
         self._asked, self._refused, self._written = set(), set(), 0
         for key in (None, *held.columns):
             self._memory.left(self, key)
 
     def let_go(self, key: Key) -> None:
         """Let go of one column, and of the documents if it was the last."""
-        columns = {each: kept for each, kept in self._held.columns.items() if each != key}
-        self._held = Held(self._held.slots, columns) if columns else _NOTHING
+        columns = {each: kept for each, kept in self.held.columns.items() if each != key}
+        self.held = Held(self.held.slots, columns) if columns else _NOTHING
         self._memory.left(self, key)
         if not columns:
             self._memory.left(self, None)
@@ -157,7 +157,7 @@ class Columns:
     def at(self, blobs: Sequence[bytes], keys: Sequence[Key]) -> Steps[Mapping[Key, Entries] | None]:
         """Return the columns of the documents of one moment; None if they cannot be kept."""
         slots: Any = blobs.slots if isinstance(blobs, Stored) else blobs
-        before = self._held
+        before = self.held
         columns = yield from self._moved(slots, blobs, keys)
         missing = [key for key in keys if key not in columns]
         if missing:
@@ -166,7 +166,7 @@ class Columns:
                 self._refused.update(missing)
                 return None
             columns.update(made)
-        self._held, self._written = Held(slots, columns), 0
+        self.held, self._written = Held(slots, columns), 0
         for key in before.columns:
             if key not in columns:
                 self._memory.left(self, key)
@@ -176,7 +176,7 @@ class Columns:
 
     def _moved(self, slots: list[Slot], blobs: Sequence[bytes], keys: Sequence[Key]) -> Steps[dict[Key, Kept]]:
         """Return what is kept, for the documents of `slots`."""
-        held = self._held
+        held = self.held
         if not held.columns:
             return {}
         if held.slots is slots or held.slots == slots:

@@ -229,7 +229,7 @@ class Slots:
         before, size = held.get(key), len(document)
         if before is None:
             lost = freed = 0
-        elif type(before) is bytes:  # as `_bury_one`, without a call
+        elif type(before) is bytes:  # as `_bury`, without a call
             lost = freed = len(before)
             memory.dead += lost + RECORD_SIZE
         else:
@@ -240,12 +240,17 @@ class Slots:
 
     def delete_one(self, key: Hashable) -> None:
         """Remove the document of `key`, if it is there."""
-        slot = self._held.pop(key, None)
-        if slot is not None:
-            self._memory.dead += deleted_size(1)
-        lost, freed = self._bury_one(slot)
+        before, memory = self._held.pop(key, None), self._memory
+        if before is None:
+            return
+        memory.dead += deleted_size(1)
+        if type(before) is bytes:  # as `_bury`, without a call
+            lost = freed = len(before)
+            memory.dead += lost + RECORD_SIZE
+        else:
+            lost, freed = self._bury([before])
         self.live -= lost
-        self._memory.resident -= freed
+        memory.resident -= freed
 
     def delete(self, keys: Sequence[Hashable]) -> None:
         """Remove the documents of `keys`, all of which are there."""
@@ -277,16 +282,6 @@ class Slots:
             lost = freed = sum(map(len, cast("list[bytes]", slots)))
         self._memory.dead += lost + RECORD_SIZE * len(slots)
         return lost, freed
-
-    def _bury_one(self, slot: Slot | None) -> tuple[int, int]:
-        """Do as `_bury` for one document, if there is one."""
-        if slot is None:
-            return 0, 0
-        if type(slot) is not bytes:
-            return self._bury([slot])
-        size = len(slot)
-        self._memory.dead += size + RECORD_SIZE
-        return size, size
 
     def recount(self) -> None:
         """Count again, after a change that was interrupted was made once more."""

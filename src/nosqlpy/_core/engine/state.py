@@ -170,6 +170,8 @@ class Engine:
         for operation in change.operations:
             if type(operation) is Put:  # as `replay`, without a call
                 self._numbers[operation.collection].put(operation)
+            elif type(operation) is Delete:
+                self._numbers[operation.collection].delete(operation)
             else:
                 self.replay(operation)
         if repeated:

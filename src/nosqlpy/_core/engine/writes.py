@@ -43,23 +43,30 @@ def insert_one(engine: Engine, name: str, new: NewDocument, bypass: bool | None 
         ValidationError: The collection's validator refuses it.
         DuplicateKeyError: The ``_id``, or the key of a unique index, is taken.
     """
-    check_bypass(bypass)
-    operations, number = ensure_collection(engine, name)
-    warnings: tuple[str, ...] = ()
-    if not operations:
-        collection = engine.collections[name]
-        if collection.validator is not None:
-            warnings = checked(collection, [new.data], bypass=bypass)
-        if collection.slots.holds(new.key):
-            raise duplicate_key(name, new.id)
-        if collection.indexes.refusing:
-            collection.check_fit([new.key], [new.data])
-    return engine.change([*operations, Put(number, [new.key], [new.id], [new.data])], new.id, warnings)
+    return _insertion(engine, name, new, bypass, new.id)
 
 
 def insert_one_result(engine: Engine, name: str, new: NewDocument) -> Change[InsertOneResult]:
     """Plan the insertion of one document, as `insert_one`; the result is pymongo's."""
-    return _with_result(insert_one(engine, name, new, new.bypass), InsertOneResult)
+    return _insertion(engine, name, new, new.bypass, InsertOneResult(new.id))
+
+
+def _insertion(engine: Engine, name: str, new: NewDocument, bypass: bool | None, result: T) -> Change[T]:
+    if bypass is not None:
+        check_bypass(bypass)
+    collection = engine.collections.get(name)
+    key = new.key
+    if collection is None:
+        operations, number = ensure_collection(engine, name)
+        return engine.change([*operations, Put(number, [key], [new.id], [new.data])], result)
+    warnings: tuple[str, ...] = ()
+    if collection.validator is not None:
+        warnings = checked(collection, [new.data], bypass=bypass)
+    if collection.slots.holds(key):
+        raise duplicate_key(name, new.id)
+    if collection.indexes.refusing:
+        collection.check_fit([key], [new.data])
+    return engine.change([Put(collection.number, [key], [new.id], [new.data])], result, warnings)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:

@@ -68,7 +68,7 @@ def fields_of(indexes: Iterable[HashIndex]) -> frozenset[str] | None:
     """Return the top-level fields that decide where a document stands in `indexes`; None where others may do so."""
     fields: set[str] = set()
     for index in indexes:
-        if type(index) is not HashIndex or index.definition.partial is not None:
+        if type(index) is not HashIndex or index.wildcard is not None or index.definition.partial is not None:
             return None
         fields.update(path.partition(".")[0] for path, _ in index.keys)
     return frozenset(fields)

@@ -64,7 +64,7 @@ class _Bound(msgspec.Struct, frozen=True):
 class Template:
     """What a shape compiles to: its fields in the order of the update, and the order in which they are applied."""
 
-    __slots__ = ("_field", "_fields", "_last", "_order", "_reach", "timed")
+    __slots__ = ("_field", "_fields", "_order", "_reach", "last", "timed")
 
     def __init__(self, fields: Sequence[_Field], reach: Reach) -> None:
         self._fields = fields
@@ -73,7 +73,7 @@ class Template:
         self._reach = reach
         self._field: Field | UnsetType | None = UNSET
         # of one field only: a counter is mostly counted up by 1, which is the same object each time
-        self._last: _Bound | None = None
+        self.last: _Bound | None = None
         order = sorted(range(len(fields)), key=lambda index: fields[index].place.path.order)
         as_given = order == list(range(len(fields))) and all(field.operator.on_update for field in fields)
         self._order: list[int] | None = None if as_given else order
@@ -85,7 +85,7 @@ class Template:
             QueryError: An operand does not fit its operator.
             DocumentError: One cannot be stored.
         """
-        last = self._last
+        last = self.last
         runs: list[Run] = []
         for operands in update.values():
             for operand in operands.values():
@@ -100,7 +100,7 @@ class Template:
         plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
         updater = self._updater(runs, modifier.change if plain else None)
         if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
-            self._last = _Bound(operand, updater)
+            self.last = _Bound(operand, updater)
         return updater
 
     def _updater(self, runs: list[Run], change: Callable[[Any], Any] | None) -> OperatorUpdater:
@@ -134,8 +134,14 @@ def bind_untimed(update: Any) -> OperatorUpdater | None:
         QueryError: An operand does not fit its operator.
         DocumentError: One cannot be stored.
     """
-    template = _templates.get(_shape(update)) if type(update) is dict else None
-    return None if template is None or template.timed else template.bind(update, NO_VARIABLES)
+    if type(update) is not dict or (template := _templates.get(_shape(update))) is None or template.timed:
+        return None
+    if template.last is not None:  # as `bind`, without a call
+        for operands in update.values():
+            for operand in operands.values():
+                if operand is template.last.operand:
+                    return template.last.updater
+    return template.bind(update, NO_VARIABLES)
 
 
 def compile_operators(

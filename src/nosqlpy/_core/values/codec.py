@@ -123,7 +123,7 @@ def encode_value(value: Any) -> bytes:
     """
     if type(value) is int and _INT64_MIN <= value <= _INT64_MAX:
         return _encode(value)
-    if type(value) is not int and is_plain_value(value):
+    if type(value) is str or (type(value) is not int and is_plain_value(value)):
         data = encode_plain(value)
         if data is not None:
             return data
