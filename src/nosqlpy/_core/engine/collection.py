@@ -91,7 +91,7 @@ class CollectionState:
     def _index(self, key: Hashable, document: bytes) -> None:
         stored = self.slots.before(key)
         if stored is None:
-            self.indexes.insert((key,), (document,))
+            self.indexes.insert_one(key, document)
         else:
             self.indexes.replace(key, stored, document)
 
@@ -100,8 +100,11 @@ class CollectionState:
         slots = self.slots
         if self.columns.held.columns:
             self.columns.wrote(len(operation.keys))
-        if len(operation.keys) == 1 and not self.indexes.by_name:
-            slots.delete_one(operation.keys[0])
+        if len(operation.keys) == 1:
+            (key,) = operation.keys
+            if self.indexes.by_name and (stored := slots.before(key)) is not None:
+                self.indexes.remove_one(key, stored)
+            slots.delete_one(key)
             if self.ids.watched:
                 self.ids.removed(operation.keys)
             return

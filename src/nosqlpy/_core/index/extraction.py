@@ -109,7 +109,7 @@ def _flat_only(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
 
 
 def _single(index: HashIndex, layout: Layout) -> Extract:
-    column = layout.column(index.field, matched_values)
+    column, get = layout.column(index.field, matched_values), layout.getter(index.field)
     sort_column = layout.column(index.field, sorted_values)
     sparse, multikey, kinds = index.definition.sparse, index.multikey, index.kinds
 
@@ -127,6 +127,9 @@ def _single(index: HashIndex, layout: Layout) -> Extract:
         return keys.union(_asked_for(entry, keys, sparse=sparse))
 
     def extract(rows: Sequence[Row], _: Sequence[bytes]) -> list[IndexKeys]:
+        if get is not None and len(rows) == 1:  # a write of one document: as below, without a loop
+            entry = get(rows[0])
+            return [(entry,) if type(entry) is str or type(entry) is int else careful(entry, rows[0])]
         return [
             (entry,) if type(entry) is str or type(entry) is int else careful(entry, row)
             for entry, row in zip(column(rows), rows, strict=True)

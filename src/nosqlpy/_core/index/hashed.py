@@ -145,6 +145,18 @@ class HashIndex:
             elif held == key and value in entries:
                 self._forget(value)
 
+    def enter(self, values: Iterable[Hashable], key: Hashable) -> None:
+        """Do as `begin`, `add` and `end`: all that changes is one new document."""
+        self.begin()
+        self.add(values, key)
+        self.end()
+
+    def leave(self, values: Iterable[Hashable], key: Hashable) -> None:
+        """Do as `begin`, `discard` and `end`: all that changes is that one document is gone."""
+        self.begin()
+        self.discard(values, key)
+        self.end()
+
     def _forget(self, value: Hashable) -> None:
         del self._entries[value]
         self.moved.discard(value)

@@ -139,6 +139,17 @@ class IndexManager:
                         index.add(values, key)
                 index.end()
 
+    def insert_one(self, key: Hashable, document: bytes) -> None:
+        """Enter one new document."""
+        if self.pending:
+            self.pending.insert((key,))
+        if self._layout is not None:
+            documents = (document,)
+            rows = self._layout.rows(documents)
+            for index, extract in self._extracts:
+                (values,) = extract(rows, documents)
+                index.enter(values, key)
+
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
         """Move one document from where it stood `before` to where it stands `after`."""
         if self.pending:
@@ -165,6 +176,17 @@ class IndexManager:
                 for key, values in zip(keys, extract(rows, documents), strict=True):
                     index.discard(values, key)
                 index.end()
+
+    def remove_one(self, key: Hashable, document: bytes) -> None:
+        """Take one document out."""
+        if self.pending:
+            self.pending.remove((key,), (document,))
+        if self._layout is not None:
+            documents = (document,)
+            rows = self._layout.rows(documents)
+            for index, extract in self._extracts:
+                (values,) = extract(rows, documents)
+                index.leave(values, key)
 
     def clear(self) -> None:
         """Remove every entry; the indexes stay."""

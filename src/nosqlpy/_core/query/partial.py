@@ -136,6 +136,13 @@ class Layout:
             column = self._columns[path, detour] = self._new_column(path, detour)
         return column
 
+    def getter(self, path: str) -> Callable[[Row], Any] | None:
+        """Return what finds a path in a row, or None where the column must be made for that."""
+        node = self._root.children.get(path)
+        if node is None or not node.whole:
+            return None
+        return attrgetter(f"f{list(self._root.children).index(path)}")
+
     def _new_column(self, path: str, detour: Detour) -> Column:
         parts = parse_path(path, empty_parts=True).parts
         return _column([(attrgetter(f"f{number}"), node.struct) for number, node in self._way(parts)], parts, detour)
