@@ -238,17 +238,33 @@ class AsyncLocalBackend(Backend):
         wanted = self.writable(durability)
         await self.pause()
         database = await self.database()
-        return await self._commit(database, partial(database.commit, wanted, plan, *args, **kwargs), inline=True)
+        return await self._timed(database, partial(database.commit, wanted, plan, *args, **kwargs), inline=True)
 
     async def write_one(
         self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
     ) -> R:
         """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
         wanted = self.writable(durability)
-        await self.pause()
+        if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs no coroutine
+            await self.pause()
         database = await self.database()
-        few = is_near(database.engine, name, asked)
-        return await self._commit(database, partial(database.commit, wanted, plan, name, asked), inline=few)
+        near = is_near(database.engine, name, asked)
+        began = time.perf_counter()
+        try:
+            if near and not database.engine.expiring:
+                try:
+                    result, lsn = database.try_exclusively(database.commit, wanted, plan, name, asked)
+                except (CallNeeded, Occupied, Unloaded, WouldWait):
+                    pass
+                else:
+                    if lsn is not None:
+                        await self._wait_durable(database, lsn)
+                    return result
+            given: Any = asked if near or not isinstance(asked, Query) else giving_way(asked)
+            return await self._commit(database, partial(database.commit, wanted, plan, name, given), inline=near)
+        finally:
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, (name, asked), wrote=True)
 
     async def write_bulk(
         self,
@@ -266,7 +282,7 @@ class AsyncLocalBackend(Backend):
         few = matching.reach(database.engine, name, asked) <= INLINE_DOCUMENTS
         given: Any = asked if few or not isinstance(asked, Query) else giving_way(asked)
         commit = partial(database.commit, wanted, plan, name, given, *args, **kwargs)
-        return await self._commit(database, commit, inline=few)
+        return await self._timed(database, commit, inline=few)
 
     async def write_all(
         self,
@@ -281,26 +297,30 @@ class AsyncLocalBackend(Backend):
         database = await self.database()
         few = matching.reach(database.engine, name, None) <= INLINE_DOCUMENTS
         commit = partial(database.commit, wanted, plan, name, *args, **kwargs)
-        return await self._commit(database, commit, inline=few)
+        return await self._timed(database, commit, inline=few)
 
-    async def _commit(self, database: Database, commit: partial[tuple[R, int | None]], *, inline: bool) -> R:
+    async def _timed(self, database: Database, commit: partial[tuple[R, int | None]], *, inline: bool) -> R:
         began = time.perf_counter()
         try:
-            while True:
-                try:
-                    inline = inline and not (database.engine.expiring and database.is_behind())
-                    result, lsn = await self._in_turn(database, commit, inline=inline)
-                    break
-                except CallNeeded as needed:
-                    needed.make()
-                except Unloaded as needed:
-                    await anyio.to_thread.run_sync(database.load, needed)
-            if lsn is not None:
-                await self._wait_durable(database, lsn)
+            return await self._commit(database, commit, inline=inline)
         finally:
             if (seconds := time.perf_counter() - began) >= self.slow_s:
                 _, plan, *arguments = commit.args
                 self.took(seconds, plan, arguments, wrote=True)
+
+    async def _commit(self, database: Database, commit: Callable[[], tuple[R, int | None]], *, inline: bool) -> R:
+        """Return the result of `commit`, in turn, with what it needs besides, which may turn out only then."""
+        while True:
+            try:
+                inline = inline and not (database.engine.expiring and database.is_behind())
+                result, lsn = await self._in_turn(database, commit, inline=inline)
+                break
+            except CallNeeded as needed:
+                needed.make()
+            except Unloaded as needed:
+                await anyio.to_thread.run_sync(database.load, needed)
+        if lsn is not None:
+            await self._wait_durable(database, lsn)
         return result
 
     async def write_steps(

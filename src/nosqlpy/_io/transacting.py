@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
@@ -72,6 +73,8 @@ class Unit:
         self._turn: Turn | None = None
         self._view: TransactionView | None = None
         self._busy = threading.Lock()
+        # notes that an operation is done
+        self.leave: Callable[[], None] = self._busy.release
 
     # ── beginning and ending ─────────────────────────────────────────────────────
 
@@ -105,7 +108,8 @@ class Unit:
 
     def begin(self) -> None:
         """Begin: nobody else writes from now on."""
-        self._view = TransactionView(self.database.engine, self.database.expiry())
+        engine = self.database.engine
+        self._view = TransactionView(engine, self.database.expiry() if engine.expiring else None)
 
     def spoil(self) -> None:
         """Note that nobody knows what the view is: another thread works on it, and nobody waits for that."""
@@ -154,10 +158,6 @@ class Unit:
             self.check_in_progress()
             raise TransactionError("an operation of the transaction was interrupted half-way: roll it back")
         return view
-
-    def leave(self) -> None:
-        """Note that an operation is done."""
-        self._busy.release()
 
     def check_in_progress(self) -> TransactionView:
         """Refuse to end what has ended, or not begun; return the view.

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.columns import Columns
+from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.reader import Slot
 from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
@@ -132,16 +134,15 @@ class OverlaySlots(Slots):
 
     def put_under(self, keys: Sequence[Hashable], ids: Sequence[Any], documents: Sequence[bytes]) -> None:
         """Store documents, each in the place of the one with its key."""
-        known, changed, size = self._known, self._changed, 0
-        for key, document in zip(keys, documents, strict=True):
+        known, changed, noted, size = self._known, self._changed, self._ids, 0
+        for key, id, document in zip(keys, ids, documents, strict=True):
             before = changed.get(key)
             if before is not None:
                 size -= len(before)
             elif key in changed or not known.get(key):
                 self._added[key] = None
-            changed[key] = document
+            changed[key], noted[key] = document, id
             size += len(document)
-        self._ids.update(zip(keys, ids, strict=True))
         self._memory.resident += size
 
     def delete_under(self, keys: Sequence[Hashable], ids: Sequence[Any]) -> None:
@@ -165,7 +166,7 @@ class OverlaySlots(Slots):
         changed = self._changed
         if not self._gone and len(changed) == len(self._added):  # all are new, and in this order
             documents = [data or b"" for data in changed.values()]
-            return [Put(number, list(changed), list(self._ids.values()), documents)] if documents else []
+            return [Put(number, list(changed), list(self._ids.values()), documents, fresh=True)] if documents else []
         operations: list[Operation] = []
         if self._gone:
             gone = list(self._gone)
@@ -187,10 +188,12 @@ class OverlaidCollection(CollectionState):
     __slots__ = ("_base", "_written", "overlay")
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
-        super().__init__(base.number, base.name, memory)
-        self.overlay = OverlaySlots(memory, base.slots)
-        self.use(self.overlay)
+        # not all that a collection makes: its documents and its indexes are others'
+        self.number, self.name = base.number, base.name
         self.options, self.validator = base.options, base.validator
+        self.overlay = OverlaySlots(memory, base.slots)
+        self.slots, self.natural = self.overlay, NaturalOrder(self.overlay)
+        self.columns = Columns(memory.columns)
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
         self.columns.inherit(base.columns)
@@ -208,7 +211,7 @@ class OverlaidCollection(CollectionState):
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
-        self.natural.forget()
+        self.natural.known = None
         self.overlay.put_under(operation.keys, operation.ids, operation.documents)
         if self._written is not None:
             operation.indexed = True  # what it replaces is the collection's, whose indexes are others
@@ -216,7 +219,7 @@ class OverlaidCollection(CollectionState):
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
-        self.natural.forget()
+        self.natural.known = None
         self.overlay.delete_under(operation.keys, operation.ids)
         if self._written is not None:
             self._written.delete(operation)

@@ -34,8 +34,9 @@ class Tail(msgspec.Struct):
     place: int = 0
 
     def __post_init__(self) -> None:
-        self.name = segment_name(self.header.number)
-        self.place = self.header.number << 32
+        if not self.name:
+            self.name = segment_name(self.header.number)
+            self.place = self.header.number << 32
 
     @classmethod
     def start(cls, header: SegmentHeader) -> Tail:

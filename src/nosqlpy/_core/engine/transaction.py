@@ -111,7 +111,8 @@ class TransactionView(Engine):
     def __init__(self, base: Engine, expiry: Expiry | None = None) -> None:
         # not all that an engine has: it is neither written to a log nor recovered from one
         self.document_size_max, self.sort_memory = base.document_size_max, base.sort_memory
-        self.manifest, self.tail = base.manifest, Tail(base.tail.header, base.tail.end, 0)
+        tail = base.tail
+        self.manifest, self.tail = base.manifest, Tail(tail.header, tail.end, 0, tail.name, tail.place)
         self.memory = Memory()
         self.memory.columns.limit = base.memory.columns.limit
         self.next_number = base.next_number
@@ -165,14 +166,14 @@ class TransactionView(Engine):
     def replay(self, operation: Operation) -> None:
         """Apply one operation to the collection as the transaction sees it."""
         number = operation.collection
-        if isinstance(operation, Define):
-            self._created.append(operation)
-            self.next_number += 1
-            self.collections.lay_over(CollectionState(number, operation.payload["name"]))
-        elif type(operation) is Put:
+        if type(operation) is Put:
             self._overlaid[number].put(operation)
         elif type(operation) is Delete:
             self._overlaid[number].delete(operation)
+        elif type(operation) is Define:
+            self._created.append(operation)
+            self.next_number += 1
+            self.collections.lay_over(CollectionState(number, operation.payload["name"]))
 
     def _lay_over_base(self, number: int) -> OverlaidCollection | None:
         """Return a collection that the transaction is going to write to, unless it is going to make it."""

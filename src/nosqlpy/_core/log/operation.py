@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from nosqlpy._core.values.codec import decode_id, encode_value, inspect_value
+from nosqlpy._core.values.codec import decode_id, encode_plain, encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
 PUT, DELETE, DEFINE = 1, 2, 3
@@ -24,6 +24,7 @@ KIND_OP, KIND_BULK, KIND_PART, KIND_COMMIT = 1, 2, 3, 4
 KINDS = (KIND_OP, KIND_BULK, KIND_PART, KIND_COMMIT)
 # their bodies are columns, and documents behind them
 COLUMNS = (KIND_BULK, KIND_PART)
+_SIMPLE = frozenset((str, int))
 # ids in a part of a delete
 PART_IDS = 50_000
 
@@ -149,7 +150,9 @@ def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
             columns.append([DELETE, operation.collection, operation.ids, b"", b""])
         elif type(operation) is Define:
             columns.append([DEFINE, operation.collection, _definition(operation), b"", b""])
-    meta = encode_value(columns)
+    # of ids of other types it takes a look whether they are as they seem; nothing else here needs one
+    usual = all(column[0] != DEFINE and _SIMPLE.issuperset(map(type, column[2])) for column in columns)
+    meta = (encode_plain(columns) if usual else None) or encode_value(columns)
     return KIND_BULK, _META.pack(len(meta)) + meta, b"".join(blobs)
 
 
