@@ -31,7 +31,6 @@ from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import ClosedError, ReadOnlyError
 
-A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
