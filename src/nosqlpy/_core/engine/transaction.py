@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.expiry import Expiry
+from nosqlpy._core.engine.flags import Progress
 from nosqlpy._core.engine.overlay import OverlaidCollection
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
@@ -150,6 +151,9 @@ class TransactionView(Engine):
         if size > CHANGE_SIZE_MAX:
             raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         return Change(operations, b"", end, Position(end.size, end.lsn + 1, 0), result, warnings)
+
+    def prepare(self, operations: Sequence[Operation], progress: Progress | None = None) -> None:
+        """Build nothing: `change` refuses what would need it."""
 
     def apply(self, change: Change[R]) -> R:
         """Make a change visible to the transaction; return its result."""

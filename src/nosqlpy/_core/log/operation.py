@@ -140,7 +140,9 @@ def _put(operation: Put, part: slice) -> Put:
 def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     columns: list[list[Any]] = []
     blobs: list[bytes] = []
+    usual = True  # of ids of other types it takes a look whether they are as they seem; nothing else here needs one
     for operation in operations:
+        usual = usual and not isinstance(operation, Define) and _SIMPLE.issuperset(map(type, operation.ids))
         if type(operation) is Put:
             documents = operation.documents
             lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(zlib.crc32, documents))
@@ -150,8 +152,6 @@ def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
             columns.append([DELETE, operation.collection, operation.ids, b"", b""])
         elif type(operation) is Define:
             columns.append([DEFINE, operation.collection, _definition(operation), b"", b""])
-    # of ids of other types it takes a look whether they are as they seem; nothing else here needs one
-    usual = all(column[0] != DEFINE and _SIMPLE.issuperset(map(type, column[2])) for column in columns)
     meta = (encode_plain(columns) if usual else None) or encode_value(columns)
     return KIND_BULK, _META.pack(len(meta)) + meta, b"".join(blobs)
 
