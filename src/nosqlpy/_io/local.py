@@ -325,10 +325,12 @@ class LocalBackend(Backend):
             try:
                 result, lsn = database.write(wanted, plan, name, asked)
             except (CallNeeded, Occupied, Unloaded):
-                return self._commit(database, partial(database.commit, wanted, plan, name, asked))
-            if lsn is not None:
-                database.wait_durable(lsn)
-            return result
+                pass  # what it needs, and whom it waits for, is seen to by others, outside of this
+            else:
+                if lsn is not None:
+                    database.wait_durable(lsn)
+                return result
+            return self._commit(database, partial(database.commit, wanted, plan, name, asked))
         finally:
             if (seconds := perf_counter() - began) >= self.slow_s:
                 self.took(seconds, plan, (name, asked), wrote=True)
