@@ -315,10 +315,9 @@ class UnloadedSlots(Slots):
         memory, section = self._memory, self._section
         if section is None:
             return _Hinted({}, 0, mixed=False)
-        rows: Sequence[Hashable] | None = None
+        named, rows = b"", None
         keys: Iterable[Hashable]
         try:
-            # the C library keeps room that is freed before the tables of the dict grow, and not after: `named` stays
             placed, named = section.data()
             keys = rows = keys_and_ids(named)[0]
             live = section.section.live
@@ -326,6 +325,10 @@ class UnloadedSlots(Slots):
             places = self._rebuild().places
             keys, placed, live = places, pack_places(places.values()), sum(map(length_of, places.values()))
         mixed = memory.limit is not None and memory.resident + live > memory.limit
+        if not mixed:
+            # buffers of what is read come from this room now. Of places nothing is read, and if it was free, the C
+            # library would let the tables of the dict grow there, and keep what they leave
+            named = b""
         slots: Iterable[Slot] = _places(placed) if mixed else memory.files().packed(placed)
         pairs = zip(keys, slots, strict=True)
         held: dict[Hashable, Slot] = {}
