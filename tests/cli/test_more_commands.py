@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -75,6 +76,50 @@ def test_explain_names_the_index(do):
     (plan,) = do("explain", "orders", '{"state": "paid"}')
 
     assert "state_1" in msgspec.json.encode(plan).decode()
+
+
+def test_explain_for_reading_is_a_tree_of_stages(shop, capfd):
+    asked = [
+        "explain",
+        str(shop),
+        "orders",
+        '{"state": "paid", "total": {"$gt": 5}}',
+        "--sort",
+        "-total",
+        "--limit",
+        "3",
+    ]
+
+    assert main([*asked, "--table"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "LIMIT  limit 3",
+        '└─ SORT  {"total":-1}  limit 3',
+        "   └─ FETCH",
+        '      └─ IXSCAN  state_1  state: ["paid", "paid"]',
+        "candidates: 2",
+    ]
+
+
+def test_explain_runs_the_find_and_says_what_that_took_where_it_is_asked_to(shop, capfd):
+    asked = ["explain", str(shop), "orders", '{"$or": [{"state": "paid"}, {"_id": 4}]}', "--table"]
+
+    assert main([*asked, "--verbosity", "allPlansExecution"]) == 0
+    lines = re.sub(r"[0-9.]+ ms", "N ms", capfd.readouterr().out).splitlines()
+
+    assert lines == [
+        "FETCH  (N ms)",
+        "└─ OR  (N ms)",
+        '   ├─ IXSCAN  state_1  state: ["paid", "paid"]',
+        "   └─ IDHACK  _id_",
+        "candidates: 3",
+        "3 returned, 2 keys examined, 3 documents examined, 3 tested, 3 decoded, in N ms",
+    ]
+
+
+def test_explain_shows_nothing_that_a_terminal_may_obey(shop, capfd):
+    assert main(["explain", str(shop), "orders", '{"state": "\\u001b[31m\\u009b"}', "--table"]) == 0
+    assert "\x1b" not in (shown := capfd.readouterr().out)
+    assert "\x9b" not in shown
 
 
 def test_aggregate_takes_a_pipeline_or_one_stage(do):

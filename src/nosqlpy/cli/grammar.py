@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, get_args
 
 import nosqlpy
+from nosqlpy.aliases import Verbosity
 from nosqlpy.cli import files, reading, writing
 from nosqlpy.cli.arguments import (
     parse_document,
@@ -44,6 +45,7 @@ exit codes: 0 done; 1 cannot be done; 2 wrong command line; 3 the database canno
 locked, damaged, disk full); 130 Ctrl-C. On a terminal output is for reading, elsewhere JSON Lines.
 """
 
+VERBOSITIES: Final = get_args(Verbosity)
 FILTER_EXAMPLE = '\'{"total": {"$gte": 100}}\''
 
 Run = Callable[[argparse.Namespace], int]
@@ -121,6 +123,12 @@ def _add_finding(command: Command) -> None:
         parser.add_argument("--sort", type=parse_sort, help="-age,name or a JSON object")
         parser.add_argument("--skip", type=_natural, default=0, metavar="N", help="leave out the first N")
         parser.add_argument("--limit", type=_natural, default=0, metavar="N", help="print at most N (0: all)")
+    explain.add_argument(
+        "--verbosity",
+        choices=VERBOSITIES,
+        default=VERBOSITIES[0],
+        help="executionStats: run it, and say what that took; allPlansExecution: also what each index would lead to",
+    )
     get = command(
         "get", reading.get, "Print the document with an _id; exit code 1 if there is none", "nosqlpy get shop orders 5"
     )

@@ -170,7 +170,11 @@ def shown(value: Any, *, grouped: bool = True) -> str:
         return json.dumps(value)
     if isinstance(value, int):
         return f"{value:,}" if grouped else str(value)
-    text = str(value) if isinstance(value, float) else cell(value)
+    return printable(str(value) if isinstance(value, float) else cell(value))
+
+
+def printable(text: str) -> str:
+    """Return a text of one line in which nothing is left that a terminal may obey."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 

@@ -7,7 +7,8 @@ import sys
 
 from nosqlpy import Client, Collection, Cursor, Document
 from nosqlpy.cli.opening import existing, reader
-from nosqlpy.cli.output import Output
+from nosqlpy.cli.output import Output, printable
+from nosqlpy.cli.plantree import plan_lines
 from nosqlpy.cli.schema import Schema
 
 NOT_FOUND = 1
@@ -42,9 +43,15 @@ def find(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Print how a find would be carried out."""
+    """Print how a find would be carried out; as a tree where it is for reading."""
     with reader(arguments) as db:
-        Output(arguments.form).document(_found(existing(db, arguments.collection), arguments).explain())
+        explained = _found(existing(db, arguments.collection), arguments).explain(arguments.verbosity)
+    output = Output(arguments.form)
+    if not output.for_reading:
+        output.document(explained)
+        return 0
+    for line in plan_lines(explained):
+        output.text(printable(line))
     return 0
 
 

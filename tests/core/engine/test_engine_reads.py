@@ -331,9 +331,8 @@ def test_an_explanation_tells_the_stages_and_what_they_looked_at(
     db = Logged()
     db.insert("a", *({"_id": n, "x": n % 2, "y": n} for n in range(10)))
     db.index("a", "x")
-    ticks = iter([1.0, 1.5])
     asked = request(filter, **options)
-    explained = explain(db.engine, "a", asked, reads.execute, "executionStats", lambda: next(ticks))
+    explained = explain(db.engine, "a", asked, reads.execute, "executionStats", lambda: 0.0)
     stats = explained["executionStats"]
     plan, found = explained["queryPlanner"]["winningPlan"], []
     while plan is not None:
@@ -343,7 +342,6 @@ def test_an_explanation_tells_the_stages_and_what_they_looked_at(
     assert found == stages
     assert (stats["totalKeysExamined"], stats["totalDocsExamined"]) == (keys, documents)
     assert stats["nReturned"] == len(find(db.engine, "a", filter, **options))
-    assert stats["executionTimeMillis"] == 500.0
 
 
 def test_an_explanation_counts_what_other_indexes_would_give() -> None:

@@ -53,6 +53,11 @@ class Aggregation(Generic[T]):
         return self._execution.plan
 
     @property
+    def find(self) -> Execution[bytes]:
+        """The find in front."""
+        return self._execution
+
+    @property
     def examined(self) -> int:
         """How many documents the find in front has looked at so far."""
         return self._execution.examined

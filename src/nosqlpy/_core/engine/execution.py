@@ -69,6 +69,7 @@ class Execution(Generic[T]):
         "_ordering",
         "_query",
         "_sort_memory",
+        "_tested",
         "examined",
         "plan",
         "scan",
@@ -91,6 +92,8 @@ class Execution(Generic[T]):
         self._blobs = blobs
         self._decode = decode
         self._sort_memory = sort_memory
+        # what goes through the batches that are tested
+        self._tested: Callable[[Iterator[Any]], Iterator[Any]] = iter
         # the columns that are read in place of the documents, if that can be
         self.scan: Scan | None = scan
         # whether finding the answer takes several steps
@@ -99,6 +102,20 @@ class Execution(Generic[T]):
         self._all_match = plan.exact or query.predicate.everything
         # documents that were looked at so far
         self.examined = 0
+
+    @property
+    def find(self) -> Execution[T]:
+        """The find itself; of an aggregation, the one in front."""
+        return self
+
+    def watched(
+        self,
+        tested: Callable[[Iterator[Any]], Iterator[Any]],
+        decoded: Callable[[Decode[T]], Decode[T]],
+    ) -> None:
+        """Have `tested` go through the batches that are tested, and decode by what `decoded` makes of the decoder."""
+        self.several = True
+        self._tested, self._decode = tested, decoded(self._decode)
 
     def steps(self) -> Iterator[list[T]]:
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
@@ -125,22 +142,22 @@ class Execution(Generic[T]):
 
     def matching(self) -> Iterator[list[bytes]]:
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
-        blobs, predicate = self._blobs, self._query.predicate
         scan = yield from self.prepare()
-        if scan is not None:
-            for rows in self.positions(scan):
-                yield taken(blobs, rows)
+        if scan is None:
+            for _, selected in self._parts():
+                yield selected
             return
-        if self._all_match:
-            for start in range(0, len(blobs), STEP):
-                chunk = list(blobs[start : start + STEP])
-                self.examined += len(chunk)
-                yield chunk
-            return
-        for start in range(0, len(blobs), STEP):
-            part = blobs[start : start + STEP]
-            self.examined += len(part)
-            yield predicate.select(part)
+        for rows in self.positions(scan):
+            yield taken(self._blobs, rows)
+
+    def _parts(self) -> Iterator[tuple[Sequence[bytes], list[bytes]]]:
+        """Yield parts of the documents, each with those of it that match."""
+        return self._tested(map(self._part, range(0, len(self._blobs), STEP)))
+
+    def _part(self, start: int) -> tuple[Sequence[bytes], list[bytes]]:
+        part = self._blobs[start : start + STEP]
+        self.examined += len(part)
+        return part, list(part) if self._all_match else self._query.predicate.select(part)
 
     def tallies(self) -> Iterator[int]:
         """Yield how many documents of each batch match."""
@@ -156,7 +173,7 @@ class Execution(Generic[T]):
 
     def positions(self, scan: Scan) -> Iterator[Sequence[int]]:
         """Yield the positions of the documents that match, from columns that are there."""
-        for number, rows in enumerate(scan.positions(), 1):
+        for number, rows in enumerate(self._tested(scan.positions()), 1):
             self.examined = min(number * COLUMN_STEP, len(self._blobs))
             yield rows
 
@@ -167,11 +184,8 @@ class Execution(Generic[T]):
             return
         query = self._query
         sorter: Sorter[Slot] = Sorter(ordering, query.skip + query.limit if query.limit else 0, self._sort_memory)
-        for start in range(0, len(self._blobs), STEP):
-            chunk = self._blobs[start : start + STEP]
-            self.examined += len(chunk)
-            selected = list(chunk) if self._all_match else query.predicate.select(chunk)
-            yield from _idle(sorter.add(selected, slots_of(self._blobs, start, chunk, selected)))
+        for number, (part, selected) in enumerate(self._parts()):
+            yield from _idle(sorter.add(selected, slots_of(self._blobs, number * STEP, part, selected)))
             yield []
         found: list[Any] = yield from _idle(sorter.sorted())
         ordered = self._blobs.only(found) if isinstance(self._blobs, Stored) else found

@@ -12,6 +12,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.execution import Execution, Query, Request
 from nosqlpy._core.engine.reads import Source
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.watching import Stopwatch
 from nosqlpy._core.plan.explain import keys_examined, show
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import considered
@@ -34,8 +35,10 @@ def explain(
     if verbosity not in VERBOSITIES:
         hint = nearest(str(verbosity), VERBOSITIES)
         raise QueryError(f"the verbosity of explain is one of {', '.join(VERBOSITIES)}{hint}")
+    stopwatch = Stopwatch(clock)
     started = clock()
     execution = source(engine, name, request)
+    stopwatch.finding = clock() - started
     collection, query, plan = engine.collections.get(name), request.query, execution.plan
     planner: Document = {"namespace": name, "winningPlan": _tree(collection, query, plan, _columns(execution))}
     planner["rejectedPlans"] = _rejected(collection, query, plan)
@@ -43,16 +46,17 @@ def explain(
         planner["collation"] = collation_document(query.collation)
     explained: Document = {"queryPlanner": planner, "candidates": plan.candidates}
     if verbosity != "queryPlanner":
-        returned = sum(map(len, execution.steps()))
+        stopwatch.watch(execution.find)
+        returned = stopwatch.run(execution.steps())
         stats = {
             "executionSuccess": True,
             "nReturned": returned,
-            "executionTimeMillis": (clock() - started) * 1000,
+            "executionTimeMillis": (stopwatch.finding + stopwatch.running) * 1000,
             "totalKeysExamined": examined_keys(collection, plan, execution.examined),
             "totalDocsExamined": 0 if plan.covered else execution.examined,
             "docsTested": 0 if plan.exact or query.predicate.everything else execution.examined,
             "docsDecoded": 0 if plan.covered else returned,
-            "executionStages": planner["winningPlan"],
+            "executionStages": stopwatch.timed(planner["winningPlan"]),
         }
         if verbosity == "allPlansExecution":
             stats["allPlansExecution"] = _considered(collection, query)
