@@ -254,6 +254,24 @@ def test_an_id_that_stands_twice_is_updated_twice(db):
     assert db.all() == [{"n": 3}]
 
 
+@pytest.mark.parametrize("operation", [add, subtract], ids=["add", "subtract"])
+def test_an_operation_that_fails_for_one_document_leaves_the_lists_of_others_as_they_were(db, operation):
+    db.insert_multiple([{"a": [1]}, {"a": 1}])
+    with pytest.raises(TypeError):
+        db.update(operation("a", "x"))
+
+    assert db.all() == [{"a": [1]}, {"a": 1}]
+
+
+def test_update_multiple_asks_and_changes_one_document_after_the_other(db):
+    """A later document that cannot be asked is not met before an earlier one that cannot be changed."""
+    db.insert_multiple([{"a": "x", "b": 0}, {"a": 1, "b": []}])
+    with pytest.raises(TypeError, match="concatenate"):
+        db.update_multiple([(add("a", 1.0), where("b") < 1)])
+
+    assert db.all() == [{"a": "x", "b": 0}, {"a": 1, "b": []}]
+
+
 def test_update_multiple_makes_all_updates_of_one_document_after_each_other(db):
     letters(db)
 

@@ -15,7 +15,7 @@ from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb.fields import stored_id
 from nosqlpy.compat.tinydb.pausing import CollectorPaused
 from nosqlpy.compat.tinydb.queries import asked
-from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, MayMatch, Pick, Row
+from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
 from nosqlpy.errors import InvalidOperation
 
 
@@ -156,9 +156,7 @@ class LiveRows:
             rows = {key: table[key] for key in keys}
         elif isinstance(choice, Matching):
             rows = dict(self.read(choice))
-        elif isinstance(choice, MayMatch):
-            rows = {key: document for key, document in table.items() if any(ask(document) for ask in choice.asks)}
-        else:
+        else:  # also for `MayMatch`: whoever picks asks each document, in TinyDB's order
             rows = table.copy()
         if id_class is int and set(map(type, rows)) <= {int}:
             return rows, None

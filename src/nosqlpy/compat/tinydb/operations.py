@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 from nosqlpy.compat.tinydb.document import Fields
 from nosqlpy.compat.tinydb.fields import field_of, is_scalar
 
+_FIXED = frozenset((int, float, str, bool, tuple))
 _SAFE = 2**62  # below it, no sum of two ints leaves 64 bits
 
 
@@ -48,7 +50,9 @@ def add(field: str, n: Any) -> Operation:
     """Return the change that adds `n` to a field."""
 
     def change(document: Fields) -> None:
-        document[field] += n
+        value = _own(document[field])
+        value += n
+        document[field] = value
 
     return Operation(field, change, lambda name, documents: _increase(name, field, n, documents))
 
@@ -57,7 +61,9 @@ def subtract(field: str, n: Any) -> Operation:
     """Return the change that subtracts `n` from a field."""
 
     def change(document: Fields) -> None:
-        document[field] -= n
+        value = _own(document[field])
+        value -= n
+        document[field] = value
 
     return Operation(field, change, lambda name, documents: _increase(name, field, n, documents, -1))
 
@@ -79,6 +85,11 @@ def increment(field: str) -> Operation:
 def decrement(field: str) -> Operation:
     """Return the change that subtracts one from a field."""
     return subtract(field, 1)
+
+
+def _own(value: Any) -> Any:
+    """Return a value that ``+=`` may change in place, though the stored document holds it until the update is done."""
+    return value if type(value) in _FIXED else copy(value)
 
 
 def _increase(name: str, field: str, n: Any, documents: Sequence[Fields], sign: int = 1) -> dict[str, Any] | None:

@@ -60,12 +60,17 @@ class StateRows:
         self._write(state, table)
 
     def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
-        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
+        """Write copies of those of the documents chosen whose ids `pick` returns, after `change`, and return these.
+
+        A storage that keeps its state, such as a cache, has none of it if a function raises.
+        """
         state, table = self._open(id_class)
-        picked = pick(self._chosen(table, choice))
+        chosen = {key: dict(document) for key, document in self._chosen(table, choice).items()}
+        picked = pick(chosen)
         if change is not None:
             for doc_id in picked:
-                change.function(table[doc_id])
+                change.function(chosen[doc_id])
+        table.update({doc_id: chosen[doc_id] for doc_id in picked})
         self._write(state, table)
         return picked
 
