@@ -25,6 +25,9 @@ from nosqlpy._core.query.partial import Column, Layout, layout_of
 
 BUILD_STEP = 1000
 
+# classes of values that are their own keys
+_DISTINCT: Final = frozenset((str, int))
+
 
 class IndexManager:
     """The indexes by name, and one partial decoder for all that they read.
@@ -207,7 +210,3 @@ class IndexManager:
 def _entered(index: HashIndex, values: list[Hashable], keys: Sequence[Hashable]) -> bool:
     """Enter each document under the one value beside it, all of them new; return whether that could be."""
     return _DISTINCT.issuperset(map(type, values)) and index.add_distinct(values, keys)
-
-
-# classes of values that are their own keys
-_DISTINCT: Final = frozenset((str, int))
