@@ -146,3 +146,42 @@ def test_a_match_has_a_value_that_the_filters_equalities_name(document, filter):
         for path, operands in predicate.equalities.items():
             keys = set(map(equality_key, operands))
             assert keys & set(map(equality_key, parse_path(path).values(document)))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"$in": [True, None]},
+        {"$in": [False, 0]},
+        {"$in": [1, True, "x"]},
+        {"$nin": [None, True]},
+        {"$in": [datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)]},
+        {"$in": [datetime(year, 1, 1, tzinfo=UTC) for year in range(2000, 2026)]},
+        {"$in": [datetime(2024, 1, 1, tzinfo=UTC), None]},
+        *({"$type": kind} for kind in ("int", "long", "number", "double", "bool", "null", "date", "string", "array")),
+        {"$type": ["int", "long"]},
+        {"$type": ["long", "string"]},
+    ],
+    ids=str,
+)
+def test_a_column_of_values_of_every_type_is_sieved_as_each_is_tested(condition):
+    values = [
+        *SCALARS,
+        2**31,
+        2**31 - 1,
+        -(2**31),
+        -(2**31) - 1,
+        [True, 5],
+        [2**40],
+        [[datetime(2024, 1, 1, tzinfo=UTC)]],
+    ]
+    blobs = [encode_document({"_id": index, "a": value}) for index, value in enumerate(values)]
+    blobs.append(encode_document({"_id": "none"}))
+    predicate = compile_filter({"a": condition})
+    tested = [
+        blob
+        for blob in blobs
+        if compile_filter({"x": {"$elemMatch": {"a": condition}}}).matches({"x": [decode_document(blob)]})
+    ]
+
+    assert predicate.select(blobs) == tested == [blob for blob in blobs if predicate.matches(decode_document(blob))]

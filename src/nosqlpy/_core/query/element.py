@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from nosqlpy._core.query.condition import Condition, Not, Test
 from nosqlpy._core.query.registry import operator
-from nosqlpy._core.query.sieves import is_present
+from nosqlpy._core.query.sieves import is_present, typed
 from nosqlpy._core.values.numbers import integer
-from nosqlpy._core.values.order import NAN, number_content
+from nosqlpy._core.values.order import EPOCH, NAN, number_content
 from nosqlpy._core.values.types import (
     ARRAY,
     DECIMAL,
@@ -55,7 +55,19 @@ def compile_type(operand: Any) -> Condition:
     wanted = frozenset().union(*map(_type_numbers, items))
     if not wanted:
         raise QueryError("$type must match at least one type", code=9, code_name="FailedToParse")
-    return Test(lambda value: value is not MISSING and type_number(value) in wanted)
+
+    def test(value: Any) -> bool:
+        return value is not MISSING and type_number(value) in wanted
+
+    known = {type(value): test(value) for value in _PLAIN_VALUES}
+    is_int = INT in wanted
+    if is_int == (LONG in wanted):
+        return Test(test, typed(known | {int: is_int}, None, test))
+    return Test(test, typed(known, is_int, test))
+
+
+_PLAIN_VALUES: Final = (MISSING, None, False, 0.0, "", EPOCH)
+"""One of each class that is of one type."""
 
 
 def _type_numbers(operand: Any) -> frozenset[int]:

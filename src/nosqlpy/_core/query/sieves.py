@@ -7,7 +7,7 @@ rest: arrays, documents, several values, rare numeric types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import or_
 from typing import Any, Final
@@ -86,7 +86,7 @@ def _contains(operand: Any) -> ValueTest:
     return lambda entry: isinstance(entry, list) and operand in entry
 
 
-def one_of(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
+def one_of(members: Collection[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
     """Return the sieve of ``entry in members``."""
     return Comparison("in", members, kinds, any_value(test))
 
@@ -102,11 +102,20 @@ _SYMBOLS: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 def looked_up(members: frozenset[Hashable], kinds: frozenset[type], test: ValueTest) -> Sieve:
     """Return the sieve of ``entry in members`` for values of `kinds`, and of `test` for all others."""
     rest = any_value(test)
+    constants = {value: test(value) for value in (False, True, None, MISSING)}
 
     def sieve(entries: Iterable[Any]) -> list[bool]:
-        return [entry in members if type(entry) in kinds else rest(entry) for entry in entries]
+        return [
+            entry in members
+            if (kind := type(entry)) in kinds
+            else (constants[entry] if kind in _CONSTANTS else rest(entry))
+            for entry in entries
+        ]
 
     return sieve
+
+
+_CONSTANTS: Final = frozenset((bool, type(None), type(MISSING)))
 
 
 def either(sieves: Sequence[Sieve]) -> Sieve:
@@ -131,6 +140,26 @@ def masked(mask: int, target: int, equal: bool, test: ValueTest) -> Sieve:
         return [(entry & mask == target) is equal if type(entry) is int else rest(entry) for entry in entries]
 
     return sieve
+
+
+def typed(known: Mapping[type, bool], small: bool | None, test: ValueTest) -> Sieve:
+    """Return the sieve of a test of types: as `known` by the class; of ints, if said, those that are so `small` or not.
+
+    Small ones fit 32 bits.
+    """
+    rest = any_value(test)
+    if small is None:
+        return lambda entries: [known[kind] if (kind := type(entry)) in known else rest(entry) for entry in entries]
+    return lambda entries: [
+        (_INT_MIN <= entry <= _INT_MAX) is small
+        if (kind := type(entry)) is int
+        else (known[kind] if kind in known else rest(entry))
+        for entry in entries
+    ]
+
+
+_INT_MIN: Final = -(2**31)
+_INT_MAX: Final = 2**31 - 1
 
 
 def is_null(entries: Iterable[Any]) -> list[bool]:

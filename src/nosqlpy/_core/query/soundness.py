@@ -9,6 +9,7 @@ compiled at once, and refused if it must be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.condition import PLAIN
@@ -102,10 +103,9 @@ def _flat_operators(operand: Any) -> Any:
         return UNSOUND
     held = operand.copy()
     for name, value in held.items():
-        takes = _FLAT.get(name, _unknown)
-        if type(value) in PLAIN and takes is _scalar:
+        if name in _ON_SCALARS and type(value) in PLAIN:
             continue
-        held[name] = taken = takes(value)
+        held[name] = taken = _FLAT.get(name, _unknown)(value)
         if taken is UNSOUND:
             return UNSOUND
     return held
@@ -115,7 +115,7 @@ def _flat_filter(operand: Any) -> Any:
     """Take a filter of fields only, their paths plain, each with a scalar or flat operators."""
     held = operand.copy()
     for name, value in held.items():
-        if type(name) is not str or name[:1] == "$" or len(name) > PARTS_MAX or not name.isascii():
+        if type(name) is not str or not _is_flat(name):
             return UNSOUND
         if type(value) in PLAIN:
             continue
@@ -125,14 +125,21 @@ def _flat_filter(operand: Any) -> Any:
     return held
 
 
+@lru_cache(maxsize=512)
+def _is_flat(path: str) -> bool:
+    """Whether nothing can be wrong with a path; kept, since programs have few."""
+    return path[:1] != "$" and len(path) <= PARTS_MAX and path.isascii()
+
+
 def _element(operand: Any) -> Any:
     if type(operand) is not dict:
         return UNSOUND
     return (_flat_operators if next(iter(operand), None) in _FLAT else _flat_filter)(operand)
 
 
+_ON_SCALARS: Final = frozenset(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$exists"))
 _FLAT: Final[dict[str, Takes]] = {
-    **dict.fromkeys(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$exists"), _scalar),
+    **dict.fromkeys(_ON_SCALARS, _scalar),
     **dict.fromkeys(("$in", "$nin", "$all"), _scalars),
     "$size": _size,
 }

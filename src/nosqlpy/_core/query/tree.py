@@ -18,43 +18,33 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.comparison import compile_value
 from nosqlpy._core.query.condition import PLAIN, All, Condition, Not, Sieve, Test, Whole
-from nosqlpy._core.query.expr import Computation, compile_computation, compile_sample, truth_mask
+from nosqlpy._core.query.expr import Computation, truth_mask
 from nosqlpy._core.query.generated import Comparing, Selector
+from nosqlpy._core.query.outline import LEVELS_MAX, LOGICAL, SPECIAL_OPERANDS, Shape, names_in, outline
 from nosqlpy._core.query.partial import Detour, Layout, Row, WholeLayout, layout_of, matched_leaves, matched_values
-from nosqlpy._core.query.registry import (
-    Operator,
-    Scope,
-    check_level,
-    compile_operator,
-    find_operator,
-    is_operators,
-    refuse_top_level,
-)
-from nosqlpy._core.query.schema import Schema, compile_schema, paths_of, schema_mask
-from nosqlpy._core.query.textual import TextOperand, check_texts, compile_text, no_text_index, refuse_text
+from nosqlpy._core.query.registry import Operator, Scope, compile_operator, find_operator
+from nosqlpy._core.query.schema import Schema, schema_mask
+from nosqlpy._core.query.textual import TextOperand, check_texts, no_text_index, refuse_text
 from nosqlpy._core.values.collation import Collation
-from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
+from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.storable import DEPTH_MAX
-from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
 Mask: TypeAlias = Callable[[Sequence[Row]], list[bool]]
 MaskMaker: TypeAlias = Callable[[Layout], Mask]
 """Makes the mask of a bound node, when it is first needed: point queries never do."""
 
-Shape: TypeAlias = tuple[Any, ...]
-"""Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)``,
-or ``($expr | $sampleRate | $jsonSchema | $text, paths)``."""
-
 NO_VARIABLES: Final[Mapping[str, Any]] = {}
-
-LOGICAL: Final = frozenset(("$and", "$or", "$nor"))
 
 COMPARISONS_MAX: Final = 16
 """Comparisons beyond which no loop is written for a filter."""
 
 OPERANDS_MAX: Final = 500
 """A shape with more operands is compiled but not cached: few repeat, and they are large."""
+
+KNOWN_MAX: Final = 512
+LISTED_DEPTH_MAX: Final = DEPTH_MAX - LEVELS_MAX
+"""How deep a filter may stand whose names are listed: its branches are then surely not too deep."""
 
 
 class FieldNode:
@@ -216,6 +206,8 @@ class Template:
 
 
 _cached_template = lru_cache(maxsize=512)(Template)
+# the same by the collation and what `names_in` lists
+_known: Final[dict[tuple[Any, ...], Template]] = {}
 
 
 def _leaves(nodes: Iterable[Node]) -> Iterator[Node]:
@@ -239,15 +231,30 @@ def template_of(
         QueryError: The filter is malformed.
         NotSupportedError: It has an operator that nosqlpy lacks.
     """
+    names: list[Any] = [collation]
+    listed: list[Any] = []
+    key = None
+    if depth <= LISTED_DEPTH_MAX and names_in(filter, names, listed):
+        key = tuple(names)
+        if (known := _known.get(key)) is not None:
+            return known, listed
     operands: list[Any] = []
-    shape = _single(filter, operands) if depth <= DEPTH_MAX else None
-    if shape is not None:
-        return _cached_template(shape, collation), operands
-    shape = _outline(filter, operands, depth, variables, collation)
-    template = (_cached_template if len(operands) <= OPERANDS_MAX else Template)(shape, collation)
+    shape = outline(filter, operands, depth, variables, collation)
+    if len(operands) > OPERANDS_MAX:
+        template = Template(shape, collation)
+    else:
+        template = _cached_template(shape, collation)
+        if key is not None and template.special is None and len(operands) == len(listed):  # no $comment was left out
+            _keep(key, template)
     if template.has_text:
         check_texts(operands)
     return template, operands
+
+
+def _keep(key: tuple[Any, ...], template: Template) -> None:
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    _known[key] = template
 
 
 def documents_test(
@@ -269,108 +276,6 @@ def documents_test(
         return mask(list(map(layout.row, documents)))
 
     return flags
-
-
-def _single(filter: Mapping[str, Any], operands: list[Any]) -> Shape | None:
-    """Return what `_outline` does for one condition on a path, as most filters are; None for any other filter."""
-    if len(filter) == 1:
-        for name, value in filter.items():
-            if type(name) is str and name[:1] != "$":
-                return (_entry(name, value, operands),)
-    return None
-
-
-def _entry(name: str, value: Any, operands: list[Any]) -> Any:
-    """Return what a path and its value are in a shape, and append the operand."""
-    if type(value) in PLAIN or not is_operators(value):
-        operands.append(value)
-        return name
-    held = dict(value)
-    operands.append(held)
-    return name, tuple(held)
-
-
-def _outline(
-    filter: Any, operands: list[Any], depth: int, variables: Mapping[str, Any], collation: Collation | None
-) -> Shape:
-    """Return the shape of `filter`, and append its operands: of operators, a copy of the document that holds them."""
-    if depth > DEPTH_MAX:
-        check_level(depth)
-    shape: list[Any] = []
-    for name, value in filter.items():
-        if type(name) is not str and not isinstance(name, str):
-            raise QueryError(f"a filter's names are paths or operators, hence str, not {type(name).__name__}")
-        if name[:1] == "$" and name not in DBREF_FIELDS:
-            if name in LOGICAL:
-                shape.append((name, _branches(name, value, operands, depth, variables, collation)))
-            elif name in _SPECIAL_OPERANDS:
-                operand, paths = _SPECIAL_OPERANDS[name](value, depth, variables, collation)
-                operands.append(operand)
-                shape.append((name, paths))
-            elif name != "$comment":
-                refuse_top_level(name)
-        else:
-            shape.append(_entry(name, value, operands))
-    return tuple(shape)
-
-
-def _computation(
-    compile_one: Callable[..., Computation],
-) -> Callable[[Any, int, Mapping[str, Any], Collation | None], tuple[Any, Any]]:
-    def compile_operand(value: Any, _depth: int, variables: Mapping[str, Any], collation: Collation | None) -> Any:
-        computation = compile_one(value, variables, collation)
-        return computation, computation.expression.paths
-
-    return compile_operand
-
-
-def _schema(value: Any, depth: int, _variables: Mapping[str, Any], _collation: Collation | None) -> tuple[Any, Any]:
-    schema = compile_schema(value, depth)
-    return schema, paths_of(schema)
-
-
-def _text(value: Any, _depth: int, _variables: Mapping[str, Any], _collation: Collation | None) -> tuple[Any, Any]:
-    return compile_text(value), ()
-
-
-_SPECIAL_OPERANDS: Final = {
-    "$expr": _computation(compile_computation),
-    "$sampleRate": _computation(compile_sample),
-    "$jsonSchema": _schema,
-    "$text": _text,
-}
-"""What compiles the operand of each operator on whole documents, and says which paths it reads."""
-
-
-def _branches(
-    name: str,
-    value: Any,
-    operands: list[Any],
-    depth: int,
-    variables: Mapping[str, Any],
-    collation: Collation | None,
-) -> Shape:
-    if (type(value) is not list and TYPES[type(value)] != ARRAY) or not value:
-        raise QueryError(f"{name} must be an array that is not empty")
-    if depth >= DEPTH_MAX:
-        check_level(depth + 1)
-    shapes: list[Shape] = []
-    for item in value:
-        part = item
-        if type(item) is not dict:
-            if TYPES[type(item)] != OBJECT:
-                raise QueryError(f"the entries of {name} are filters, hence documents, not {type(item).__name__}")
-            part = as_mapping(item)
-        shapes.append(_single(part, operands) or _outline(part, operands, depth + 1, variables, collation))
-    if name == "$nor":
-        refuse_text(found=has_text(shapes), where="$nor")
-    return tuple(shapes)
-
-
-def has_text(shapes: Iterable[Shape]) -> bool:
-    """Return whether one of some shapes has a ``$text``."""
-    entries = [entry for shape in shapes for entry in shape if not isinstance(entry, str)]
-    return any(name == "$text" or (name in LOGICAL and has_text(rest)) for name, rest in entries)
 
 
 def planned_template(template: Template, *, tested: bool) -> Template:
@@ -401,7 +306,7 @@ def _nodes(shape: Shape, paths: set[str | None], collation: Collation | None) ->
             else:
                 nodes.append(LogicalNode([_nodes(child, paths, collation) for child in rest], negated=name == "$nor"))
             continue
-        if name in _SPECIAL_OPERANDS:
+        if name in SPECIAL_OPERANDS:
             paths.update((None,) if rest is None else rest)
             special = _SPECIAL.get(name)
             nodes.append(ExpressionNode(name) if special is None else special())
