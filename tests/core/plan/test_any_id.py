@@ -78,7 +78,7 @@ def check(db: Logged, query: Any) -> None:
     """Compare the answer of a query with the one that uses no index."""
     filter, sort, skip, limit = query
     if sort is None and plan_of(db.engine.collections["x"], request(filter).query).stage == "IDHACK":
-        sort = "_id"  # they come in the order in which they are asked for
+        sort = "_id"  # they come in the order of their ids
     options = {"sort": sort, "skip": skip, "limit": limit}
     plain = answer(db, filter, **options, hint="$natural")
 

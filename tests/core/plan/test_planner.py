@@ -114,6 +114,20 @@ def test_an_id_is_looked_up_directly_whatever_indexes_there_are() -> None:
     assert plan({"_id": {"$in": [7, 8, 7.0]}}) == Plan("IDHACK", "_id_", (7, 8), 2)
 
 
+@pytest.mark.parametrize(
+    ("ids", "ordered"),
+    [
+        ([9, 7, 8], [7, 8, 9]),
+        (["b", "", "a"], ["", "a", "b"]),
+        ([True, "a", {"b": 1}, None, 7.5, {"a": 2}, 7], [None, 7, 7.5, "a", {"a": 2}, {"b": 1}, True]),
+    ],
+    ids=repr,
+)
+def test_several_ids_are_looked_up_in_their_order(ids: list[Any], ordered: list[Any]) -> None:
+    for filter in ({"_id": {"$in": ids}}, {"_id": {"$in": ids}, "x": 1}):
+        assert plan(filter).values == tuple(map(equality_key, ordered))
+
+
 def test_a_range_of_ids_is_a_scan() -> None:
     assert plan({"_id": {"$gt": 3}}).stage == "COLLSCAN"
 

@@ -6,7 +6,7 @@ says the same, and sorts as MongoDB sorts values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -67,6 +67,12 @@ def component(key: Hashable) -> Component:
     return (rank, key[1:]) if make is None else (rank, make(key))
 
 
+def in_order(keys: Iterable[Any]) -> list[Hashable]:
+    """Return equality keys in the order of their values."""
+    found = list(keys)
+    return sorted(found) if set(map(type, found)) in PLAIN_TYPES else sorted(found, key=component)
+
+
 def _object(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a document's fields in the order in which MongoDB compares them: type, name, content."""
     fields = []
@@ -84,3 +90,5 @@ _CONTENTS: Final[dict[float, Callable[[tuple[Any, ...]], Any]]] = {
 }
 NESTED_RANKS: Final = frozenset((NULL_RANK, 20, 25, 65))
 """Ranks whose equality keys do not sort, or not as their values do; all others' do."""
+PLAIN_TYPES: Final = ({str}, {int})
+"""What keys are of that sort by themselves, and quickly."""

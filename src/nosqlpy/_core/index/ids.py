@@ -13,7 +13,7 @@ from operator import ge
 from typing import Any, Final, Protocol
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION
-from nosqlpy._core.index.components import NESTED_RANKS, rank_of
+from nosqlpy._core.index.components import NESTED_RANKS, PLAIN_TYPES, rank_of
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.order import SingleOrder, wrap
 
@@ -52,7 +52,7 @@ class IdOrder(SingleOrder):
     def extend(self, keys: list[Any]) -> bool:
         """Add many keys at once, if they are plain ones, in order, past all that are there; else return False."""
         rank = rank_of(keys[0])
-        if set(map(type, keys)) not in _PLAIN or rank not in self._ranks or not self._is_past(keys[0]):
+        if set(map(type, keys)) not in PLAIN_TYPES or rank not in self._ranks or not self._is_past(keys[0]):
             return False
         if any(map(ge, keys, islice(keys, 1, None))):
             return False
@@ -70,7 +70,6 @@ class IdOrder(SingleOrder):
 
 MANY_SHARE: Final = 8
 """The part of all documents from which on new ones are too many for their ids to be put into an order one by one."""
-_PLAIN: Final = ({str}, {int})
 
 
 class IdIndex(HashIndex):

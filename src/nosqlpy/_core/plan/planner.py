@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, TEXT, Keys
+from nosqlpy._core.index.components import in_order
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.plan.plan import Plan, scan
 from nosqlpy._core.plan.search import Search
@@ -56,7 +57,7 @@ def choose(
     search = Search(predicate.conjunction, size)
     points = search.points("_id")
     if points is not None and hint in (None, ID_INDEX, ID_DEFINITION.keys):
-        return Plan("IDHACK", ID_INDEX, points, len(points))
+        return _of_ids(points)
     if hint is not None:
         return _by_hint(hint, search, indexes, size, ordering, limit, ids)
     usable = [index for index in indexes.values() if search.can_use(index)]
@@ -140,8 +141,12 @@ def _without_indexes(predicate: Predicate, ordering: Ordering | None, size: int)
 
 
 def _by_id(operands: Sequence[Any]) -> Plan:
-    values = tuple(dict.fromkeys(map(equality_key, operands)))
-    return Plan("IDHACK", ID_INDEX, values, len(values))
+    return _of_ids(tuple(dict.fromkeys(map(equality_key, operands))))
+
+
+def _of_ids(keys: tuple[Hashable, ...]) -> Plan:
+    """Return the plan that looks documents up by the keys of their ids, in the order of these, as a server does."""
+    return Plan("IDHACK", ID_INDEX, tuple(in_order(keys)) if len(keys) > 1 else keys, len(keys))
 
 
 def _reads_ids(predicate: Predicate, ordering: Ordering | None) -> bool:
