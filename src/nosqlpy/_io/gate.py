@@ -51,6 +51,9 @@ class Gate:
     def enter(self, turn: Turn) -> bool:
         """Return whether it is this turn now; else it waits until it is woken. `leave` ends it either way."""
         with self._lock:
+            if self.owner is None and not self._waiting:  # nearly always
+                self.owner = turn
+                return True
             self._waiting.append(turn)
             self._pass_on(turn)
             return self.owner is turn
@@ -62,7 +65,8 @@ class Gate:
         with self._lock:
             if self.owner is turn:
                 self.owner = None
-                self._pass_on()
+                if self._waiting:
+                    self._pass_on()
             elif turn in self._waiting:
                 self._waiting.remove(turn)
 
@@ -81,7 +85,7 @@ class Gate:
         if not self.enter(turn):
             self.check_patience(turn, timeout_s)
             asleep.acquire(timeout=-1 if timeout_s is None else timeout_s)
-        self.check_turn(turn, timeout_s)
+            self.check_turn(turn, timeout_s)
 
     def check_turn(self, turn: Turn, timeout_s: float | None) -> None:
         """Refuse to go on without a turn.

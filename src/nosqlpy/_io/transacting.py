@@ -118,8 +118,8 @@ class Unit:
 
     def conclude(self) -> Turn:
         """Note that the transaction ends with a commit, which is to be made now; return its turn."""
-        assert self._turn is not None, "it is in progress"
         self.ended = True
+        assert self._turn is not None, "it is in progress"
         return self._turn
 
     def release(self) -> None:
@@ -128,8 +128,10 @@ class Unit:
         view, self._view = self._view, None
         if view is not None:
             view.spoil()  # cursors that have begun look at what they have taken
-        if self._turn is not None:
-            self.database.end_turn(self._turn)
+        turn = self._turn
+        if turn is not None:
+            self.database.end_turn(turn)
+            self._turn = None
 
     def __del__(self) -> None:
         if self._turn is not None and not self.ended:
@@ -148,16 +150,18 @@ class Unit:
             TransactionError: The transaction is not in progress, or in the middle of another operation.
             ClosedError: The client was closed, which has rolled it back.
         """
-        if not self._busy.acquire(blocking=False):
+        if not self._busy.acquire(False):  # it does not wait
             raise TransactionError(
                 "the transaction is in the middle of an operation: it is for one thread, or one task, at a time"
             )
         view = self._view
-        if view is None or view.begun != view.applied or self.ended or self.backend.closed or self.database.closed:
-            self._busy.release()
-            self.check_in_progress()
-            raise TransactionError("an operation of the transaction was interrupted half-way: roll it back")
-        return view
+        if view is not None and view.begun == view.applied and not self.ended:
+            database = self.database
+            if database.gate.owner is self._turn and not database.closed:  # a client that is closed ends its turn
+                return view
+        self._busy.release()
+        self.check_in_progress()
+        raise TransactionError("an operation of the transaction was interrupted half-way: roll it back")
 
     def check_in_progress(self) -> TransactionView:
         """Refuse to end what has ended, or not begun; return the view.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Concatenate, Final, NoReturn, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import reads
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.state import Change, Engine
+from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.database import Database
 from nosqlpy._io.gate import Occupied, waiting_turn
@@ -23,8 +24,6 @@ from nosqlpy.errors import ClosedError, TransactionError
 A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_NO_OPTIONS: Final[dict[str, Any]] = {}
 
 
 class LocalTransaction(LocalBackend):
@@ -71,12 +70,12 @@ class LocalTransaction(LocalBackend):
             ReadOnlyError: The client may only read.
         """
         unit, outer = self.unit, self._outer
-        unit.check_new()
-        unit.durability = outer.writable(unit.durability)
+        if unit.durability is not None or self.options.read_only:
+            outer.writable(unit.durability)
         database = outer.opened()
         turn, asleep = waiting_turn(outer)
+        unit.expect(database, turn)
         try:
-            unit.expect(database, turn)
             database.gate.await_turn(turn, asleep, self.options.lock_timeout)
             database.exclusively(database.reserve, turn)
             unit.begin()
@@ -94,9 +93,8 @@ class LocalTransaction(LocalBackend):
         unit = self.unit
         view = unit.enter()
         try:
-            database = unit.database
-            plan = partial(database.commit, unit.durability or self.options.durability, view.commit)
-            _, lsn = database.exclusively(database.conclude, unit.conclude(), plan)
+            database, durability = unit.database, unit.durability or self.options.durability
+            lsn = database.write_last(unit.conclude(), durability, view.commit)
             if lsn is not None:
                 database.wait_durable(lsn)
         except Occupied:
@@ -162,9 +160,17 @@ class LocalTransaction(LocalBackend):
         **kwargs: P.kwargs,
     ) -> R:
         """Plan one write and apply it to what the transaction sees; return its result."""
+        unit = self.unit
         if durability is not None or plan in CATALOGUE:
-            self.unit.refuse(durability, plan)
-        return self._apply(plan, args, kwargs)
+            unit.refuse(durability, plan)
+        view = unit.enter()
+        began = perf_counter()
+        try:
+            return self._apply(view, partial(plan, view, *args, **kwargs))
+        finally:
+            unit.leave()
+            if (seconds := perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, args, wrote=True)
 
     write_bulk = write
     write_all = write
@@ -173,27 +179,31 @@ class LocalTransaction(LocalBackend):
         self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
     ) -> R:
         """Do as `write`, for a write of one document."""
-        if durability is not None:
-            self.unit.refuse(durability, plan)
-        return self._apply(plan, (name, asked), _NO_OPTIONS)
-
-    def _apply(self, plan: Callable[..., Change[R]], args: tuple[Any, ...], options: Mapping[str, Any]) -> R:
-        """Plan one write and apply it."""
         unit = self.unit
+        if durability is not None:
+            unit.refuse(durability, plan)
         view = unit.enter()
         began = perf_counter()
         try:
-            while True:
-                try:
-                    return view.apply(plan(view, *args, **options))
-                except CallNeeded as needed:
-                    needed.make()
-                except Unloaded as needed:
-                    unit.database.load(needed)
+            try:
+                return view.apply(plan(view, name, asked))
+            except (CallNeeded, Unloaded):
+                pass  # what it needs is seen to outside of this
+            return self._apply(view, partial(plan, view, name, asked))
         finally:
             unit.leave()
             if (seconds := perf_counter() - began) >= self.slow_s:
-                self.took(seconds, plan, args, wrote=True)
+                self.took(seconds, plan, (name, asked), wrote=True)
+
+    def _apply(self, view: TransactionView, plan: Callable[[], Change[R]]) -> R:
+        """Plan one write and apply it, with what that needs besides."""
+        while True:
+            try:
+                return view.apply(plan())
+            except CallNeeded as needed:
+                needed.make()
+            except Unloaded as needed:
+                self.unit.database.load(needed)
 
     def write_steps(
         self,

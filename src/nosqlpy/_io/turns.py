@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import get_ident
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.committing import Committing
 from nosqlpy._io.gate import Occupied, Turn, waiting_turn
+from nosqlpy.aliases import Durability
 
 R = TypeVar("R")
 
@@ -41,8 +43,10 @@ class Turns(Committing):
         Raises:
             StorageError: An earlier write failed half-way; the database must be reopened.
         """
-        self._settle()
-        self.engine.check_writable()
+        if self._pending is not None:
+            self._settle()
+        if self.engine.failed or self.engine.read_only:
+            self.engine.check_writable()
         self._reserved = turn
 
     def conclude(self, turn: Turn, function: Callable[[], R]) -> R:
@@ -53,6 +57,40 @@ class Turns(Committing):
         finally:
             self._admitted = None
             self.gate.leave(turn)
+
+    def write_last(self, turn: Turn, durability: Durability, plan: Callable[[Engine], Change[Any]]) -> int | None:
+        """Do as `exclusively` with `conclude` and `commit`, in one function; return as `log`.
+
+        Raises:
+            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
+            Occupied: It is not this turn any more.
+        """
+        thread, inside = get_ident(), self._inside
+        if thread in inside:
+            raise self._entangled()
+        try:
+            inside.add(thread)
+            with self.lock:
+                try:
+                    if self._shares:
+                        self._take()
+                    if self.gate.owner is not turn:
+                        raise Occupied
+                    if self._pending is not None:
+                        self._settle()
+                    change = plan(self.engine)
+                    lsn = self.log(durability, change) if change.data else None
+                finally:
+                    self.gate.leave(turn)
+                    if self._reserved is turn:
+                        self._reserved = None
+                    if self._shares:
+                        self._give()
+        finally:
+            inside.discard(thread)
+        if self.warned:
+            self._log_warnings()
+        return lsn
 
     def end_turn(self, turn: Turn) -> None:
         """Let others write again. It waits for nobody; ending a turn again does nothing."""

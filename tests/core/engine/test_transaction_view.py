@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from core.engine.logged import Inside, Logged, find, finish, ids, intake, new, request, several
 from nosqlpy._core.aggregate.pipeline import compile_pipeline
-from nosqlpy._core.engine import reads, state, writes
+from nosqlpy._core.engine import points, reads, state, writes
 from nosqlpy._core.engine.aggregation import AggregateRequest, aggregate
 from nosqlpy._core.engine.definitions import create_index, drop_collection
 from nosqlpy._core.engine.overlay import OverlaySlots
+from nosqlpy._core.engine.points import PointUpdate
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.operation import Define, Delete, Put
 from nosqlpy._core.update.compile import compile_update
@@ -243,9 +244,24 @@ def _delete(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
     return delete(db, filter, name)
 
 
+def _count(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
+    """Change a field that no index reads."""
+    del filter
+    increment = compile_update({"$inc": {"times": 1}})
+    return [db.run(points.update, name, PointUpdate("_id", document["_id"], increment)) for document in documents]
+
+
+def _remove(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
+    del filter
+    return [db.run(writes.delete_by_id, name, document["_id"]) for document in documents]
+
+
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from([_insert, _save, _update, _delete]), NAMES, st.lists(DOCUMENTS, min_size=1, max_size=3), FILTERS
+        st.sampled_from([_insert, _save, _update, _delete, _count, _remove]),
+        NAMES,
+        st.lists(DOCUMENTS, min_size=1, max_size=3),
+        FILTERS,
     ),
     max_size=12,
 )

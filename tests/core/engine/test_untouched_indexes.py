@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.logged import Logged, entries, intake, request
+from core.engine.logged import Inside, Logged, entries, intake, request
 from nosqlpy._core.engine import points, writes
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import create_index
@@ -73,6 +74,61 @@ def test_an_index_holds_after_an_update_what_it_would_hold_if_it_were_built_then
 
     for index in collection.indexes.by_name.values():
         assert entries(index) == entries_built_anew(collection, index)
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+@settings(max_examples=20)
+@given(st.lists(documents, max_size=3), st.lists(st.tuples(st.integers(0, 4), updates), max_size=4), st.booleans())
+def test_an_index_holds_after_a_transaction_what_it_would_hold_if_it_were_built_then(
+    kind: str, stored: list[dict[str, Any]], changes: list[tuple[int, Any]], look: bool
+) -> None:
+    keys, options = INDEXES[kind]
+    db = Logged()
+    db.insert("c", {"_id": 0}, *({"_id": number, **document} for number, document in enumerate(stored, start=1)))
+    with suppress(NosqlpyError):
+        db.run(create_index, "c", define_index(keys, None, options))
+    inside = Inside(db)
+    for id, change in changes:
+        try:
+            inside.run(points.update, "c", PointUpdate("_id", id, updater(change)))
+            if look:
+                inside.find("c", {"n": 1})
+            if id == 4:
+                inside.insert("c", {"_id": 4, "n": 4})
+        except NosqlpyError:
+            pass
+    inside.finish()
+    collection = db.engine.collections["c"]
+
+    for index in collection.indexes.by_name.values():
+        assert entries(index) == entries_built_anew(collection, index)
+    db.check()
+
+
+def test_a_transaction_leaves_the_indexes_alone_whose_fields_it_does_not_change() -> None:
+    db = Logged()
+    db.insert("c", {"_id": 0, "n": 1, "m": 1}, {"_id": 1, "n": 1, "m": 1})
+    db.index("c", "n")
+    others, one = Inside(db), Inside(db)
+    for id in (0, 1):
+        others.run(points.update, "c", PointUpdate("_id", id, updater({"$inc": {"m": 1}})))
+        one.run(points.update, "c", PointUpdate("_id", id, updater({"$inc": {"mn"[id]: 1}})))
+
+    assert [put.indexed for put in others.view.operations()] == [False]
+    assert [put.indexed for put in one.view.operations()] == [True]
+
+
+def test_an_index_that_came_into_use_while_a_transaction_was_open_holds_what_that_commits() -> None:
+    db = Logged()
+    db.insert("c", {"_id": 0, "n": 1, "m": 1})
+    db.index("c", "n")
+    inside = Inside(db)
+    inside.run(points.update, "c", PointUpdate("_id", 0, updater({"$inc": {"m": 1}})))
+    collection = db.engine.collections["c"]
+    collection.build(define_index("m", None, {}))
+    inside.finish()
+
+    assert entries(collection.indexes.by_name["m_1"]) == {2: {0}}
 
 
 READ = [

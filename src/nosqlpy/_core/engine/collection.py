@@ -78,7 +78,7 @@ class CollectionState:
             return
         fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
         fresh = fresh or slots.disjoint(keys)
-        if operation.indexed and self.indexes:
+        if operation.indexed and self.indexes.by_name:
             if fresh:
                 self.indexes.insert(keys, documents)
             else:

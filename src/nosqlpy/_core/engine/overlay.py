@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from nosqlpy._core.engine.collection import CollectionState
-from nosqlpy._core.engine.columns import Columns
+from nosqlpy._core.engine.columns import ColumnMemory, Columns
 from nosqlpy._core.engine.natural import NaturalOrder
 from nosqlpy._core.engine.reader import Slot
 from nosqlpy._core.engine.slots import Memory, Slots
@@ -26,6 +26,23 @@ from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.plan import Plan
 
 
+class OverlayMemory(Memory):
+    """What the documents take that a transaction has written; its columns may take as much as those outside."""
+
+    __slots__ = ("_outside",)
+
+    def __init__(self, outside: Memory) -> None:
+        self._outside = outside
+        self.resident = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "columns":
+            raise AttributeError(name)
+        self.columns = ColumnMemory(None)
+        self.columns.limit = self._outside.columns.limit
+        return self.columns
+
+
 class OverlaySlots(Slots):
     """The documents of a collection with those of a transaction over them.
 
@@ -33,24 +50,24 @@ class OverlaySlots(Slots):
     while the transaction is open.
     """
 
-    __slots__ = ("_added", "_changed", "_gone", "_ids", "_known", "base")
+    __slots__ = ("_added", "_changed", "_gone", "_ids", "base", "known", "moves")
 
     def __init__(self, memory: Memory, base: Slots) -> None:
         # every document that was touched, None for one that is deleted
-        self._changed: dict[Hashable, bytes | None] = {}
+        self._changed: dict[Any, bytes | None] = {}
         # keys of documents that come after those of the collection, in order
         self._added: dict[Hashable, None] = {}
         # keys of the collection whose documents do not stand in their old place any more
         self._gone: set[Hashable] = set()
         self._ids: dict[Hashable, Any] = {}
         # whether the collection has a document of a key, for those that are going to be touched
-        self._known: dict[Hashable, bool] = {}
+        self.known: dict[Hashable, bool] = {}
+        # whether a document that takes the place of one of the collection may stand elsewhere in its indexes
+        self.moves: bool = False
         self.base = base
-        super().__init__(memory)
-
-    def _use(self, held: dict[Hashable, Slot]) -> None:
-        """Keep nothing that refers to this: it goes with its transaction, and not when the collector comes by."""
-        self._held = held
+        # all that slots have but functions of this: it goes with its transaction, not when the collector comes by
+        self.live, self._memory, self._mixed = 0, memory, False
+        self._held, self._warm = {}, {}
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
@@ -60,7 +77,6 @@ class OverlaySlots(Slots):
 
     def holds(self, key: object) -> bool:
         """Whether there is a document of this key."""
-        assert isinstance(key, Hashable), "keys are"
         return self._changed[key] is not None if key in self._changed else self.base.holds(key)
 
     def count(self) -> int:
@@ -127,20 +143,21 @@ class OverlaySlots(Slots):
         Raises:
             Unloaded: The collection must be loaded for that.
         """
-        known, holds = self._known, self.base.holds
         for key in keys:
-            if key not in known:
-                known[key] = holds(key)
+            if key not in self.known:
+                self.known[key] = self.base.holds(key)
 
-    def put_under(self, keys: Sequence[Hashable], ids: Sequence[Any], documents: Sequence[bytes]) -> None:
+    def put_under(self, operation: Put) -> None:
         """Store documents, each in the place of the one with its key."""
-        known, changed, noted, size = self._known, self._changed, self._ids, 0
-        for key, id, document in zip(keys, ids, documents, strict=True):
+        changed, noted, added, size = self._changed, self._ids, self._added, 0
+        for key, id, document in zip(operation.keys, operation.ids, operation.documents, strict=True):
             before = changed.get(key)
             if before is not None:
                 size -= len(before)
-            elif key in changed or not known.get(key):
-                self._added[key] = None
+            elif key in changed or not self.known.get(key):
+                added[key] = None
+            if operation.indexed and key not in added:
+                self.moves = True
             changed[key], noted[key] = document, id
             size += len(document)
         self._memory.resident += size
@@ -149,7 +166,7 @@ class OverlaySlots(Slots):
         """Remove the documents of `keys`, those that are there."""
         changed, gone = self._changed, self._gone
         for key, id in zip(keys, ids, strict=True):
-            if not (changed[key] is not None if key in changed else self._known.get(key)):
+            if not (changed[key] is not None if key in changed else self.known.get(key)):
                 continue
             self._memory.resident -= len(changed.get(key) or b"")
             if key in self._added:
@@ -161,43 +178,62 @@ class OverlaySlots(Slots):
             else:
                 del changed[key], self._ids[key]
 
-    def operations(self, number: int) -> list[Operation]:
-        """Return what makes of the collection's documents those that are here."""
-        changed = self._changed
-        if not self._gone and len(changed) == len(self._added):  # all are new, and in this order
-            documents = [data or b"" for data in changed.values()]
-            return [Put(number, list(changed), list(self._ids.values()), documents, fresh=True)] if documents else []
+    def operations(self, number: int, *, moves: bool) -> list[Operation]:
+        """Return what makes of the collection's documents those that are here.
+
+        `moves` says whether its indexes are others than those that `moves` here is about.
+        """
+        changed, ids, added = self._changed, self._ids, self._added
+        if not self._gone and (not added or len(changed) == len(added)):  # all of one kind, and in this order
+            documents = cast("list[bytes]", list(changed.values()))
+            fresh = bool(added)
+            put = Put(number, list(changed), list(ids.values()), documents, fresh, fresh or moves or self.moves)
+            return [put] if documents else []
         operations: list[Operation] = []
         if self._gone:
             gone = list(self._gone)
-            if not self._gone.isdisjoint(self._added):
+            if not self._gone.isdisjoint(added):
                 # of those that come after them, too: applied a second time, all of them come to the end in this order
-                gone += [key for key in self._added if key not in self._gone]
-            operations.append(Delete(number, gone, [self._ids[key] for key in gone]))
-        replaced = [key for key, data in changed.items() if data is not None and key not in self._added]
-        for keys in (replaced, list(self._added)):
+                gone += [key for key in added if key not in self._gone]
+            operations.append(Delete(number, gone, [ids[key] for key in gone]))
+        replaced = [key for key, data in changed.items() if data is not None and key not in added]
+        for keys, indexed in ((replaced, moves or self.moves), (list(added), True)):
             if keys:
                 documents = [changed[key] or b"" for key in keys]
-                operations.append(Put(number, keys, [self._ids[key] for key in keys], documents))
+                operations.append(Put(number, keys, [ids[key] for key in keys], documents, indexed=indexed))
         return operations
 
 
 class OverlaidCollection(CollectionState):
-    """A collection as a transaction sees it that has written to it; `base` is the collection without that."""
+    """A collection as a transaction sees it that has written to it; `base` is the collection without that.
 
-    __slots__ = ("_base", "_written", "overlay")
+    Its natural order and its columns are made when they are asked for.
+    """
+
+    __slots__ = ("_base", "_indexes", "_memory", "_natural", "_written", "overlay")
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         # not all that a collection makes: its documents and its indexes are others'
         self.number, self.name = base.number, base.name
         self.options, self.validator = base.options, base.validator
-        self.overlay = OverlaySlots(memory, base.slots)
-        self.slots, self.natural = self.overlay, NaturalOrder(self.overlay)
-        self.columns = Columns(memory.columns)
+        self.slots = self.overlay = OverlaySlots(memory, base.slots)
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None
-        self.columns.inherit(base.columns)
+        # the indexes that a change which leaves them alone has been held against
+        self._indexes = base.indexes.by_name
+        self._memory = memory
+        self._natural: NaturalOrder | None = None
         self.lie_over(base)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "natural":
+            self.natural = self._natural = NaturalOrder(self.overlay)
+            return self.natural
+        if name == "columns":
+            self.columns = Columns(self._memory.columns)
+            self.columns.inherit(self._base.columns)
+            return self.columns
+        raise AttributeError(name)
 
     def lie_over(self, base: CollectionState) -> None:
         """Lie over `base`, which has the same documents as the one before, but was loaded."""
@@ -211,15 +247,17 @@ class OverlaidCollection(CollectionState):
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
-        self.natural.known = None
-        self.overlay.put_under(operation.keys, operation.ids, operation.documents)
+        if self._natural is not None:
+            self._natural.known = None
+        self.overlay.put_under(operation)
         if self._written is not None:
             operation.indexed = True  # what it replaces is the collection's, whose indexes are others
             self._written.put(operation)
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
-        self.natural.known = None
+        if self._natural is not None:
+            self._natural.known = None
         self.overlay.delete_under(operation.keys, operation.ids)
         if self._written is not None:
             self._written.delete(operation)
@@ -278,7 +316,7 @@ class OverlaidCollection(CollectionState):
 
     def operations(self) -> list[Operation]:
         """Return what makes of the collection what is here."""
-        return self.overlay.operations(self.number)
+        return self.overlay.operations(self.number, moves=self.indexes.by_name is not self._indexes)
 
     def stats(self) -> dict[str, Any]:
         """Return how many documents there are, their encoded size in bytes, where they are, and the indexes' names."""

@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.expiry import Expiry
 from nosqlpy._core.engine.flags import Progress
-from nosqlpy._core.engine.overlay import OverlaidCollection
+from nosqlpy._core.engine.overlay import OverlaidCollection, OverlayMemory
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
-from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy.errors import TransactionError, WriteConflict, WriteError
@@ -26,8 +25,9 @@ R = TypeVar("R")
 class _Collections(dict[str, CollectionState]):
     """The collections that a transaction writes to, by name, and behind them all those of the engine."""
 
+    __slots__ = ("_base", "_expiry", "_memory", "_seen", "overlaid")
+
     def __init__(self, base: Engine, memory: Memory, expiry: Expiry | None) -> None:
-        super().__init__()
         self._base = base
         self._memory = memory
         self._expiry = expiry
@@ -112,10 +112,8 @@ class TransactionView(Engine):
     def __init__(self, base: Engine, expiry: Expiry | None = None) -> None:
         # not all that an engine has: it is neither written to a log nor recovered from one
         self.document_size_max, self.sort_memory = base.document_size_max, base.sort_memory
-        tail = base.tail
-        self.manifest, self.tail = base.manifest, Tail(tail.header, tail.end, 0, tail.name, tail.place)
-        self.memory = Memory()
-        self.memory.columns.limit = base.memory.columns.limit
+        self.manifest, self.tail = base.manifest, base.tail
+        self.memory = OverlayMemory(base.memory)
         self.next_number = base.next_number
         self.collections = _Collections(base, self.memory, expiry)
         self.expiring = base.expiring
@@ -132,25 +130,24 @@ class TransactionView(Engine):
             TransactionError: They do something to the catalogue that no transaction can do.
             WriteError: The transaction becomes larger than 256 MiB.
         """
-        end = self.tail.end
+        end = self.tail.end  # nobody writes, and this stays in memory
         if not operations:
             return Change(operations, b"", end, end, result)
         size = self.memory.resident
         for operation in operations:
-            kind = type(operation)
-            if kind is Put:
-                for document in operation.documents:  # type: ignore[union-attr]
-                    size += len(document)
-            elif isinstance(operation, Define):
+            if type(operation) is Define:
                 if operation.verb != "create":
                     raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")
                 continue
+            if type(operation) is Put:
+                for document in operation.documents:
+                    size += len(document)
             held = self._overlaid.get(operation.collection) or self._lay_over_base(operation.collection)
             if held is not None:
                 held.overlay.know(operation.keys)  # type: ignore[union-attr]
         if size > CHANGE_SIZE_MAX:
             raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
-        return Change(operations, b"", end, Position(end.size, end.lsn + 1, 0), result, warnings)
+        return Change(operations, b"", end, end, result, warnings)
 
     def prepare(self, operations: Sequence[Operation], progress: Progress | None = None) -> None:
         """Build nothing: `change` refuses what would need it."""
@@ -158,11 +155,13 @@ class TransactionView(Engine):
     def apply(self, change: Change[R]) -> R:
         """Make a change visible to the transaction; return its result."""
         if change.operations:
-            self.begun = change.end.lsn
+            self.begun += 1
             for operation in change.operations:
-                self.replay(operation)
-            self.tail.end = change.end
-            self.applied = change.end.lsn
+                if type(operation) is Put:  # as `replay`, without a call
+                    self._overlaid[operation.collection].put(operation)
+                else:
+                    self.replay(operation)
+            self.applied = self.begun
             if change.warnings:
                 self._warnings += change.warnings
         return change.result
@@ -193,11 +192,6 @@ class TransactionView(Engine):
         """How many bytes of documents were written."""
         return self.memory.resident
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether an exception has interrupted `apply`: nobody knows how much of the change is there."""
-        return self.begun != self.applied
-
     def commit(self, engine: Engine) -> Change[None]:
         """Plan all that the transaction has written as one change of the engine.
 
@@ -205,7 +199,7 @@ class TransactionView(Engine):
             TransactionError: An operation of it was interrupted half-way.
             WriteConflict: Somebody else has written since it began.
         """
-        if self.interrupted:
+        if self.begun != self.applied:
             raise TransactionError("an operation of the transaction was interrupted half-way; run it again")
         if engine is not self._base or engine.applied != self._moment:
             raise WriteConflict("the database was written to while the transaction was open; run it again")

@@ -27,6 +27,7 @@ from nosqlpy._core.log.operation import (
     covered_size,
     decode_body,
     encode_body,
+    encode_bulk,
     encode_part,
     encode_single,
     split_operations,
@@ -104,7 +105,7 @@ def encode_commit(
         crc = zlib.crc32(single, zlib.crc32(head, salt))
         data = b"".join((head, _crc(crc), single))
     else:
-        data, crc = encode_frame(operations, lsn=lsn, synced_upto=synced_upto, prev_crc=prev_crc, salt=salt)
+        data, crc = _encode(*encode_bulk(operations), lsn, synced_upto, prev_crc, salt)
     if len(data) <= PART_BYTES:
         return data, lsn, crc
     frames = [Frame(0, 0, 0, part, 0, KIND_PART) for part in split_operations(operations, PART_BYTES // 2)]

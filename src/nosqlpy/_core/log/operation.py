@@ -7,12 +7,12 @@ operation twice gives the same state as applying it once.
 from __future__ import annotations
 
 import struct
-import zlib
 from array import array
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from sys import byteorder
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import msgspec
 
@@ -30,6 +30,8 @@ PART_IDS = 50_000
 
 _OP = struct.Struct("<BI")
 _META = struct.Struct("<I")
+# as `pack_numbers` where a machine's numbers are little-endian, in half of the time
+_PACK_FEW = {count: struct.Struct(f"={count}I").pack for count in range(1, 17)}
 
 # what comes of decoding, and applying, a body that no encoder has made
 MALFORMED = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError, struct.error)
@@ -76,7 +78,7 @@ def encode_body(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     ``BULK`` body: columns that hold a checksum for each document, then the documents.
     """
     single = encode_single(operations[0]) if len(operations) == 1 else None
-    return _encode_bulk(operations) if single is None else (KIND_OP, single, b"")
+    return encode_bulk(operations) if single is None else (KIND_OP, single, b"")
 
 
 def encode_single(operation: Operation) -> bytes | None:
@@ -98,7 +100,7 @@ def _definition(operation: Define) -> list[Any]:
 
 def encode_part(operations: Sequence[Operation]) -> tuple[bytes, bytes]:
     """Return the covered part, and the rest, of a body that holds a part of a large commit."""
-    return _encode_bulk(operations)[1:]
+    return encode_bulk(operations)[1:]
 
 
 def split_operations(operations: Sequence[Operation], size: int) -> Iterator[list[Operation]]:
@@ -137,20 +139,27 @@ def _put(operation: Put, part: slice) -> Put:
     return Put(operation.collection, operation.keys[part], operation.ids[part], operation.documents[part])
 
 
-def _encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
+def encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
+    """Return as `encode_body`, for any operations."""
     columns: list[list[Any]] = []
     blobs: list[bytes] = []
     usual = True  # of ids of other types it takes a look whether they are as they seem; nothing else here needs one
     for operation in operations:
-        usual = usual and not isinstance(operation, Define) and _SIMPLE.issuperset(map(type, operation.ids))
         if type(operation) is Put:
-            documents = operation.documents
-            lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(zlib.crc32, documents))
-            columns.append([PUT, operation.collection, operation.ids, lengths, crcs])
+            documents, ids = operation.documents, operation.ids
+            usual = usual and _SIMPLE.issuperset(map(type, ids))
+            pack = _PACK_FEW.get(len(documents))
+            if pack is None or byteorder == "big":
+                lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(crc32, documents))
+            else:
+                lengths, crcs = pack(*map(len, documents)), pack(*map(crc32, documents))
+            columns.append([PUT, operation.collection, ids, lengths, crcs])
             blobs += documents
         elif type(operation) is Delete:
+            usual = usual and _SIMPLE.issuperset(map(type, operation.ids))
             columns.append([DELETE, operation.collection, operation.ids, b"", b""])
         elif type(operation) is Define:
+            usual = False
             columns.append([DEFINE, operation.collection, _definition(operation), b"", b""])
     meta = (encode_plain(columns) if usual else None) or encode_value(columns)
     return KIND_BULK, _META.pack(len(meta)) + meta, b"".join(blobs)
@@ -182,7 +191,7 @@ def _decode_body(kind: int, body: bytes) -> list[Operation] | None:
         return []
     operations: list[Operation] = []
     for operation, crcs in decode_bulk(body):
-        if type(operation) is Put and list(map(zlib.crc32, operation.documents)) != crcs:
+        if type(operation) is Put and list(map(crc32, operation.documents)) != crcs:
             return None
         operations.append(operation)
     return operations
@@ -233,7 +242,7 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
         operation = _decode_single(body)
         if not isinstance(operation, Put):
             return [operation]
-        crc = zlib.crc32(operation.documents[0])
+        crc = crc32(operation.documents[0])
         return [Located(operation.collection, operation.keys, operation.ids, [_OP.size, len(body)], [crc])]
     if kind == KIND_COMMIT:
         return []
