@@ -42,7 +42,9 @@ def test_places_sort_by_segment_and_offset() -> None:
 @given(places=st.lists(PLACES, max_size=20))
 def test_places_that_are_packed_can_be_unpacked(places: list[int]) -> None:
     data = pack_places(places)
+    unpacked, columns = unpack_columns(data), columns_of(places)
 
     assert len(data) == len(places) * PLACE_SIZE
     assert unpack_places(data) == places
-    assert unpack_columns(data) == columns_of(places)
+    assert (unpacked.starts, unpacked.lengths) == (columns.starts, columns.lengths)
+    assert unpacked.crcs() == columns.crcs() == [crc_of(place) for place in places]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ from nosqlpy._core.engine.effects import Append, ListFiles, Procedure, WriteFile
 from nosqlpy._core.engine.eviction import evict_all
 from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
+from nosqlpy._core.engine.regions import ascending, decode_checks, encode_checks
 from nosqlpy._core.engine.slots import Rows
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
@@ -20,7 +22,7 @@ from nosqlpy._core.engine.walk import Columns, Ledger, walk
 from nosqlpy._core.log.hint import HEAD, Directory, Hint, encode_end, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
 from nosqlpy._core.log.operation import MALFORMED, Define, Operation
-from nosqlpy._core.log.place import unpack_places
+from nosqlpy._core.log.place import SEGMENT_SHIFT, Place, unpack_places
 from nosqlpy._core.log.section import NUMBERS_FIT, DamagedHintError, Section, SectionReader, encode_section
 from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segment_name
 from nosqlpy._core.values.codec import encode_value, inspect_value
@@ -69,6 +71,10 @@ def attach(engine: Engine, hint: Hint, names: Collection[str]) -> None:
     engine.next_number = max(engine.next_number, directory.next_number)
     engine.memory.dead += directory.dead
     engine.memory.evicted = (directory.segments[-1].number, directory.segments[-1].size)
+    for segment, packed in zip(directory.segments, directory.checks, strict=False):
+        checks = decode_checks(packed, segment.size)
+        if checks is not None:
+            reader.checks[segment.number] = checks
     engine.hint = hint
 
 
@@ -140,9 +146,13 @@ def _write_after(engine: Engine, held: Hint | None) -> Procedure[None]:
         DamagedHintError: The one that is held is of no use.
     """
     rows: dict[int, Ledger | Columns | Rows] = {**_loaded(engine)}
-    parts = _Parts({} if held is None else held.sections(), rows | {**_since(engine, held, rows.keys())})
+    changed = rows | {**_since(engine, held, rows.keys())}
+    parts = _Parts({}, changed) if held is None else _Parts(held.sections(), changed, len(held.directory.segments))
     manifest, definitions = engine.manifest, _catalogue(engine)
-    directory = Directory(manifest.database, manifest.sealed, engine.next_number, engine.memory.dead, definitions, [])
+    directory = Directory(
+        manifest.database, manifest.sealed, engine.next_number, engine.memory.dead, definitions, [],
+        [] if held is None else held.directory.checks,
+    )  # fmt: skip
     yield from _write(engine, directory, [held.number for held in engine.collections.values()], parts)
 
 
@@ -150,11 +160,24 @@ Sections: TypeAlias = Generator[bytes, None, Section]
 
 
 class _Parts:
-    """The sections to be written: where the documents of changed collections lie, and the last hint of the others."""
+    """The sections to be written: where the documents of changed collections lie, and the last hint of the others.
 
-    def __init__(self, old: dict[int, SectionReader], changed: Mapping[int, Ledger | Columns | Rows]) -> None:
+    The last hint was of so many segments as are `covered`.
+    """
+
+    def __init__(
+        self, old: dict[int, SectionReader], changed: Mapping[int, Ledger | Columns | Rows], covered: int = 0
+    ) -> None:
         self._old = old
         self._changed = dict(changed)
+        self._covered = covered
+
+    def places(self, number: int, first: int) -> Iterable[Place]:
+        """Return the places of all documents that lie in the segments from the `first` one on, and perhaps others."""
+        changed = self._changed.get(number)
+        if changed is not None:
+            return changed.places.values() if isinstance(changed, Ledger) else changed.places
+        return unpack_places(self._old[number].data()[0]) if number in self._old and first < self._covered else ()
 
     def encode(self, number: int, offset: int) -> Sections:
         if number not in self._changed and number in self._old:
@@ -218,8 +241,9 @@ def _encode_definitions(operations: Iterable[Operation]) -> bytes:
     return encode_value(definitions)
 
 
-def _write(engine: Engine, directory: Directory, numbers: Iterable[int], parts: _Parts) -> Procedure[None]:
+def _write(engine: Engine, directory: Directory, numbers: Sequence[int], parts: _Parts) -> Procedure[None]:
     name = hint_name(directory.lsn)
+    directory = msgspec.structs.replace(directory, checks=_checks(engine, directory, numbers, parts))
     names: list[str] = yield ListFiles()
     if name in names:
         yield from remove([name])
@@ -233,6 +257,24 @@ def _write(engine: Engine, directory: Directory, numbers: Iterable[int], parts: 
     yield Append(name, encode_end(directory, offset))
     engine.hint = Hint(directory, engine.memory.files().open(name), name)
     yield from remove(stale(names, name))
+
+
+def _checks(engine: Engine, directory: Directory, numbers: Iterable[int], parts: _Parts) -> list[bytes]:
+    """Return the checksums of the regions of each segment, those that were there before as they are."""
+    reader, found = engine.memory.files(), dict(enumerate(directory.checks))
+    new = [index for index in range(len(directory.segments)) if not found.get(index)]
+    if not new:
+        return directory.checks
+    bound = directory.segments[new[0]].number << SEGMENT_SHIFT
+    places = chain.from_iterable(parts.places(number, new[0]) for number in numbers)
+    ordered = ascending(filter(bound.__le__, places))
+    for index in new:
+        number, size = directory.segments[index].number, directory.segments[index].size
+        try:
+            found[index] = encode_checks(reader.file(number), number, size, ordered)
+        except StorageError:
+            found[index] = b""  # whoever reads the documents finds out
+    return [found[index] for index in range(len(directory.segments))]
 
 
 def _append(name: str, pieces: Sections) -> Procedure[Section]:

@@ -9,11 +9,13 @@ compaction has removed goes on.
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import compress, islice
 from operator import lt
 from typing import Protocol, TypeAlias, overload
 
+from nosqlpy._core.engine.regions import REGION, read_confirmed
 from nosqlpy._core.log.packed import BlockCache, PackedFile
 from nosqlpy._core.log.place import (
     PLACE_SIZE,
@@ -52,14 +54,18 @@ Files: TypeAlias = Mapping[int, File]
 # what one read takes at most, and the gap between two documents that it rather reads than leaves out
 CHUNK = 1 << 20
 GAP = 4 << 10
+# fewer bytes are quicker read without the rest of their regions
+CONFIRMED_MIN = 2 * REGION
 # documents that are read at once where all of a collection are
 PACKED_STEP = 2048
+# a row below the place where its document begins
+_ROW = 0xFFFFFFFF
 
 
 class Reader:
     """Reads documents by their places; every one is verified by its own checksum."""
 
-    __slots__ = ("_open", "blocks", "files", "packed_segments")
+    __slots__ = ("_open", "blocks", "checks", "files", "packed_segments")
 
     def __init__(self, opener: Open, blocks_size: int = 0) -> None:
         self._open = opener
@@ -67,6 +73,8 @@ class Reader:
         self.blocks: BlockCache = BlockCache(blocks_size)
         # the numbers of those segments
         self.packed_segments: frozenset[int] = frozenset()
+        # the checksums of the regions of segments that have been looked at
+        self.checks: dict[int, array[int]] = {}
         # replaced when a segment goes, so that whoever holds the old one can read on
         self.files: dict[int, File] = {}
 
@@ -148,23 +156,56 @@ class Reader:
             CorruptionError: One is damaged; `details` has the file and the offset.
         """
         documents: list[bytes] = []
-        for start in range(0, len(placed), PACKED_STEP * PLACE_SIZE):
-            part = placed[start : start + PACKED_STEP * PLACE_SIZE]
-            documents += self._read_together(unpack_columns(part), None) or self.many(unpack_places(part))
+        apart: list[int] = []
+        for begin in range(0, len(placed), PACKED_STEP * PLACE_SIZE):
+            part = unpack_columns(placed[begin : begin + PACKED_STEP * PLACE_SIZE])
+            found = self._read_together(part, None)
+            documents += self._read_near(part, len(documents), apart) if found is None else found
+        apart.sort()
+        for begin in range(0, len(apart), PACKED_STEP):
+            rows = [each & _ROW for each in apart[begin : begin + PACKED_STEP]]
+            places = b"".join([placed[row * PLACE_SIZE : (row + 1) * PLACE_SIZE] for row in rows])
+            found = self._read_together(unpack_columns(places), None) or self.many(unpack_places(places))
+            for row, document in zip(rows, found, strict=True):
+                documents[row] = document
+        return documents
+
+    def _read_near(self, columns: PlaceColumns, first: int, apart: list[int]) -> list[bytes]:
+        """Return the documents of rows from the `first` on, those that lie near to most others.
+
+        Nothing stands for the rest; where these begin, and their rows, is added to `apart`.
+        """
+        starts, lengths, crcs = columns
+        middle, reach = sorted(starts)[len(starts) // 2], sum(lengths)
+        near = [-reach <= start - middle <= reach for start in starts]
+        of_near = PlaceColumns(
+            list(compress(starts, near)), list(compress(lengths, near)), lambda: list(compress(crcs(), near))
+        )
+        found = self._read_together(of_near, None)
+        documents = [b""] * len(starts)
+        if found is None:
+            near = [False] * len(starts)
+        else:
+            for row, document in zip(compress(range(len(starts)), near), found, strict=True):
+                documents[row] = document
+        apart += [start << 32 | row for row, start in enumerate(starts, first) if not near[row - first]]
         return documents
 
     def _read_together(self, columns: PlaceColumns, files: Files | None) -> list[bytes] | None:
         """Return documents by one read, or None where that would read too much else, or one is damaged."""
         starts, lengths, crcs = columns
         first, last = min(starts), max(starts)
-        if first >> 48 != last >> 48 or last - first > 2 * sum(lengths) + GAP:
+        number = first >> 48
+        if number != last >> 48 or last - first > 2 * sum(lengths) + GAP:
             return None
-        offset = first & 0xFFFFFFFFFFFF
-        data = self.file(first >> 48, files)(offset, last - first + lengths[starts.index(last)])
-        documents = [
-            data[start - first : start - first + length] for start, length in zip(starts, lengths, strict=True)
-        ]
-        return documents if list(map(zlib.crc32, documents)) == crcs else None
+        file, offset, size = self.file(number, files), first & 0xFFFFFFFFFFFF, last - first
+        size += lengths[starts.index(last)]
+        checks = self.checks.get(number) if size >= CONFIRMED_MIN else None
+        confirmed = None if checks is None else read_confirmed(file, checks, offset, offset + size)
+        data, begin = confirmed or (file(offset, size), offset)
+        base = number << 48 | begin
+        documents = [data[start - base : start - base + length] for start, length in zip(starts, lengths, strict=True)]
+        return documents if confirmed or list(map(zlib.crc32, documents)) == crcs() else None
 
     def _read_run(self, run: Sequence[Place], files: Files | None) -> list[bytes]:
         """Return the documents at places that lie close together in one segment, in their order."""

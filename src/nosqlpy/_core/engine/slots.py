@@ -114,15 +114,12 @@ class Slots:
         self.count = held.__len__
         self.get = self._read if self._mixed else cast("Callable[[Hashable], bytes | None]", held.get)
 
-    def adopt(self, held: dict[Hashable, Slot], *, mixed: bool, live: int | None) -> None:
-        """Take documents over, some of them places if `mixed`; `live` is how many bytes they have, if that is known."""
+    def adopt(self, held: dict[Hashable, Slot], *, mixed: bool, live: int) -> None:
+        """Take documents over, some of them places if `mixed`; `live` is how many bytes they have."""
         self._mixed = mixed
         self._memory.mixed = self._memory.mixed or mixed
         self._use(held)
-        if live is None:
-            self.recount()
-        else:
-            self.live = live
+        self.live = live
 
     def table(self) -> dict[str, Any]:
         """Return what the table that leads from ids to documents has and takes, as an index says it of itself."""

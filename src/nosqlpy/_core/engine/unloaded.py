@@ -303,7 +303,7 @@ class UnloadedSlots(Slots):
         made = Slots(memory)
         held = self._merged(hinted.held)
         mixed = hinted.mixed or any(type(slot) is int for slot in self._recent.values())
-        made.adopt(held, mixed=mixed, live=None if self._order else hinted.live)
+        made.adopt(held, mixed=mixed, live=hinted.live + self._grown())
         if not mixed:  # else what was written since is as before, and the others are places
             memory.resident += made.resident - self.resident
         memory.evicted = None  # what is resident now may lie before the place where the last eviction ended
@@ -336,6 +336,11 @@ class UnloadedSlots(Slots):
             held.update(islice(pairs, LOAD_STEP))
         held.update(pairs)
         return _Hinted(held, live, mixed=mixed, rows=rows)
+
+    def _grown(self) -> int:
+        """Return how many bytes more than the documents of the hint all have, once they are merged."""
+        now = sum(size_of(slot) for slot in self._recent.values() if slot is not None)
+        return now - sum(map(size_of, self._before.values()))
 
     def pending(self, parts: Parts) -> Pending | None:
         """Return the indexes of a snapshot of the hint for what `loaded` has returned, if they are of use."""

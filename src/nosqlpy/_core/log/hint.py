@@ -22,6 +22,7 @@ class Directory(msgspec.Struct, frozen=True):
     """What a hint holds: the database and its first segments, which it stands for, and the catalogue after them.
 
     `definitions` are encoded ``[collection, verb, arguments]``; `dead` counts the dead bytes of the segments.
+    `checks` has the checksums of the regions of each segment; earlier versions wrote none.
     """
 
     database: bytes
@@ -30,6 +31,7 @@ class Directory(msgspec.Struct, frozen=True):
     dead: int
     definitions: bytes
     sections: list[Section]
+    checks: list[bytes] = []
 
     def fits(self, manifest: Manifest) -> bool:
         """Whether the hint is of this database, and its segments are the first ones of it."""

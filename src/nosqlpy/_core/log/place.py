@@ -66,23 +66,26 @@ def pack_places(places: Iterable[Place]) -> bytes:
 
 
 class PlaceColumns(NamedTuple):
-    """Places in columns, the segment in the upper 16 bits of each of `starts`: documents are read by these."""
+    """Places in columns, the segment above 48 bits in each of `starts`: documents are read by these.
+
+    `crcs` returns their checksums, which are not always needed.
+    """
 
     starts: list[int]
     lengths: list[int]
-    crcs: list[int]
+    crcs: Callable[[], list[int]]
 
 
 def columns_of(places: Sequence[Place]) -> PlaceColumns:
     """Return places as columns."""
     starts = [place >> 64 for place in places]
     lengths = [place & 0xFFFFFFFF for place in places]
-    return PlaceColumns(starts, lengths, [place >> 32 & 0xFFFFFFFF for place in places])
+    return PlaceColumns(starts, lengths, lambda: [place >> 32 & 0xFFFFFFFF for place in places])
 
 
 def unpack_columns(data: bytes) -> PlaceColumns:
     """Return packed places as columns, which takes far less time than making a number of each."""
-    return PlaceColumns(_starts(data), _column(data, "I", 0, 4), _column(data, "I", 4, 4))
+    return PlaceColumns(_starts(data), _column(data, "I", 0, 4), lambda: _column(data, "I", 4, 4))
 
 
 def _starts(data: bytes) -> list[int]:
