@@ -213,3 +213,19 @@ async def test_documents_with_arrays_are_found_once(users: Any) -> None:
     assert await ids(users.find({"n": {"$gte": 2, "$lt": 4}})) == [1, 2, 3]
     assert await ids(users.find({"n": 3})) == [2, 3]
     assert await ids(users.find(sort="-n", limit=2)) == [1, 3]
+
+
+async def test_a_clone_and_a_description_have_what_was_changed_step_by_step(people: Any) -> None:
+    cursor = people.find().limit(5).sort("-age").limit(3)
+
+    assert await ids(cursor.clone()) == await ids(cursor) == await ids(people.find(sort={"age": -1}, limit=3))
+    assert "sort='-age', limit=3" in repr(cursor)
+
+
+async def test_an_index_in_the_place_of_one_that_was_dropped_answers_for_all_documents(people: Any) -> None:
+    await people.drop_index("age_1")
+    await people.create_index("age", name="other", partial_filter_expression={"age": {"$gt": 10}})
+    found = await ids(people.find({"age": 3}))
+    await people.create_index("age")
+
+    assert found == await ids(people.find({"age": 3})) == [9]

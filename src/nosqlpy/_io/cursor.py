@@ -37,9 +37,11 @@ class CursorBase(Generic[T]):
     """Builders, and the state of the iteration. Builders change the cursor and return it, until it has started."""
 
     # what a cursor begins with, set when it changes: most are read to the end at once
-    _compiled: Any
-    _lookup: Lookup[Any] | None
-    _options: FindOptions | AggregateOptions
+    _compiled: Any = None
+    _lookup: Lookup[Any] | None = None
+    # what it was asked with, and what was changed since by what is a lookup still
+    _asked: FindOptions | AggregateOptions
+    _changes: dict[str, Any] | None = None
     _kind: Any
     _forks: int = 0
     _steps: Iterator[list[T]] | None = None
@@ -61,7 +63,11 @@ class CursorBase(Generic[T]):
         self._name = name
         self._codec = codec
         self._source = source
-        self._ask(options, kind)
+        self._asked, self._kind = options, kind
+        if source is execute and type(options) is FindOptions:
+            self._lookup = options.lookup(codec, kind)
+        if self._lookup is None:
+            self._compiled = options.request(codec, kind)
 
     def sort(self, key: SortSpec, direction: int = 1, /) -> Self:
         """Order the documents: ``"-age"``, ``"age", -1``, ``["-age", "name"]``, ``[("age", -1)]``, ``{"age": -1}``.
@@ -72,8 +78,8 @@ class CursorBase(Generic[T]):
         if type(lookup) is Lookup and type(key) is str and direction == 1 and self._steps is None and not self._closed:
             only = only_key(key)
             if only is not None:
-                self._lookup = Leading(lookup.decode, lookup.limit, *only)
-                self._options, self._compiled = msgspec.structs.replace(self._options, sort=key), None
+                self._lookup = Leading(lookup.decode, lookup.limit, only[0], only[1])
+                self._note("sort", key)
                 return self
         if direction != 1 and not isinstance(key, str):
             raise QueryError("a direction goes with one name; a list of pairs or a mapping has its own")
@@ -88,8 +94,8 @@ class CursorBase(Generic[T]):
         lookup = self._lookup
         if lookup is None or type(n) is not int or not 0 <= n <= STEP or self._steps is not None or self._closed:
             return self._change(self._kind, limit=n)
-        self._lookup = msgspec.structs.replace(lookup, limit=n)
-        self._options, self._compiled = msgspec.structs.replace(self._options, limit=n), None
+        lookup.limit = n
+        self._note("limit", n)
         return self
 
     def hint(self, index: str | IndexKeys, /) -> Self:
@@ -138,16 +144,20 @@ class CursorBase(Generic[T]):
         ]
         return f"<{type(self).__name__} {self._name}.{self._options.method}({', '.join(shown)})>"
 
-    def _ask(self, options: FindOptions | AggregateOptions, kind: Any) -> None:
-        """Have these options, and this type of documents, from now on.
+    def _note(self, name: str, value: Any) -> None:
+        """Note a change of the options that the lookup has already."""
+        self._compiled = None
+        if self._changes is None:
+            self._changes = {name: value}
+        else:
+            self._changes[name] = value
 
-        Raises:
-            QueryError: One cannot be understood.
-        """
-        codec = self._codec
-        lookup = options.lookup(codec, kind) if type(options) is FindOptions and self._source is execute else None
-        self._compiled = options.request(codec, kind) if lookup is None else None
-        self._lookup, self._options, self._kind = lookup, options, kind
+    @property
+    def _options(self) -> FindOptions | AggregateOptions:
+        """What is asked for now."""
+        if self._changes is not None:
+            self._asked, self._changes = msgspec.structs.replace(self._asked, **self._changes), None
+        return self._asked
 
     @property
     def _request(self) -> Any:
@@ -167,7 +177,10 @@ class CursorBase(Generic[T]):
             raise InvalidOperation("the cursor has started; change a clone() of it")
         if self._source is aggregate:
             self._check_changes(changes)
-        self._ask(msgspec.structs.replace(self._options, **changes), kind)
+        options = msgspec.structs.replace(self._options, **changes)
+        lookup = options.lookup(self._codec, kind) if type(options) is FindOptions and self._source is execute else None
+        self._compiled = options.request(self._codec, kind) if lookup is None else None
+        self._lookup, self._asked, self._kind = lookup, options, kind
         return self
 
     def _check_changes(self, names: Iterable[str]) -> None:
@@ -180,7 +193,8 @@ class CursorBase(Generic[T]):
         """Take all of the answer of a lookup that began then."""
         assert self._lookup is not None, "it has found them"
         self._steps, self._forks = ENDED, self._backend.forks
-        batch = list(map(self._lookup.decode, blobs[:]))
+        decode = self._lookup.decode
+        batch = [decode(blobs[0])] if len(blobs) == 1 else list(map(decode, blobs[:]))
         if (seconds := perf_counter() - began) >= self._backend.slow_s:
             self._backend.took(seconds, lookups.find, (self._name, self._request), wrote=False)
         return batch

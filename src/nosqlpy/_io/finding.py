@@ -33,6 +33,9 @@ from nosqlpy.errors import NotSupportedError, QueryError
 _BOUNDS = LOWER | UPPER
 # of these an index leads to what is equal to them, and to nothing else
 _EXACT = frozenset((STRING, INT, LONG, DOUBLE, BOOL, DATE, OBJECT_ID))
+_OWN_EXACT = frozenset((str, int, float, bool, datetime))
+# the one there is: another zero would have been made on purpose, and is left to the general form
+_ZERO = 0
 _ORDERED = frozenset((str, int, float, datetime))
 NO_LIMITS = Limits(depth=None, nodes=None, in_size=None, regex_length=None)
 
@@ -57,32 +60,31 @@ class FindOptions(msgspec.Struct, frozen=True):
 
     def lookup(self, codec: TypeCodec[Any], kind: Any) -> Lookup[Any] | None:
         """Return the find as a lookup, if it says no more than one can, and surely nothing wrong; else None."""
+        limit, filter, sort = self.limit, self.filter, self.sort
         if (
             self.projection is not None
             or self.hint is not None
             or self.let is not None
             or self.collation is not None
             or self.max_time_ms is not None
-            or (type(self.skip) is not int or self.skip)
-            or (type(self.batch_size) is not int or self.batch_size)
-            or (type(self.limit) is not int or not 0 <= self.limit <= STEP)
+            or self.skip is not _ZERO
+            or self.batch_size is not _ZERO
+            or (limit is not _ZERO and (type(limit) is not int or not 0 <= limit <= STEP))
         ):
             return None
-        filter, sort = self.filter, self.sort
         decode = (codec if kind is None else codec_for(kind)).decode
-        if filter is None or (type(filter) is dict and not filter):
-            return _first(decode, self.limit, sort)
+        if not filter and (filter is None or type(filter) is dict):
+            return _first(decode, limit, sort)
         if sort is not None or type(filter) is not dict or len(filter) != 1:
             return None
-        ((path, value),) = filter.items()
-        if type(path) is not str or not _is_path(path):
-            return None
-        if TYPES[type(value)] in _EXACT:
-            return Equal(decode, self.limit, path, value)
-        if type(value) is not dict or not _is_range(value):
-            return None
-        self.limits.check(filter)
-        return Between(decode, self.limit, path, tuple(value.items()))
+        for path, value in filter.items():
+            if type(path) is str and _is_path(path):
+                if type(value) in _OWN_EXACT or TYPES[type(value)] in _EXACT:
+                    return Equal(decode, limit, path, value)
+                if type(value) is dict and _is_range(value):
+                    self.limits.check(filter)
+                    return Between(decode, limit, path, tuple(value.items()))
+        return None
 
     def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
         """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""

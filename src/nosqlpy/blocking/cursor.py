@@ -42,16 +42,21 @@ class Cursor(CursorBase[T]):
         if self._steps is not None or self._closed:
             self._check_open()
         if self._steps is None:
-            began = perf_counter()
-            blobs = UNSET if self._lookup is None else self._backend.lookup(lookups.find, self._name, self._lookup)
-            if blobs is not UNSET:
-                return self._looked_up(blobs, began)
-            return self._first_batch(self._backend.read(self._source, self._name, self._request), began)
+            return self._begin()
         try:
             return next(self._steps)
         except StopIteration:
             self._closed = True
             raise
+
+    def _begin(self) -> list[T]:
+        """Return the first batch of a find that has not started."""
+        began = perf_counter()
+        if self._lookup is not None:
+            blobs = self._backend.lookup(lookups.find, self._name, self._lookup)
+            if blobs is not UNSET:
+                return self._looked_up(blobs, began)
+        return self._first_batch(self._backend.read(self._source, self._name, self._request), began)
 
     def project(self, projection: Projection, /) -> Cursor[Document]:
         """Return only some fields of each document, as plain dicts."""
@@ -63,7 +68,14 @@ class Cursor(CursorBase[T]):
             self._check_length(length)
             return list(islice(self, length))
         self._gathers = True
-        found: list[T] = list(self._batch) if self._batch else self._next_batch() if self._steps is None else []
+        found: list[T] = []
+        if self._batch:
+            found += self._batch
+        elif self._steps is None and not self._closed:
+            found = self._begin()
+            if self._steps is ENDED:
+                self._closed = True
+                return found
         self._batch = NO_BATCH
         try:
             while self._steps is not ENDED:

@@ -18,7 +18,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.execution import STEP
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.index.components import rank_of
-from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.hashed import Bucket, HashIndex
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.aliases import Filter
 
@@ -28,8 +28,11 @@ LOWER: Final = frozenset(("$gt", "$gte"))
 UPPER: Final = frozenset(("$lt", "$lte"))
 
 
-class Lookup(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """A find that says nothing about any path: the first `limit` documents (0: all), and their decoder."""
+class Lookup(msgspec.Struct, Generic[T], gc=False):
+    """A find that says nothing about any path: the first `limit` documents (0: all), and their decoder.
+
+    A cursor sets the limit of its own until it has started.
+    """
 
     decode: Callable[[bytes], T]
     limit: int
@@ -47,7 +50,7 @@ class Lookup(msgspec.Struct, Generic[T], frozen=True, gc=False):
         return UNSET
 
 
-class Equal(Lookup[T], frozen=True, gc=False):
+class Equal(Lookup[T], gc=False):
     """A find of the documents that have this value, a scalar, at this path; in natural order."""
 
     value: Any = None
@@ -60,16 +63,16 @@ class Equal(Lookup[T], frozen=True, gc=False):
     def keys(self, collection: CollectionState, index: HashIndex) -> Sequence[Hashable] | UnsetType:
         """Return the keys of the documents that are found, in the order of the answer, or UNSET."""
         value = self.value if type(self.value) is str else equality_key(self.value)
-        found = index.holders(value)
-        if type(found) is tuple:  # of one document, or none
-            return found
+        found = index.entry(value)
+        if type(found) is not Bucket:
+            return () if found is UNSET else (found,)
         limit = self.limit
         if value in index.moved:
             return UNSET if len(found) > STEP else collection.natural.sorted(found)[: limit or None]
         return UNSET if (limit or len(found)) > STEP else tuple(islice(found, limit or None))
 
 
-class Between(Lookup[T], frozen=True, gc=False):
+class Between(Lookup[T], gc=False):
     """A find of what lies in a range at this path, by one operator or two; in natural order."""
 
     operators: tuple[tuple[str, Any], ...] = ()
@@ -103,7 +106,7 @@ class Between(Lookup[T], frozen=True, gc=False):
         return (found if index.is_natural else collection.natural.sorted(found))[: self.limit or None]
 
 
-class Leading(Lookup[T], frozen=True, gc=False):
+class Leading(Lookup[T], gc=False):
     """A find of the first documents in the order of this path, 1 or -1; equal ones are in natural order."""
 
     direction: int = 1
@@ -124,15 +127,15 @@ def find(engine: Engine, name: str, asked: Lookup[Any]) -> Sequence[bytes] | Uns
     collection, path = engine.collections.get(name), asked.path
     if type(collection) is not CollectionState:
         return UNSET
-    for index in collection.indexes.by_name.values():
-        if index.plain == path and type(index) is HashIndex:
-            keys = asked.keys(collection, index)
-            if keys is UNSET:
-                return UNSET
-            if len(keys) == 1:
-                data = collection.slots.get(keys[0])
-                return () if data is None else (data,)
-            return collection.slots.some(keys)
+    index = collection.indexes.by_path.get(path)
+    if index is not None:
+        keys = asked.keys(collection, index)
+        if keys is UNSET:
+            return UNSET
+        if len(keys) == 1:
+            data = collection.slots.get(keys[0])
+            return () if data is None else (data,)
+        return collection.slots.some(keys)
     if path != "_id":
         return UNSET
     if type(asked) is Equal:

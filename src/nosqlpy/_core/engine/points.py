@@ -18,7 +18,7 @@ from nosqlpy._core.engine.execution import Decode, Query
 from nosqlpy._core.engine.intake import SpareId
 from nosqlpy._core.engine.matching import Match, Point
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.hashed import Bucket
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.update.compile import Updater
 from nosqlpy._core.values.codec import decode_id
@@ -93,13 +93,13 @@ def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType |
     collection = engine.collections.get(name)
     if type(collection) is not CollectionState:
         return UNSET
-    value, path = asked.value, asked.path
-    for index in collection.indexes.by_name.values():
-        if index.plain == path and type(index) is HashIndex:
-            keys = index.holders(value)
-            if len(keys) > 1 and value in index.moved:
-                return UNSET
-            for key in keys:
-                return collection.slots.get(key)
-            return None
-    return UNSET
+    value = asked.value
+    index = collection.indexes.by_path.get(asked.path)
+    if index is None:
+        return UNSET
+    held = index.entry(value)
+    if type(held) is not Bucket:
+        return None if held is UNSET else collection.slots.get(held)
+    if value in index.moved and len(held) > 1:
+        return UNSET
+    return collection.slots.get(next(iter(held), UNSET))

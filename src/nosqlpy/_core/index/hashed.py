@@ -7,6 +7,8 @@ from itertools import accumulate, chain, pairwise
 from sys import getsizeof
 from typing import Any, Protocol
 
+from msgspec import UNSET
+
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.index.components import whole_key
 from nosqlpy._core.index.memory import estimate, key_size, own_size
@@ -15,7 +17,7 @@ from nosqlpy._core.index.wildcard import WildcardSpec, fields_of, wildcard_of
 from nosqlpy._core.log.snapshot import IndexContent
 
 
-class _Bucket(dict[Hashable, None]):
+class Bucket(dict[Hashable, None]):
     """The keys of several documents that share one value, in the order in which they came.
 
     A value that only one document has stands in the index without a bucket: 64
@@ -110,13 +112,13 @@ class HashIndex:
         entries, order = self._entries, self._kept
         for value in values:
             held = entries.setdefault(value, key)
-            if type(held) is _Bucket:
+            if type(held) is Bucket:
                 held[key] = None
                 if moved:
                     self.moved.add(value)
             elif held != key:
                 self._shared = True
-                entries[value] = _Bucket.fromkeys((held, key))
+                entries[value] = Bucket.fromkeys((held, key))
                 if moved:
                     self.moved.add(value)
             elif order is not None:
@@ -138,7 +140,7 @@ class HashIndex:
         entries = self._entries
         for value in values:
             held = entries.get(value)
-            if type(held) is _Bucket:
+            if type(held) is Bucket:
                 held.pop(key, None)
                 if not held:
                     self._forget(value)
@@ -197,14 +199,18 @@ class HashIndex:
         if value not in self._entries:
             return ()
         held = self._entries[value]
-        return held if type(held) is _Bucket else (held,)
+        return held if type(held) is Bucket else (held,)
+
+    def entry(self, value: Hashable) -> Any:
+        """Return what stands under exactly `value`: the key of a document, a `Bucket` of several, or UNSET."""
+        return self._entries.get(value, UNSET)
 
     def documents(self, values: Iterable[Hashable]) -> list[Hashable]:
         """Return the keys of the documents under `values`, all of which are there; one may be named several times."""
         found = list(map(self._entries.__getitem__, values))
-        if not self._shared or _Bucket not in set(map(type, found)):
+        if not self._shared or Bucket not in set(map(type, found)):
             return found
-        return [key for held in found for key in (held if type(held) is _Bucket else (held,))]
+        return [key for held in found for key in (held if type(held) is Bucket else (held,))]
 
     def pairs(self, values: Iterable[Hashable]) -> dict[Hashable, Hashable]:
         """Return the keys of the documents under `values`, all of which are there, each with the one it stands under.
@@ -213,11 +219,11 @@ class HashIndex:
         """
         keys = list(values)
         found = list(map(self._entries.__getitem__, keys))
-        if not self._shared or _Bucket not in set(map(type, found)):
+        if not self._shared or Bucket not in set(map(type, found)):
             return dict(zip(found, keys, strict=True))
         pairs: dict[Hashable, Hashable] = {}
         for held, key in zip(found, keys, strict=True):
-            if type(held) is _Bucket:
+            if type(held) is Bucket:
                 pairs.update(dict.fromkeys(held, key))
             else:
                 pairs[held] = key
@@ -236,7 +242,7 @@ class HashIndex:
     def sizes(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together, all of which are there."""
         found = list(map(self._entries.__getitem__, values))
-        buckets = [held for held in found if type(held) is _Bucket]
+        buckets = [held for held in found if type(held) is Bucket]
         return len(found) - len(buckets) + sum(map(len, buckets))
 
     def all_values(self) -> list[Hashable]:
@@ -263,7 +269,7 @@ class HashIndex:
         that several documents have, and of the order, if there is one; the keys of documents are not the index's.
         """
         keys, held = list(self._entries), list(self._entries.values())
-        buckets = [each for each in held if type(each) is _Bucket] if self._shared else []
+        buckets = [each for each in held if type(each) is Bucket] if self._shared else []
         size = estimate(keys, key_size) + estimate(buckets, own_size)
         size += sum(map(getsizeof, (self._entries, self.moved, self.multikey)))
         order = self._order
@@ -288,7 +294,7 @@ class HashIndex:
         if not self._shared:
             return IndexContent(keys, None, list(map(rows.__getitem__, held)), multikey, searchable)
         # in natural order, whatever has moved
-        groups = [sorted(map(rows.__getitem__, each)) if type(each) is _Bucket else [rows[each]] for each in held]
+        groups = [sorted(map(rows.__getitem__, each)) if type(each) is Bucket else [rows[each]] for each in held]
         return IndexContent(keys, list(map(len, groups)), list(chain.from_iterable(groups)), multikey, searchable)
 
     def fill(self, content: IndexContent, documents: Sequence[Hashable]) -> None:
@@ -297,7 +303,7 @@ class HashIndex:
         if content.counts is not None:
             self._shared = True
             found = [
-                found[start] if stop == start + 1 else _Bucket.fromkeys(found[start:stop])
+                found[start] if stop == start + 1 else Bucket.fromkeys(found[start:stop])
                 for start, stop in pairwise(accumulate(content.counts, initial=0))
             ]
         self._entries = dict(zip(content.keys, found, strict=True))

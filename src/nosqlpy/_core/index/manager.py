@@ -33,15 +33,17 @@ class IndexManager:
     """The indexes by name, and one partial decoder for all that they read.
 
     A document stands under the values that a condition on the path would be tested
-    on, which is what makes an index lead to every match. `refusing` says whether one
+    on, which is what makes an index lead to every match. `by_path` has, of those that
+    are plain (see `HashIndex`) and can be read at once, the first of each path. `refusing` says whether one
     of them may refuse a document; `expiring` are those by which documents expire. `pending`
     are indexes of a snapshot that are not in use yet.
     """
 
-    __slots__ = ("_columns", "_extracts", "_fields", "_layout", "by_name", "expiring", "pending", "refusing")
+    __slots__ = ("_columns", "_extracts", "_fields", "_layout", "by_name", "by_path", "expiring", "pending", "refusing")
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
+        self.by_path: dict[str, HashIndex] = {}
         self.refusing: bool = False
         self.expiring: tuple[HashIndex, ...] = ()
         self.pending: Pending | None = None
@@ -109,6 +111,11 @@ class IndexManager:
         self._fields = fields_of(built)
         self._extracts = [] if layout is None else [(index, extraction(index, layout)) for index in built]
         self._columns = [None if layout is None else plain_column(index, layout) for index in built]
+        self.by_path = {
+            index.plain: index
+            for index in reversed(indexes.values())
+            if index.plain is not None and type(index) is HashIndex
+        }
         self.refusing = any(index.definition.refuses for index in indexes.values())
         self.expiring = tuple(index for index in indexes.values() if index.definition.expire_after is not None)
 
