@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.engine import columns
+from nosqlpy._core.engine import columns, hints
 
 pytestmark = pytest.mark.anyio
 
@@ -112,8 +112,8 @@ async def test_columns_of_a_dropped_collection_take_no_memory(db: Any, people: A
     assert (await db.stats())["column_bytes"] == 0
 
 
-async def test_columns_take_a_quarter_of_the_memory_budget_at_most(connect: Any, directory: Any) -> None:
-    db = connect(f"file://{directory}?memory_budget=40000")
+async def test_columns_take_half_as_much_as_the_memory_budget_at_most(connect: Any, directory: Any) -> None:
+    db = connect(f"file://{directory}?memory_budget=20000")
     await db["users"].insert_many([{"_id": n, "a": n, "b": n, "c": n, "d": n} for n in range(100)])
     found = []
     for path in "abcd" * 3:
@@ -130,6 +130,25 @@ async def test_without_a_memory_budget_no_columns_are_kept(connect: Any, directo
 
     assert [await users.count({"a": {"$lt": 50}}) for _ in range(3)] == [50] * 3
     assert (await users.stats())["column_bytes"] == 0
+
+
+async def test_the_budget_holds_for_columns_of_a_collection_that_was_loaded_from_its_hint(
+    connect: Any, directory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "NEW_MIN", 0)
+    db = connect(f"file://{directory}")
+    await db["users"].insert_many([{"_id": n, "a": n % 7} for n in range(100)])
+    await db.close()
+
+    taken = []
+    for budget in (0, 100_000):
+        again = connect(f"file://{directory}?memory_budget={budget}")
+        assert [await again["users"].count({"a": 1}) for _ in range(3)] == [15] * 3
+        taken.append((await again.stats())["column_bytes"])
+        await again.close()
+
+    assert taken[0] == 0
+    assert taken[1] > 100 * 16
 
 
 async def test_a_field_of_documents_is_never_kept(users: Any) -> None:

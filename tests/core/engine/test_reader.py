@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import zlib
 from typing import Any
 
@@ -69,6 +70,28 @@ def test_documents_that_lie_together_are_read_at_once() -> None:
 
     assert disk.reader.many(places) == documents(500)
     assert len(disk.reads) == 1
+
+
+@pytest.mark.parametrize("rows", [[500], [40, 1, 35, 100], [31, 32, 33], [5] * 20])
+def test_rows_of_documents_without_anything_between_them_are_cut_as_they_lie(rows: list[int]) -> None:
+    disk = Disk()
+    blobs = [blob * (1 + number % 3) for number, blob in enumerate(documents(sum(rows)))]
+    begins = {sum(rows[:number]) for number in range(len(rows))}
+    places = [disk.store(1, blob, gap=7 * (number in begins)) for number, blob in enumerate(blobs)]
+
+    assert disk.reader.many(places) == blobs
+    assert len(disk.reads) == 1
+    assert disk.reader.many(places[::-1]) == blobs[::-1]
+    assert disk.reader.packed(pack_places(places)) == blobs
+
+
+def test_documents_in_no_order_are_read_as_they_are_asked_for() -> None:
+    disk = Disk()
+    blobs = documents(300)
+    places = [disk.store(1, blob, gap=number % 4) for number, blob in enumerate(blobs)]
+    order = random.Random(1).sample(range(300), 300)
+
+    assert disk.reader.many([places[number] for number in order]) == [blobs[number] for number in order]
 
 
 def test_what_lies_between_distant_documents_is_not_read() -> None:

@@ -27,9 +27,9 @@ from nosqlpy._core.query.sort import Ordering
 
 LEAST = 200
 """Documents from which on columns are worth their while."""
-SHARE: Final = 4
+SHARE: Final = 2
 """Columns may take this part of the memory that documents may take, beside these."""
-SIZE_UNLIMITED: Final = 64 << 20
+SIZE_UNLIMITED: Final = 128 << 20
 """What they may take where documents are not limited."""
 STEP: Final = 2048
 """Documents that a step looks at: a tenth of a millisecond for each column."""

@@ -378,13 +378,14 @@ class UnloadedCollection(CollectionState):
     None of them is built before the collection is loaded.
     """
 
-    __slots__ = ("_load", "_unloaded", "parts")
+    __slots__ = ("_load", "_memory", "_unloaded", "parts")
 
     def __init__(
         self, held: CollectionState, memory: Memory, section: SectionReader, load: Callable[[], object],
         rebuild: Callable[[], Ledger], parts: Parts | None = None,
     ) -> None:  # fmt: skip
         super().__init__(held.number, held.name, memory)
+        self._memory = memory
         self._load = load
         self.parts: Parts = parts or {}
         self._unloaded = UnloadedSlots(memory, section, load, rebuild)
@@ -430,7 +431,7 @@ class UnloadedCollection(CollectionState):
         Raises:
             CorruptionError: A document, or the log, is damaged.
         """
-        made = CollectionState(self.number, self.name)
+        made = CollectionState(self.number, self.name, self._memory)
         made.use(self._unloaded.loaded())
         made.options, made.validator = self.options, self.validator
         for definition in self.indexes.definitions():

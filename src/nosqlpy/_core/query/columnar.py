@@ -27,8 +27,9 @@ _NOTHING: Final = frozenset((bool, type(None), type(MISSING)))
 _NUMBERS: Final = _NOTHING | {int, float, datetime}
 _ARRAYS: Final = frozenset((list, Several))
 _NESTED: Final = _ARRAYS | {dict}
+_REPEATED: Final = ({str}, {int})
 _REPEATED_MAX: Final = 4096
-"""Different strings of a column that are looked for among its entries, so that each is kept once."""
+"""Different strings or ints of a column that are looked for among its entries, so that each is kept once."""
 
 
 class ColumnLayout(Layout):
@@ -77,7 +78,7 @@ class ColumnMaker:
     def __init__(self) -> None:
         self._entries: list[Any] = []
         self._kinds: set[type] = set()
-        self._repeated: dict[str, str] | None = {}
+        self._repeated: dict[str | int, str | int] | None = {}
         self.size = 0
         self.fits = True
 
@@ -86,14 +87,14 @@ class ColumnMaker:
         kinds = set(map(type, entries))
         self._kinds |= kinds
         self.size += REFERENCE_SIZE * len(entries)
-        if kinds == {str} and self._repeated is not None:
+        if kinds in _REPEATED and self._repeated is not None:
             entries = self._once(entries, self._repeated)
         elif not kinds <= _NOTHING:
             self._measure(entries, kinds)
         self._entries += entries
 
-    def _once(self, entries: list[str], repeated: dict[str, str]) -> list[str]:
-        """Return strings of which equal ones are the same object."""
+    def _once(self, entries: list[str | int], repeated: dict[str | int, str | int]) -> list[str | int]:
+        """Return strings, or ints, of which equal ones are the same object."""
         known = len(repeated)
         entries = list(map(repeated.setdefault, entries, entries))
         self.size += sum(map(getsizeof, islice(repeated, known, None)))
