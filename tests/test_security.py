@@ -30,7 +30,9 @@ OPENERS = {
     *("compat/tinydb/storages.py", "compat/fluxdb/records.py", "compat/mongodump.py", "compat/seed_log.py"),
 }
 STARTS_PROCESSES = {"cli/demo/crash.py"}
-OUR_FILES = re.compile(r"LOCK|SHM|COMPACT|MANIFEST|seg-[0-9a-f]{8}\.nql|base-[0-9a-f]{16}\.hint|torn-[0-9a-f]{8}\.bin")
+OUR_FILES = re.compile(
+    r"LOCK|SHM|SYNC-0|COMPACT|MANIFEST|seg-[0-9a-f]{8}\.nql|base-[0-9a-f]{16}\.hint|torn-[0-9a-f]{8}\.bin"
+)
 
 HOSTILE_NAMES = [
     "../evil", "..", ".", "/etc/passwd", "a/b", "a\\b", "C:\\x", "CON", "NUL.txt", "a" * 120, "MANIFEST", "LOCK",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from random import Random
 
@@ -12,7 +14,6 @@ from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk
 from durability.simulation import Outcome
 from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
 from nosqlpy._core.engine import compaction, hints, snapshots
-from nosqlpy._core.engine.shared import _POISON
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
 from nosqlpy.errors import CorruptionError, StorageError
@@ -42,6 +43,7 @@ class Crowd:
         self.memory_budget = self.random.choice((500, 4000, 1 << 20))
         self.hint_min = self.random.choice((0, 1000, 1 << 20))
         # drawn apart, so that the other lives are what they were
+        self.dying = Random(seed ^ 0xDEAD) if Random(seed ^ 0xDEAD).random() < 0.5 else None
         self.compressions = cycle(Random(seed ^ 0xC0DEC).choice(((None,), (None, "zlib"))))
 
     def run(self) -> Counter[str]:
@@ -88,8 +90,10 @@ class Crowd:
         what = self.random.random()
         if what < 0.04:
             self._leave(session)
+        elif what < 0.10 and self.dying is not None and self.dying.random() < 0.5:
+            self._kill_in_sync(session)
         elif what < 0.10:
-            self._kill_during(session, lambda: self._act(session))
+            self._kill_during(session, lambda: self._act(session), self.random.randint(1, 12))
         elif what < 0.13:
             self._spoil_words()
         elif what < 0.16:
@@ -231,11 +235,28 @@ class Crowd:
         self.disk.faults = []
         self._enter()
 
-    def _kill_during(self, session: Session, action: object) -> None:
-        """Kill one process at a random operation of what it does, or right after it."""
-        self.disk.stop_at = self.disk.operations + self.random.randint(1, 12)
+    def _kill_in_sync(self, session: Session) -> None:
+        """Kill one process in a sync that fails, so that nobody hears of that."""
+        assert self.dying is not None
+        faults = self.disk.faults
+        self.disk.faults = [Fault(self.dying.randint(1, 2), errno.EIO, verb="sync", deadly=True)]
+
+        def sync_in_vain() -> None:
+            self._act(session)
+            if not session.database.closed:
+                with suppress(StorageError):  # another process has recovered the database
+                    session.database.sync()
+            self.counts["died in a failed sync"] -= not self.disk.stopped
+
+        self.counts["died in a failed sync"] += 1
+        self._kill_during(session, sync_in_vain, None)
+        self.disk.faults = faults
+
+    def _kill_during(self, session: Session, action: Callable[[], None], operations: int | None) -> None:
+        """Kill one process at the n-th operation of what it does, or right after it."""
+        self.disk.stop_at = None if operations is None else self.disk.operations + operations
         try:
-            action()  # type: ignore[operator]
+            action()
         except PowerCutError:
             self.counts["killed in the middle"] += 1
         storage = session.database.storage
@@ -287,8 +308,6 @@ class Crowd:
         """The shared page holds hints only: zeros and garbage there must not matter."""
         at = self.random.randrange(1, 16)
         if at == 1:  # a bell that lies shows what is not committed at worst, and only while it is being written
-            return
-        if at == _POISON and self.disk.words[at]:  # that a sync has failed stands nowhere else
             return
         self.disk.words[at] = self.random.choice((0, self.random.getrandbits(64)))
         self.counts["words spoilt"] += 1

@@ -84,6 +84,6 @@ if __name__ == "__main__":
             continue
         hints.NEW_MIN = new_min
         write(target, compression="zlib" if suffix == "-packed" else None)
-        for name in ("LOCK", "SHM", "COMPACT"):
+        for name in ("LOCK", "SHM", "SYNC-0", "COMPACT"):
             (target / name).unlink(missing_ok=True)
         print(target.name, *sorted(path.name for path in target.iterdir()))

@@ -25,6 +25,7 @@ from nosqlpy._io.appender import Appender
 from nosqlpy._io.committing import Committing
 from nosqlpy._io.database import Database
 from nosqlpy._io.following import Following
+from nosqlpy._io.marking import Marking
 from nosqlpy.errors import CorruptionError
 
 
@@ -264,6 +265,17 @@ def no_bell(patch: pytest.MonkeyPatch) -> None:
 def failed_sync_kept_secret(patch: pytest.MonkeyPatch) -> None:
     """The other processes are not told that a sync has failed."""
     patch.setattr(shared, "is_poisoned", lambda words, manifest: False)
+    patch.setattr(shared, "is_trusted", lambda words, manifest: True)
+
+
+def death_in_a_sync_overlooked(patch: pytest.MonkeyPatch) -> None:
+    """Whoever syncs does not ask whether another process has died in a sync that may have failed."""
+    patch.setattr(Marking, "_is_sound", lambda self, others: True)
+
+
+def mark_not_left(patch: pytest.MonkeyPatch) -> None:
+    """A process that syncs does not say so."""
+    patch.setattr(shared, "begin_sync", lambda words, process, segment, count: {})
 
 
 def marked_clean_beside_others(patch: pytest.MonkeyPatch) -> None:
@@ -325,6 +337,8 @@ CROWD_MUTANTS = (
     end_believed,
     no_bell,
     failed_sync_kept_secret,
+    death_in_a_sync_overlooked,
+    mark_not_left,
     marked_clean_beside_others,
     recovered_beside_others,
 )
@@ -362,8 +376,8 @@ def _skip_effects(patch: pytest.MonkeyPatch, skipped: Any) -> None:
     """Have the driver believe that some effects were carried out."""
     real = driver.drive
 
-    def drive(procedure: Any, storage: Any) -> Any:
-        return real(_without(procedure, skipped), storage)
+    def drive(procedure: Any, storage: Any, *rest: Any) -> Any:
+        return real(_without(procedure, skipped), storage, *rest)
 
     _patch_drive(patch, drive)
 
@@ -404,7 +418,7 @@ def _write_unsynced(patch: pytest.MonkeyPatch, chosen: Any) -> None:
             self._storage.write_file(name, b"")
             self._storage.append(name, data)
 
-    _patch_drive(patch, lambda procedure, storage: real(procedure, Unsynced(storage)))
+    _patch_drive(patch, lambda procedure, storage, *rest: real(procedure, Unsynced(storage), *rest))
 
 
 def _patch_drive(patch: pytest.MonkeyPatch, drive: Any) -> None:

@@ -14,7 +14,9 @@ import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
+from typing import Any
 
 from nosqlpy._core.engine.shared import private_words
 from nosqlpy.errors import LockedError
@@ -87,13 +89,17 @@ class Link:
 
 @dataclass
 class Fault:
-    """The operation number `at` (counted over all, or over those of `verb`) fails; with `forever`, all after it too."""
+    """The operation number `at` (counted over all, or over those of `verb`) fails; with `forever`, all after it too.
+
+    Of a `deadly` one nobody hears: the process dies in it.
+    """
 
     at: int
     code: int
     forever: bool = False
     verb: str | None = None
     seen: int = 0
+    deadly: bool = False
 
     def strikes(self, verb: str) -> bool:
         if self.verb is not None and verb != self.verb:
@@ -261,6 +267,7 @@ class SimulatedDisk:
         for fault in self.faults:
             if fault.strikes(verb):
                 self._note("fault", name, fault.code)
+                self.stopped = self.stopped or fault.deadly
                 return OSError(fault.code, os.strerror(fault.code), name)
         return None
 
@@ -316,13 +323,34 @@ class OpenInode:
         return len(self._inode.cache)
 
 
+class SharedWords:
+    """The words of the shared page, for one process: a dead one writes no more."""
+
+    readonly = False
+
+    def __init__(self, storage: SimulatedStorage, words: memoryview) -> None:
+        self._storage = storage
+        self._words = words
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._words[at]
+
+    def __setitem__(self, at: int, value: int) -> None:
+        self._storage._alive()
+        self._words[at] = value
+
+
 class SimulatedStorage:
     """The storage port over a simulated disk, for one process: after a crash, a new one is made."""
 
     def __init__(self, disk: SimulatedDisk) -> None:
         self.disk = disk
         self.dead = False
-        self.words = private_words()
+        self.process = 0
+        self.words: Any = private_words()
         self._opened: dict[str, Inode] = {}
 
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
@@ -343,9 +371,16 @@ class SimulatedStorage:
     def attend(self, *, exclusive: bool) -> bool:
         """Join those who have the disk."""
         self._alive()
-        self.words = self.disk.words
+        self.words = SharedWords(self, self.disk.words)
+        taken = {other.process for other in self.disk.present}
+        self.process = next(number for number in count() if number not in taken)
         self.disk.present.append(self)
         return self.disk.present == [self]
+
+    def is_living(self, process: int) -> bool:
+        """Return whether another storage is there that has this number."""
+        self._alive()
+        return any(other.process == process for other in self.disk.present if other is not self)
 
     def leave(self) -> bool:
         """Leave those who have the disk."""

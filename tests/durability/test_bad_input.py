@@ -48,7 +48,7 @@ def content(directory: Path) -> dict[str, object]:
     return {
         path.name: path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
         for path in sorted(directory.iterdir())
-        if path.name not in ("LOCK", "SHM")
+        if path.name not in ("LOCK", "SHM", "SYNC-0")
     }
 
 

@@ -46,8 +46,8 @@ class Point:
 
 
 def content(directory: Path) -> dict[str, bytes]:
-    """Return what is on disk, but for the lock."""
-    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "LOCK"}
+    """Return what is on disk, but for the lock, and the page where the background notes that it has synced."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name not in ("LOCK", "SHM")}
 
 
 @pytest.fixture

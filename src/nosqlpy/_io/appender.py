@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from nosqlpy._io.storage.port import Storage
 
@@ -25,8 +26,9 @@ class Appender:
     asynchronous exception). `_writing` is then left set, and sizes tell what happened.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, sync: Callable[[str], None]) -> None:
         self._storage = storage
+        self._sync = sync
         self.buffer: bytearray = bytearray()
         self._buffer_max = buffer_size()
         self._writing = False
@@ -90,5 +92,5 @@ class Appender:
             OSError: It cannot be cut, or the cut cannot be made durable.
         """
         self._storage.truncate(name, start - len(self.buffer))
-        self._storage.sync(name)
+        self._sync(name)
         self._writing = False

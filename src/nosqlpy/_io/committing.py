@@ -20,8 +20,8 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import storage_error
-from nosqlpy._io.following import Following
 from nosqlpy._io.gate import Gate, Occupied, Turn
+from nosqlpy._io.marking import DoubtfulError, Marking
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
@@ -45,7 +45,7 @@ class WouldWait(Exception):
     """Another thread or process is writing, or so much was written that taking it in takes long."""
 
 
-class Committing(Following):
+class Committing(Marking):
     """Orders plans, appends and applies. It holds no rule about documents.
 
     The lock of writers, which all processes share, is held around a commit, and longer only
@@ -59,7 +59,7 @@ class Committing(Following):
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)
         self._segment_size = options.segment_size
-        self._appender = Appender(storage)
+        self._appender = Appender(storage, self._sync_file)
         self._known: Known = {}
         self._pending: Change[Any] | None = None
         self.gate: Gate = Gate()
@@ -326,6 +326,8 @@ class Committing(Following):
         with self._disk_sync:
             try:
                 appended = self._appender.settle(self.engine.tail.name, change.start.size, change.end.size)
+            except DoubtfulError:
+                appended = False  # it is cut off, and that becomes durable when the log is written anew
             except OSError as error:
                 self._fail(error)
                 raise storage_error(error, "an interrupted write cannot be undone") from error
@@ -341,7 +343,7 @@ class Committing(Following):
     def _mark_open(self) -> None:
         """Before the first append: from now on the manifest cannot say where the log ends."""
         if self.engine.manifest.clean_size is not None:
-            self._run("the database cannot be written", mark(self.engine, clean=False))
+            self._run("the database cannot be written", mark(self.engine, clean=False), settled=True)
 
     def _rotate(self) -> None:
         """Start another segment. A disk that has no room for it leaves the old one in use: the write is done."""
@@ -363,8 +365,11 @@ class Committing(Following):
             self._roll_back(end, error)
         self._announce()
 
-    def _run(self, doing: str, procedure: Procedure[R]) -> R:
-        """Carry out a procedure that changes which files make up the database, from what they are now."""
+    def _run(self, doing: str, procedure: Procedure[R], *, settled: bool = False) -> R:
+        """Carry out a procedure that changes which files make up the database, from what they are now.
+
+        Unless all of the log is `settled`, since the database was closed, its end is put beyond doubt before that.
+        """
         with self._disk_sync:  # also while a failure is noted: nobody may sync before that
             if self._group.failure is not None:
                 self.engine.check_writable()
@@ -374,7 +379,9 @@ class Committing(Following):
             try:
                 if self._shares:
                     self._drive(following.refresh(self.engine))
-                result = self._drive(procedure)
+                    if not settled:
+                        self._put_beyond_doubt()
+                result = self._drive(procedure, self._sync_file)
                 self._ring()
                 told = True
             except InDoubtError as error:

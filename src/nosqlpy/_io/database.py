@@ -25,6 +25,7 @@ from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.expiring import Expiring
 from nosqlpy._io.gate import Gate
+from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy.aliases import Document
@@ -321,8 +322,15 @@ class Database(Expiring):
             elif snapshots.wanted(self.engine):
                 self.derive(snapshots.write(self.engine))
         elif self._group.synced < self.engine.tail.end.lsn:
+            self._sync_own()
+
+    def _sync_own(self) -> None:
+        """Sync what this process has written, at its end."""
+        try:
             with self._disk_sync:
                 self._sync_tail(self.engine.tail, self.engine.tail.end)
+        except DoubtfulError:
+            self._renew()
 
     def abandon(self) -> None:
         """In a forked process: refuse every use, and leave the parent's files and locks alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,8 +31,8 @@ _VERBS: dict[type[msgspec.Struct], str] = {
 }
 
 
-def drive(procedure: effects.Procedure[R], storage: Storage) -> R:
-    """Carry out the effects of `procedure`; return its result.
+def drive(procedure: effects.Procedure[R], storage: Storage, sync: Callable[[str], None] | None = None) -> R:
+    """Carry out the effects of `procedure`; return its result. With `sync` that syncs files.
 
     Raises:
         OSError: The system refused an effect, and the procedure had no answer to that.
@@ -40,7 +41,10 @@ def drive(procedure: effects.Procedure[R], storage: Storage) -> R:
         effect = procedure.send(None)
         while True:
             try:
-                value: Any = getattr(storage, _VERBS[type(effect)])(*msgspec.structs.astuple(effect))
+                if sync is not None and type(effect) is effects.Sync:
+                    value: Any = sync(effect.name)
+                else:
+                    value = getattr(storage, _VERBS[type(effect)])(*msgspec.structs.astuple(effect))
             except OSError as error:
                 effect = procedure.throw(error)  # in here: an interrupt that takes its place has it as its context
             else:

@@ -69,8 +69,8 @@ class Following:
         self.engine.document_size_max = options.max_document_size
         self.engine.sort_memory = options.sort_memory
 
-    def _drive(self, procedure: Procedure[R]) -> R:
-        return drive(procedure, self.storage)
+    def _drive(self, procedure: Procedure[R], sync: Callable[[str], None] | None = None) -> R:
+        return drive(procedure, self.storage, sync)
 
     # ── opening ──────────────────────────────────────────────────────────────────
 
@@ -117,6 +117,7 @@ class Following:
             self.words = self.storage.words
             if not alone:
                 self._begin(self._drive(load(read_only=False, memory=self._memory())))
+                shared.join(self.words, self.storage.process)
                 # what others have appended to the active segment may not be durable
                 self._group.synced = self.engine.tail.header.base_lsn
                 if shared.is_poisoned(self.words, self.engine.manifest):

@@ -9,15 +9,17 @@ import threading
 from collections.abc import Callable
 
 from nosqlpy._core.engine import following, shared
+from nosqlpy._core.engine.effects import Procedure
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.shared import BELL, GENERATION
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._io.driver import storage_error
+from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer
 from nosqlpy._io.turns import Turns
-from nosqlpy.errors import ClosedError, StorageError
+from nosqlpy.errors import ClosedError, LockedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -108,15 +110,19 @@ class Syncing(Turns):
                 with contextlib.suppress(StorageError):
                     self._take_in_all()
             tail, end = self.engine.tail, self.engine.tail.end
-        with self._disk_sync:
-            # sealed or closed meanwhile, it was synced for that
-            synced = self._group.verdict(end.lsn) is Verdict.DONE or self.engine.tail is not tail
-            if synced:
-                self._group.done(end.lsn)
-            else:
-                synced = self._sync_tail(tail, end)
-        if not synced:
-            self._sealed_elsewhere(tail, end)
+        try:
+            with self._disk_sync:
+                # sealed or closed meanwhile, it was synced for that
+                synced = self._group.verdict(end.lsn) is Verdict.DONE or self.engine.tail is not tail
+                if synced:
+                    self._group.done(end.lsn)
+                else:
+                    synced = self._sync_tail(tail, end)
+        except DoubtfulError as error:
+            self._write_anew(tail, error)
+        else:
+            if not synced:
+                self._sealed_elsewhere(tail, end)
 
     def _hand_over(self) -> None:
         """Flush, and give the lock of writers back if it was kept for the buffer."""
@@ -132,9 +138,15 @@ class Syncing(Turns):
             self._take_in(following.follow(self.engine, upto=self.words[BELL], moved=True))
 
     def _sync_tail(self, tail: Tail, end: Position) -> bool:
-        """Sync the active segment; return False where another process has sealed it and compacted it away."""
+        """Sync the active segment; return False where another process has sealed it and compacted it away.
+
+        Raises:
+            DoubtfulError: The sync cannot be believed.
+        """
         try:
-            self.storage.sync(tail.name)
+            self._sync_file(tail.name)
+        except DoubtfulError:
+            raise
         except OSError as error:
             if error.errno == errno.ENOENT and self._shares:
                 return False
@@ -153,6 +165,24 @@ class Syncing(Turns):
         if not self.words.readonly:
             shared.write_watermark(self.words, self.engine.manifest, tail.header, end)
         return True
+
+    def _write_anew(self, tail: Tail, doubt: OSError) -> None:
+        """Write the active segment anew, unless another process was faster."""
+        with self.lock:
+            try:
+                self._take()
+                self._settle()
+                self._flush_locked()
+                if self.engine.tail is tail:
+                    self._renew()
+            except LockedError as error:
+                raise storage_error(doubt, f"whether all is durable is unknown: {error}") from error
+            finally:
+                self._give()
+
+    def _renew(self) -> None:
+        """Write the active segment anew, which is what comes before any change of the files where that is in doubt."""
+        self._run("the log cannot be written anew", _no_step())
 
     def _sealed_elsewhere(self, tail: Tail, end: Position) -> None:
         with self.lock:
@@ -223,3 +253,8 @@ class Syncing(Turns):
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _no_step() -> Procedure[None]:
+    """Change no file."""
+    yield from ()

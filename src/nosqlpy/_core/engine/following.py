@@ -142,9 +142,9 @@ def _next(tail: Tail, manifest: Manifest) -> int:
 
 
 def _is_sealed(tail: Tail, segment: SealedSegment) -> bool:
-    """Return whether `segment` is the one of `tail`, all of which was read."""
+    """Return whether `segment` is the one of `tail`, all of which was read, or its copy."""
     end = tail.end
-    return (segment.number, segment.last_lsn, segment.crc) == (tail.header.number, end.lsn, end.crc)
+    return (segment.size, segment.last_lsn, segment.crc) == (end.size, end.lsn, end.crc)
 
 
 def _open(engine: Engine, number: int) -> Procedure[tuple[Tail, bytes]]:

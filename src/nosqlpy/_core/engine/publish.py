@@ -9,6 +9,7 @@ import msgspec
 from nosqlpy._core.engine.effects import (
     Procedure,
     RandomBytes,
+    ReadOn,
     Release,
     Remove,
     Replace,
@@ -18,8 +19,9 @@ from nosqlpy._core.engine.effects import (
 )
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
+from nosqlpy._core.log.frame import scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
-from nosqlpy._core.log.segment import KIND_LOG, SegmentHeader, segment_name
+from nosqlpy._core.log.segment import KIND_LOG, SegmentHeader, damaged, segment_name
 from nosqlpy.errors import StorageError
 
 
@@ -96,12 +98,19 @@ def remove(names: Iterable[str]) -> Procedure[None]:
             continue
 
 
-def rotate(engine: Engine) -> Procedure[None]:
-    """Sync and seal the active segment, and start the next one."""
+def rotate(engine: Engine, *, anew: bool = False) -> Procedure[None]:
+    """Sync and seal the active segment, and start the next one; `anew` seals a copy of it instead of a sync.
+
+    The copy is the segment but for its number, so that whoever has read that goes on behind it. The file
+    of the segment stays: there may be places in it.
+    """
     manifest, tail = engine.manifest, engine.tail
-    end = tail.end
-    yield from sync(tail.name)
-    sealed = SealedSegment(tail.header.number, KIND_LOG, end.lsn, end.size, end.crc)
+    end, number = tail.end, tail.header.number
+    if anew:
+        number = yield from _write_copy(engine)
+    else:
+        yield from sync(tail.name)
+    sealed = SealedSegment(number, KIND_LOG, end.lsn, end.size, end.crc)
     fresh = yield from create_active(manifest.database, engine.take_segment_number(), end.lsn, end.crc)
     published = msgspec.structs.replace(
         manifest,
@@ -117,6 +126,24 @@ def rotate(engine: Engine) -> Procedure[None]:
         raise
     engine.manifest, engine.tail = published, fresh
     yield Release(tail.name)
+
+
+def _write_copy(engine: Engine) -> Procedure[int]:
+    """Write what the system has of the active segment to another one, durably; return its number.
+
+    Raises:
+        CorruptionError: That is not what was written.
+    """
+    tail, end = engine.tail, engine.tail.end
+    content: bytes = yield ReadOn(tail.name, 0)
+    scan = scan_segment(content, tail.header)
+    last = scan.frames[-1].crc if scan.frames else tail.header.prev_crc
+    if (scan.end, last) != (end.size, end.crc):
+        raise damaged(tail.name, min(scan.end, end.size), "is not what this process has read there before")
+    header = msgspec.structs.replace(tail.header, number=engine.take_segment_number())
+    encoded = header.encode()
+    yield from write_new(segment_name(header.number), encoded + content[len(encoded) : end.size])
+    return header.number
 
 
 def begin_epoch(engine: Engine) -> Procedure[None]:

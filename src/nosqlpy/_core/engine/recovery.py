@@ -39,7 +39,7 @@ from nosqlpy._core.log.segment import (
 from nosqlpy.errors import CorruptionError, StorageError
 
 _OURS = re.compile(
-    r"LOCK|SHM|COMPACT|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin"
+    r"LOCK|SHM|COMPACT|SYNC-[0-9]+|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin"
 )
 _TEMPORARY = re.compile(r"MANIFEST-[0-9a-f]+\.tmp")
 

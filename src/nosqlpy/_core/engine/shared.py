@@ -2,13 +2,15 @@
 
 Only hints: the log and the manifest are the truth. A wrong word, or a page of
 zeros, costs somebody a look at the files. What would be believed without such a
-look carries a checksum: how far the log is durable, and that a sync has failed.
+look carries a checksum: how far the log is durable, that a sync has failed, and
+that nobody has died in one.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from functools import lru_cache
 
 import msgspec
 
@@ -27,8 +29,14 @@ EPOCH = 4
 _POISON = 5
 # the number of the process that took the lock last
 HOLDER = 6
+# set while what a sync of the log says can be believed
+SOUND = 7
 _WATERMARK = 8
+# from here on a word for each process, by its number: which segment it is syncing, and which sync that is
+_SYNCING = 256
+PROCESSES_MAX = PAGE_SIZE // 8 - _SYNCING
 
+_NOBODY = bytes(8 * PROCESSES_MAX)
 _MARK = struct.Struct("<16sQ")
 _SIX = struct.Struct("<16s6Q")
 
@@ -54,6 +62,7 @@ def reset(words: memoryview, manifest: Manifest, tail: Tail) -> None:
     for at in range(len(words)):
         words[at] = 0
     settle(words, manifest, tail)
+    trust(words, manifest)
 
 
 def settle(words: memoryview, manifest: Manifest, tail: Tail) -> None:
@@ -66,6 +75,7 @@ def settle(words: memoryview, manifest: Manifest, tail: Tail) -> None:
 
 def poison(words: memoryview, manifest: Manifest) -> None:
     """Tell all processes that a sync failed, or that the outcome of a write is unknown."""
+    words[SOUND] = 0
     words[_POISON] = _poison_of(manifest)
     words[END] = 0
 
@@ -78,6 +88,63 @@ def is_poisoned(words: memoryview, manifest: Manifest) -> bool:
 
 def _poison_of(manifest: Manifest) -> int:
     return _checked(_MARK.pack(manifest.database, manifest.epoch))
+
+
+# ── syncs ────────────────────────────────────────────────────────────────────────
+
+
+def trust(words: memoryview, manifest: Manifest) -> None:
+    """Say that syncs of the log can be believed: all of it is in files none of whose syncs can have failed."""
+    words[SOUND] = _soundness_of(manifest.database, manifest.epoch)
+
+
+def distrust(words: memoryview) -> None:
+    """Say that a sync of the active segment may have failed, so that the next one may say more than is true."""
+    words[SOUND] = 0
+
+
+def is_trusted(words: memoryview, manifest: Manifest) -> bool:
+    """Return whether nobody said so, and the page is not overwritten."""
+    return words[SOUND] == _soundness_of(manifest.database, manifest.epoch)
+
+
+@lru_cache(maxsize=16)
+def _soundness_of(database: bytes, epoch: int) -> int:
+    return _checked(_MARK.pack(database, epoch) + b"sound")
+
+
+def join(words: memoryview, process: int) -> None:
+    """Take over the number of a process that has ended. The caller holds the lock."""
+    if words[_SYNCING + process]:
+        words[SOUND] = 0  # it died in a sync
+    words[_SYNCING + process] = 0
+
+
+def begin_sync(words: memoryview, process: int, segment: int, count: int) -> dict[int, int]:
+    """Note that a process begins its sync number `count`; return the marks of those who sync it, too."""
+    others = other_syncs(words, process, segment)
+    words[_SYNCING + process] = segment << 32 | count & 0xFFFFFFFF
+    return others
+
+
+def other_syncs(words: memoryview, process: int, segment: int) -> dict[int, int]:
+    """Return the marks of the other processes that are syncing a segment, by their numbers."""
+    if words[_SYNCING:].tobytes() == _NOBODY:
+        return {}
+    marks = {other: mark for other, mark in enumerate(words[_SYNCING:]) if mark >> 32 == segment}
+    if marks.pop(process, 0):
+        words[SOUND] = 0  # its last sync was broken off, and nobody knows at what point
+    return marks
+
+
+def end_sync(words: memoryview, process: int) -> None:
+    """Note that a process has ended its sync, and that it has said so before if that has failed."""
+    words[_SYNCING + process] = 0
+
+
+def still_syncing(words: memoryview, marks: dict[int, int]) -> list[int]:
+    """Return the processes whose syncs, by their marks, have not ended."""
+    return [process for process, mark in marks.items() if words[_SYNCING + process] == mark]
 
 
 def write_watermark(words: memoryview, manifest: Manifest, header: SegmentHeader, end: Position) -> None:

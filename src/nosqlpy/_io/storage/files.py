@@ -39,6 +39,15 @@ class FileStorage:
         """The words of the shared page, or private ones."""
         return self.locks.page.words
 
+    @property
+    def process(self) -> int:
+        """The number of this process among those that have the database open."""
+        return self.locks.page.process
+
+    def is_living(self, process: int) -> bool:
+        """Return whether the process with this number has the database open still."""
+        return self.locks.page.is_living(self._at, process)
+
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the lock of writers, or share it with other readers."""
         self.locks.lock(shared=shared, timeout_s=timeout_s)

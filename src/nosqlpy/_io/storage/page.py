@@ -7,9 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from nosqlpy._core.engine.shared import HOLDER, PAGE_SIZE, private_words
+from nosqlpy._core.engine.shared import HOLDER, PAGE_SIZE, PROCESSES_MAX, private_words
 from nosqlpy._io.storage.lock import FileLock
 from nosqlpy._io.storage.system import SYSTEM, Place, System
+from nosqlpy.errors import LockedError
 
 SHM = "SHM"
 
@@ -22,8 +23,12 @@ class SharedPage:
 
     def __init__(self, directory: Path, system: System = SYSTEM) -> None:
         self._system = system
+        self._directory = directory
         self.words: memoryview = private_words()
         self._presence = FileLock(directory, SHM, lambda _: None, system)
+        # this process has a number, and for as long as it lives the lock on the file of that
+        self.process: int = 0
+        self._number: FileLock | None = None
         self._mapped = False
 
     def map(self, directory: Place, *, write: bool) -> bool:
@@ -58,7 +63,33 @@ class SharedPage:
         self._presence.open(directory, create=True)
         alone = self._presence.attempt()
         self._presence.attempt(shared=True)  # nobody else comes in between: whoever comes must hold the lock
+        self._take_number(directory)
         return alone
+
+    def _take_number(self, directory: Place) -> None:
+        """Take the first number that no living process has, unless this one has one."""
+        for number in range(PROCESSES_MAX if self._number is None else 0):
+            lock = self._lock_of(number)
+            lock.open(directory, create=True)
+            if lock.attempt():
+                self.process, self._number = number, lock
+                return
+            lock.close()
+        if self._number is None:
+            raise LockedError(f"{PROCESSES_MAX} processes have the database open, and no more can")
+
+    def _lock_of(self, number: int) -> FileLock:
+        return FileLock(self._directory, f"SYNC-{number}", lambda _: None, self._system)
+
+    def is_living(self, directory: Place, process: int) -> bool:
+        """Return whether another process lives that has this number."""
+        lock = self._lock_of(process)
+        if not lock.open(directory, create=False):
+            return False
+        try:
+            return not lock.attempt()
+        finally:
+            lock.close()
 
     def is_attended(self, directory: Place) -> bool:
         """Return whether anybody has the database open. The caller, who has not, holds the lock."""
@@ -78,6 +109,9 @@ class SharedPage:
     def close(self) -> None:
         """Let go of the file; whoever still reads the words has them to himself."""
         self._presence.close()
+        number, self._number = self._number, None
+        if number is not None:
+            number.close()
         self.words, self._mapped = private_words(), False
 
 

@@ -26,6 +26,13 @@ class Storage(Protocol):
     def words(self) -> memoryview:
         """64-bit words that all processes share which have the directory open; before that, private ones."""
 
+    @property
+    def process(self) -> int:
+        """The number of this process among those that have the directory open, from `attend` on: nobody else has it."""
+
+    def is_living(self, process: int) -> bool:
+        """Return whether the process with this number, not this one's, has the directory open still."""
+
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the lock of writers, or share it with other readers; wait so many seconds (None: for ever).
 
@@ -40,7 +47,11 @@ class Storage(Protocol):
         """Give the lock of writers back. Giving it back twice does nothing."""
 
     def attend(self, *, exclusive: bool) -> bool:
-        """Join those who have the directory open; return whether there are no others. The caller holds the lock."""
+        """Join those who have the directory open; return whether there are no others. The caller holds the lock.
+
+        Raises:
+            LockedError: More have it open than there are numbers.
+        """
 
     def leave(self) -> bool:
         """Leave those who have the directory open; return whether there are no others. The caller holds the lock."""
