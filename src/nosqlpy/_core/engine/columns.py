@@ -279,6 +279,14 @@ class Scan:
                 rows = list(compress(rows, mask(rows)))
             yield rows
 
+    def tallies(self) -> Iterator[int]:
+        """Yield how many documents of each step match."""
+        for start in range(0, len(self._blobs), STEP):
+            rows: Sequence[int] = range(start, min(start + STEP, len(self._blobs)))
+            for mask in self.masks[:-1]:
+                rows = list(compress(rows, mask(rows)))
+            yield self.masks[-1](rows).count(True) if self.masks else len(rows)
+
 
 def scan_of(
     columns: Columns,

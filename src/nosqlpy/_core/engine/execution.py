@@ -163,7 +163,12 @@ class Execution(Generic[T]):
         """Yield how many documents of each batch match."""
         for _ in self.prepare():
             yield 0
-        yield from map(len, self.matching() if self.scan is None else self.positions(self.scan))
+        if self.scan is None:
+            yield from map(len, self.matching())
+            return
+        for number, tally in enumerate(self.scan.tallies(), 1):
+            self.examined = min(number * COLUMN_STEP, len(self._blobs))
+            yield tally
 
     def prepare(self) -> Generator[list[bytes], None, Scan | None]:
         """Return the scan of columns once these are there, in steps; None if there is none, or they cannot be kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, TEXT, Keys
@@ -45,13 +45,8 @@ def choose(
     """
     if predicate.text is not None:
         return text_plan(predicate.conjunction, indexes, size, hinted=hint is not None)
-    if hint is None:
-        if ordering is None and predicate.exact is not None:
-            plan = _exact(predicate.exact, predicate.operand, indexes, size)
-            if plan is not None:
-                return plan
-        if not indexes and (plan := _without_indexes(predicate, ordering, size)) is not None:
-            return plan
+    if hint is None and (plan := _at_a_glance(predicate, indexes, size, ordering)) is not None:
+        return plan
     if hint in NATURAL:
         return scan(size, backwards=hint == NATURAL[1])
     search = Search(predicate.conjunction, size)
@@ -119,6 +114,21 @@ def _hinted(indexes: Mapping[str, HashIndex], hint: Hint) -> HashIndex:
     return found[0]
 
 
+def _at_a_glance(
+    predicate: Predicate, indexes: Mapping[str, HashIndex], size: int, ordering: Ordering | None
+) -> Plan | None:
+    """Return the plan where there is no choice; None where there may be one."""
+    if ordering is None and predicate.exact is not None:
+        plan = _exact(predicate.exact, predicate.operand, indexes, size)
+        if plan is not None:
+            return plan
+    if not indexes and "_id" in predicate.equalities:
+        return _by_id(predicate.equalities["_id"])
+    if _reads_ids(predicate, ordering) or _any_serves(indexes, predicate.paths, ordering):
+        return None
+    return scan(size)
+
+
 def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int) -> Plan | None:
     """Return the plan of one equality with a plain scalar, the most common filter; None if there is much to compare."""
     key = equality_key(operand)
@@ -133,11 +143,17 @@ def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int)
     return None if any(index.field == path or index.wildcard is not None for index in indexes.values()) else scan(size)
 
 
-def _without_indexes(predicate: Predicate, ordering: Ordering | None, size: int) -> Plan | None:
-    """Return the plan where there is the index of ``_id`` only; None if its order may be of use."""
-    if "_id" in predicate.equalities:
-        return _by_id(predicate.equalities["_id"])
-    return None if _reads_ids(predicate, ordering) else scan(size)
+def _any_serves(indexes: Mapping[str, HashIndex], paths: Collection[str], ordering: Ordering | None) -> bool:
+    """Whether an index may be of use, seen by its fields alone: most scans are by paths that no index is about."""
+    ordered = () if ordering is None else [path for path, _ in ordering.keys]
+    for index in indexes.values():
+        field = index.field
+        if field in paths or index.wildcard is not None or any(key in ordered for key, _ in index.keys):
+            return True
+        # under $elemMatch the filter goes on behind its path
+        if "." in field and any(field.startswith(f"{path}.") for path in paths):
+            return True
+    return False
 
 
 def _by_id(operands: Sequence[Any]) -> Plan:

@@ -210,10 +210,8 @@ class Ordering:
             return range(len(rows))
         keys = yield from self._sort_keys(rows, range(len(rows)), 0)
         if self.keys[0][1] < 0:
-            last = nlargest(limit, keys)[-1]
-            return [index for index, key in enumerate(keys) if key >= last]
-        last = nsmallest(limit, keys)[-1]
-        return [index for index, key in enumerate(keys) if key <= last]
+            return list(compress(range(len(keys)), map(ge, keys, repeat(nlargest(limit, keys)[-1]))))
+        return list(compress(range(len(keys)), map(le, keys, repeat(nsmallest(limit, keys)[-1]))))
 
     def _sort_keys(self, rows: list[Any], chosen: Sequence[int], position: int) -> Steps[list[Any]]:
         """Return what Python orders the `chosen` rows by as MongoDB orders what they have at `position`."""
