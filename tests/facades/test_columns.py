@@ -174,3 +174,19 @@ async def test_sorts_groups_and_updates_read_columns(people: Any) -> None:
     assert groups[0] == groups[1] == groups[2]
     assert sorted_ids == [[49, 99, 149]] * 3
     assert updated.matched_count == 43
+
+
+async def test_an_equality_is_found_where_few_documents_meet_it_and_where_many_do(
+    users: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "STEP", 16)
+    kinds = ["rare" if n % 11 == 0 or n // 60 == 2 else "usual" for n in range(SIZE)]
+    await users.insert_many([{"_id": n, "kind": kind, "n": n % 5} for n, kind in enumerate(kinds)])
+    for kind in ("rare", "usual", "none"):
+        expected = [n for n in range(SIZE) if kinds[n] == kind]
+        for _ in range(3):
+            found = await users.find({"kind": kind}).to_list()
+
+            assert [document["_id"] for document in found] == expected
+            assert await users.count({"kind": kind}) == len(expected)
+            assert await users.count({"kind": kind, "n": {"$lt": 3}}) == sum(n % 5 < 3 for n in expected)

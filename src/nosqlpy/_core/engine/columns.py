@@ -19,7 +19,7 @@ import msgspec
 from nosqlpy._core.engine.aligning import Alignment, align
 from nosqlpy._core.engine.reader import Slot, Stored
 from nosqlpy._core.query.buckets import Steps
-from nosqlpy._core.query.columnar import REFERENCE_SIZE, ColumnLayout, ColumnMaker, Key, extracted
+from nosqlpy._core.query.columnar import REFERENCE_SIZE, ColumnLayout, ColumnMaker, Equal, Key, equal_on, extracted
 from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.partial import Column, Layout
@@ -273,19 +273,28 @@ class Scan:
 
     def positions(self) -> Iterator[Sequence[int]]:
         """Yield the positions of the documents that match, a step at a time."""
+        equal = self._equal()
         for start in range(0, len(self._blobs), STEP):
-            rows: Sequence[int] = range(start, min(start + STEP, len(self._blobs)))
-            for mask in self.masks:
+            stop = min(start + STEP, len(self._blobs))
+            found = None if equal is None else equal.positions(start, stop)
+            rows: Sequence[int] = range(start, stop) if found is None else found
+            for mask in self.masks if found is None else self.masks[1:]:
                 rows = list(compress(rows, mask(rows)))
             yield rows
 
     def tallies(self) -> Iterator[int]:
         """Yield how many documents of each step match."""
+        if len(self.masks) != 1:
+            yield from map(len, self.positions())
+            return
+        (mask,), equal = self.masks, self._equal()
         for start in range(0, len(self._blobs), STEP):
-            rows: Sequence[int] = range(start, min(start + STEP, len(self._blobs)))
-            for mask in self.masks[:-1]:
-                rows = list(compress(rows, mask(rows)))
-            yield self.masks[-1](rows).count(True) if self.masks else len(rows)
+            stop = min(start + STEP, len(self._blobs))
+            yield mask(range(start, stop)).count(True) if equal is None else equal.count(start, stop)
+
+    def _equal(self) -> Equal | None:
+        """Return what finds the documents that meet the first condition, if that is an equality."""
+        return equal_on(self.masks[0], self.layout) if self.masks else None
 
 
 def scan_of(

@@ -16,6 +16,8 @@ from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.expr import settled
 from nosqlpy._core.query.partial import Column, Detour, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
+from nosqlpy._core.query.sieves import Comparison
+from nosqlpy._core.query.tree import Mask, Sifting
 from nosqlpy._core.values.types import MISSING
 
 Key: TypeAlias = tuple[str, Detour]
@@ -28,6 +30,7 @@ _NUMBERS: Final = _NOTHING | {int, float, datetime}
 _ARRAYS: Final = frozenset((list, Several))
 _NESTED: Final = _ARRAYS | {dict}
 _REPEATED: Final = ({str}, {int})
+MANY: Final = 8
 _REPEATED_MAX: Final = 4096
 """Different strings or ints of a column that are looked for among its entries, so that each is kept once."""
 
@@ -58,6 +61,48 @@ class ColumnLayout(Layout):
             return Entries(entries[positions.start : positions.stop], entries.kinds)
 
         return entries_at
+
+
+class Equal:
+    """Finds the entries of a kept column that equal a value of their own class, without looking at each in Python.
+
+    Where many do, that takes longer than a comparison of each: after a part with more than one in `MANY` it is left.
+    """
+
+    __slots__ = ("_entries", "_few", "_value")
+
+    def __init__(self, entries: Entries, value: Any) -> None:
+        self._entries = entries
+        self._value = value
+        self._few = True
+
+    def positions(self, start: int, stop: int) -> list[int] | None:
+        """Return the positions of those from `start` to `stop`; None where they are to be found in another way."""
+        if not self._few:
+            return None
+        found: list[int] = []
+        place, index, value = start, self._entries.index, self._value
+        try:
+            while True:
+                place = index(value, place, stop) + 1
+                found.append(place - 1)
+        except ValueError:  # there are no more
+            self._few = len(found) * MANY <= stop - start
+            return found
+
+    def count(self, start: int, stop: int) -> int:
+        """Return how many there are from `start` to `stop`."""
+        return self._entries[start:stop].count(self._value)
+
+
+def equal_on(mask: Mask, layout: ColumnLayout) -> Equal | None:
+    """Return the same as a mask of a layout whose entries are held, if all that it asks is that an entry equals."""
+    if not isinstance(mask, Sifting) or not isinstance(mask.sieve, Comparison):
+        return None
+    entries, comparing = layout.held[mask.path, mask.detour], mask.sieve.comparing
+    if comparing.symbol != "==" or not entries.kinds <= comparing.kinds:
+        return None
+    return Equal(entries, comparing.operand)
 
 
 def extracted(keys: Sequence[Key], blobs: Sequence[bytes]) -> list[list[Any]]:
