@@ -148,3 +148,4 @@ class IndexModel:
     default_language: str | None = None
     language_override: str | None = None
     wildcard_projection: Mapping[str, Any] | None = None
+    collation: CollationSpec | None = None

@@ -100,7 +100,7 @@ async def test_the_async_face_does_the_same_when_it_is_awaited(tmp_path, anyio_b
     [
         {"options": {"capped": True, "size": 4096}},
         {"type": "view"},
-        {"indexes": [{"key": {"a": 1}, "name": "a", "collation": {"locale": "de"}}]},
+        {"indexes": [{"key": {"a": 1}, "name": "a", "collation": {"locale": "sv"}}]},
     ],
 )
 def test_what_cannot_be_recreated_is_refused_by_name_before_anything_is_imported(db, tmp_path, metadata):
@@ -109,10 +109,28 @@ def test_what_cannot_be_recreated_is_refused_by_name_before_anything_is_imported
     with pytest.raises(NosqlpyError) as caught:
         import_dump(db, tmp_path)
 
-    assert any(word in str(caught.value) for word in ("capped", "view", "collation"))
+    assert any(word in str(caught.value) for word in ("capped", "view", "locale"))
     assert db.list_collection_names() == []
     assert import_dump(db, tmp_path, metadata=False) == {"a": 5, "users": 5}
     assert list(db["users"].index_information()) == ["_id_"]
+
+
+def test_collections_and_indexes_come_in_with_their_collations(db, tmp_path):
+    folded = {"locale": "en", "strength": 2, "version": "57.1"}
+    indexes = [
+        {"v": 2, "key": {"_id": 1}, "name": "_id_", "collation": folded},
+        {"v": 2, "key": {"a": 1}, "name": "a", "collation": folded},
+        {"v": 2, "key": {"b": 1}, "name": "b"},
+    ]
+    import_dump(db, write_dump(tmp_path / "dump", options={"collation": folded}, indexes=indexes))
+    export_dump(db, tmp_path / "out")
+    with Client(":memory:") as other:
+        import_dump(other, tmp_path / "out")
+        held = other["users"].index_information()
+
+        assert other.list_collections().first()["options"]["collation"]["strength"] == 2
+        assert held["a"]["collation"]["strength"] == 2
+        assert "collation" not in held["b"]
 
 
 def test_damage_names_the_file_and_the_byte(db, tmp_path):

@@ -25,6 +25,14 @@ REFUSED = [case for case in CASES if case.id in LACKING]
 QUERIES = [case for case in SUPPORTED if case.reads_only and "error" not in case.body]
 PLAIN_QUERIES = [case for case in QUERIES if case.is_plain_query]
 AGGREGATIONS = [case for case in SUPPORTED if "aggregate" in case.body]
+COLLATED = [
+    case
+    for case in SUPPORTED
+    # ids that are strings may be one under a collation
+    if "collation" in case.body
+    and "error" not in case.body
+    and all(type(each["_id"]) is int for each in case.documents)
+]
 FILES = {name: list(cases) for name, cases in groupby(SUPPORTED, key=lambda case: case.id.partition("::")[0])}
 
 
@@ -129,6 +137,18 @@ def test_decoding_all_of_a_document_or_a_part_of_it_makes_no_difference(case: Ca
     assert predicate.select(blobs * LOOP_LEAST) == selected * LOOP_LEAST
     assert differences(case, {"returned": fully}) == [], case.page
     assert differences(case, {"returned": partly}) == [], case.page
+
+
+@pytest.mark.parametrize("case", COLLATED, ids=str)
+def test_the_collation_of_a_collection_and_of_its_indexes_gives_the_same_answers(case: Case) -> None:
+    body = {name: value for name, value in case.body.items() if name != "collation"}
+    with Client(":memory:") as client:
+        own = client.create_collection("own", collation=case.body["collation"])
+        own.insert_many(case.documents)
+        for path in {name for document in case.documents for name in document if is_indexable(name)} - {"_id"}:
+            own.create_index(path)
+
+        assert differences(case, run_blocking(perform(own, replace(case, body=body)))) == [], case.page
 
 
 @pytest.mark.parametrize("case", AGGREGATIONS, ids=str)

@@ -160,14 +160,6 @@ async def test_an_index_that_cannot_serve_under_the_collation_is_scanned_as_a_wh
     assert await ids(words.find({"s": "Foo"}, hint="s_1", collation=FOLDED)) == [1, 2]
 
 
-async def test_a_collation_of_a_collection_or_an_index_is_refused_by_name(db: Any, users: Any) -> None:
-    with pytest.raises(NotSupportedError, match="'collation'"):
-        await db.create_collection("c", collation=FOLDED)
-    with pytest.raises(NotSupportedError, match="'collation'"):
-        await users.create_index("a", collation=FOLDED)
-    await db.create_collection("c", collation={"locale": "simple"})
-
-
 async def test_a_locale_whose_order_is_not_known_is_refused_by_name(words: Any) -> None:
     for locale in ("sv", "es", "de@collation=phonebook", "zh"):
         with pytest.raises(NotSupportedError, match=f"'{locale}'"):

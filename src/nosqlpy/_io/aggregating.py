@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from nosqlpy._core.aggregate.pipeline import compile_pipeline
 from nosqlpy._core.engine.aggregation import AggregateRequest
 from nosqlpy._core.engine.reads import compile_query
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.typed import TypeCodec, codec_for
 from nosqlpy._io.finding import bind
@@ -33,8 +35,9 @@ class AggregateOptions(msgspec.Struct, frozen=True):
 
     def request(self, _codec: TypeCodec[Any], kind: Any) -> AggregateRequest[Any]:
         """Return the compiled pipeline, and what makes of its documents objects of the type `kind`."""
-        variables = bind(self.let, self.collation)
-        collation = None if self.collation is None else compile_collation(self.collation)
+        return self._under(compile_collation(self.collation), bind(self.let, self.collation), kind)
+
+    def _under(self, collation: Collation | None, variables: Mapping[str, Any], kind: Any) -> AggregateRequest[Any]:
         pipeline = compile_pipeline(self.pipeline, variables, collation, database=self.database)
         query = compile_query(
             pipeline.filter,
@@ -49,7 +52,9 @@ class AggregateOptions(msgspec.Struct, frozen=True):
             comment=self.comment,
             scored=pipeline.scored,
         )
-        return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert)
+        own = self.collation is not None or collation is not None
+        recompile = None if own else partial(self._under, variables=variables, kind=kind)
+        return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert, recompile)
 
 
 def _itself(document: Document) -> Document:

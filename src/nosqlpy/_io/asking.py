@@ -49,7 +49,7 @@ def one_update(
     if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1:
         id = filter.get("_id")
         if type(id) in _EXACT and (known := bind_untimed(update)) is not None:
-            return PointUpdate("_id", id, known)  # type: ignore[arg-type]  # str or int
+            return PointUpdate("_id", id, known, update)  # type: ignore[arg-type]  # str or int
     array_filters, sort, hint, let, collation, bypass, comment = options
     variables = bind(let, collation)
     query = match(asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables)

@@ -16,12 +16,13 @@ import msgspec
 
 from nosqlpy._core.engine.execution import STEP, Decode, Query, Request
 from nosqlpy._core.engine.lookups import LOWER, UPPER, Between, Equal, Leading, Lookup
-from nosqlpy._core.engine.reads import compile_query, decoder
+from nosqlpy._core.engine.reads import compile_query, converting
 from nosqlpy._core.engine.returned import Returned
 from nosqlpy._core.expression.parameters import bind_parameters
 from nosqlpy._core.expression.scope import RANDOM
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.query.sort import ordering_of, sort_keys
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
@@ -86,10 +87,16 @@ class FindOptions(msgspec.Struct, frozen=True):
                     return Between(decode, limit, path, tuple(value.items()))
         return None
 
-    def compile(self, variables: Mapping[str, Any] | None = None) -> Query:
-        """Return the compiled query; `variables` are those of the call, if its `let` is bound already."""
+    def compile(self, variables: Mapping[str, Any] | None = None, collation: Collation | None = None) -> Query:
+        """Return the compiled query; `variables` are those of the call, if its `let` is bound already.
+
+        Without a collation of its own it has the `collation` of its collection, if that is known.
+        """
         if type(self.filter) is dict or isinstance(self.filter, Mapping):
             self.limits.check(self.filter)
+        if variables is None:
+            variables = bind(self.let, self.collation)
+        own = self.collation is not None
         return compile_query(
             self.filter,
             self.projection,
@@ -97,11 +104,12 @@ class FindOptions(msgspec.Struct, frozen=True):
             self.skip,
             self.limit,
             self.hint,
-            bind(self.let, self.collation) if variables is None else variables,
+            variables,
             self.batch_size,
             None if self.max_time_ms is None else time_limit(self.max_time_ms),
-            None if self.collation is None else compile_collation(self.collation),
+            compile_collation(self.collation) if own else collation,
             self.comment,
+            origin=None if own or collation is not None else self,
         )
 
     def request(self, codec: TypeCodec[Any], kind: Any, variables: Mapping[str, Any] | None = None) -> Request[Any]:
@@ -114,7 +122,9 @@ class FindOptions(msgspec.Struct, frozen=True):
             codec = codec_for(kind)
         elif query.projection is not None:
             codec = PLAIN
-        return Request(query, _decode_with(query, codec), None if query.projection is None else codec.convert)
+        if query.projection is None:
+            return Request(query, codec.decode)
+        return Request(query, converting(query.projection, codec.convert), codec.convert)
 
     def returned(self, codec: TypeCodec[Any], variables: Mapping[str, Any]) -> Returned[Any]:
         """Return the compiled query of a write that returns a document, and how that is decoded."""
@@ -192,13 +202,6 @@ def bind(let: Mapping[str, Any] | None, collation: CollationSpec | None = None) 
     """
     provided = CallTime()
     return provided if let is None else bind_parameters(let, provided, compile_collation(collation))
-
-
-def _decode_with(query: Query, codec: TypeCodec[Any]) -> Decode[Any]:
-    if query.projection is None:
-        return codec.decode
-    shape, convert = decoder(query.projection), codec.convert
-    return shape if codec is PLAIN else lambda data: convert(shape(data))
 
 
 def match(options: FindOptions, variables: Mapping[str, Any]) -> Query:

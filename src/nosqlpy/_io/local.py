@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from nosqlpy._core.engine import points, reads
 from nosqlpy._core.engine.execution import Execution, Query, Request
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.points import PointFind
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
@@ -235,9 +236,11 @@ class LocalBackend(Backend):
         """Return what `read` finds, in a state between two writes."""
         return self.database().view_unexpired(read, *args, **kwargs)
 
-    def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
+    def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         database = self.database()
+        if database.engine.collated and asked is not None:
+            return self.prepare(self.read(reads.find_first, name, Request(asked.query, decode)))
         if database.engine.expiring:
             data = self.read(reads.get, name, id)
             return None if data is None else decode(data)
@@ -268,12 +271,12 @@ class LocalBackend(Backend):
     def find_first(self, name: str, asked: PointFind[R] | Request[R]) -> R | None:
         """Return the first document of a find, or None."""
         if type(asked) is not PointFind or self.profiles:
-            asked = Request(asked.query, asked.decode)
-            return self.read_steps(reads.find_first, name, asked)
+            request = Request(asked.query, asked.decode) if isinstance(asked, PointFind) else asked
+            return self.read_steps(reads.find_first, name, request)
         began = perf_counter()
         try:
             if asked.path == "_id":
-                return self.point(name, asked.value, asked.decode)
+                return self.point(name, asked.value, asked.decode, asked)
             data = self.lookup(points.first, name, asked)
             if data is UNSET:
                 return self.prepare(self.read(reads.find_first, name, Request(asked.query, asked.decode)))

@@ -27,6 +27,7 @@ from nosqlpy._core.engine import matching, points, reads
 from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.points import GeneralUpdate, PointFind
 from nosqlpy._core.engine.shared import BELL
 from nosqlpy._core.engine.state import Change, Engine
@@ -191,12 +192,12 @@ class AsyncLocalBackend(Backend):
     async def find_first(self, name: str, asked: PointFind[R] | Request[R]) -> R | None:
         """Return the first document of a find, or None."""
         if type(asked) is not PointFind or self.profiles:
-            asked = Request(asked.query, asked.decode)
-            return await self.read_steps(reads.find_first, name, asked)
+            request = Request(asked.query, asked.decode) if isinstance(asked, PointFind) else asked
+            return await self.read_steps(reads.find_first, name, request)
         began = time.perf_counter()
         try:
             if asked.path == "_id":
-                return await self.point(name, asked.value, asked.decode)
+                return await self.point(name, asked.value, asked.decode, asked)
             data = await self.lookup(points.first, name, asked)
             if data is UNSET:
                 found = await self.read(reads.find_first, name, Request(asked.query, asked.decode))
@@ -214,11 +215,13 @@ class AsyncLocalBackend(Backend):
             await self.pause()
         return outcome.result
 
-    async def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
+    async def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
         if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
         engine = (await self.database()).engine
+        if engine.collated and asked is not None:
+            return await self.prepare(await self.read(reads.find_first, name, Request(asked.query, decode)))
         try:
             data = None if engine.expiring else reads.get(engine, name, id)
         except Unloaded:  # loaded in a worker thread

@@ -12,7 +12,13 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.options import define_index
-from nosqlpy._core.update.compile import Updater, compile_replacement, compile_update, require_operators
+from nosqlpy._core.update.compile import (
+    GivenUpdate,
+    Updater,
+    compile_replacement,
+    compile_update,
+    require_operators,
+)
 from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy._io.finding import FindOptions, match, require_filter
 from nosqlpy.aliases import CollationSpec, Document, Filter, Update
@@ -41,15 +47,18 @@ def updater(
     array_filters: Sequence[Filter] | None,
     variables: Mapping[str, Any],
     collation: CollationSpec | None = None,
-) -> Updater:
+) -> Updater | GivenUpdate:
     """Return the compiled update; `variables` are those of the call, and $currentDate sets its time.
+
+    Without a `collation` it may get that of its collection.
 
     Raises:
         QueryError: The update, or an array filter, cannot be understood.
     """
-    return compile_update(
+    compiled = compile_update(
         update, variables=variables, array_filters=array_filters, collation=compile_collation(collation)
     )
+    return compiled if collation is not None else GivenUpdate(update, variables, array_filters, compiled)
 
 
 def bulk_requests(
@@ -122,6 +131,7 @@ def _compiled(
 ) -> BulkRequest:
     if isinstance(model, DeleteOne | DeleteMany):
         return Deletion(query, isinstance(model, DeleteMany), command)
+    change: Updater | GivenUpdate
     if isinstance(model, ReplaceOne):
         change = compile_replacement(command["u"])
     else:
@@ -174,14 +184,3 @@ def _index_definition(index: Any) -> IndexDefinition:
         raise QueryError(message, code=14, code_name="TypeMismatch")
     given = {option: value for option, value in document.items() if option not in ("key", "name")}
     return define_index(list(document["key"].items()), document.get("name"), given)
-
-
-def require_binary(collation: CollationSpec | None) -> None:
-    """Refuse a collation as the default of a collection, but for binary comparison.
-
-    Raises:
-        QueryError: It is malformed.
-        NotSupportedError: It is any other.
-    """
-    if compile_collation(collation) is not None:
-        raise NotSupportedError("a collection has no 'collation' of its own; pass collation= to find, update and so on")

@@ -10,7 +10,9 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import reads
+from nosqlpy._core.engine.execution import Request
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
@@ -143,8 +145,10 @@ class LocalTransaction(LocalBackend):
         """Return UNSET: what the transaction has written is not in an index."""
         return UNSET
 
-    def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
-        """Return the document with this ``_id``."""
+    def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
+        """Return the document with this ``_id``; `asked` for by a filter, if there is more to that."""
+        if asked is not None and self.unit.database.engine.collated:
+            return self.prepare(self.read(reads.find_first, name, Request(asked.query, decode)))
         data = self.read(reads.get, name, id)
         return None if data is None else decode(data)
 

@@ -12,7 +12,9 @@ import anyio.to_thread
 from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import matching, reads
+from nosqlpy._core.engine.execution import Request
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
@@ -172,8 +174,10 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         """Return UNSET: what the transaction has written is not in an index."""
         return UNSET
 
-    async def point(self, name: str, id: Any, decode: Callable[[bytes], R]) -> R | None:
-        """Return the document with this ``_id``."""
+    async def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
+        """Return the document with this ``_id``; `asked` for by a filter, if there is more to that."""
+        if asked is not None and self.unit.database.engine.collated:
+            return await self.prepare(await self.read(reads.find_first, name, Request(asked.query, decode)))
         data = await self.read(reads.get, name, id)
         return None if data is None else decode(data)
 

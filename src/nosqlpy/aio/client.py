@@ -22,7 +22,7 @@ from nosqlpy._io.local_async import AsyncLocalBackend, in_worker
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.profiling import Profile
 from nosqlpy._io.repair import repair
-from nosqlpy._io.requests import index_definitions, require_binary
+from nosqlpy._io.requests import index_definitions
 from nosqlpy.aio.collection import AsyncCollection
 from nosqlpy.aio.cursor import AsyncCursor
 from nosqlpy.aio.transaction import AsyncTransaction
@@ -200,9 +200,10 @@ class AsyncClient:
             QueryError: The validator is no filter, or an option is unknown or cannot have this value.
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
         """
-        require_binary(collation)
         wanted = index_definitions(indexes)
-        given = collection_options("create_collection", validator, validation_level, validation_action, options)
+        given = collection_options(
+            "create_collection", validator, validation_level, validation_action, options, collation
+        )
         collection = self.collection(name)
         await self._backend.write_all(durability, definitions.create_collection, name, wanted, given, exist_ok=exist_ok)
         return collection

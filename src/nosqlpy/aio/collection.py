@@ -106,7 +106,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
     ) -> str:
         """Create an index on one field or several, unless it is there already; return its name.
 
-        `options` are `unique`, `sparse`, `hidden`, `expireAfterSeconds`, `wildcardProjection`,
+        `options` are `unique`, `sparse`, `hidden`, `collation`, `expireAfterSeconds`, `wildcardProjection`,
         `partialFilterExpression` and those of text indexes, in this spelling or Python's. Readers go on while it is
         built, writers wait. `progress` is called now and then, in a worker thread if there are many documents, with
         how many are in the index, and of how many; what it raises ends the building, and there is no index.

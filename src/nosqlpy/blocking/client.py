@@ -22,7 +22,7 @@ from nosqlpy._io.local import LocalBackend, in_place
 from nosqlpy._io.options import ClientOptions, parse_options, url_from_environment
 from nosqlpy._io.profiling import Profile
 from nosqlpy._io.repair import repair
-from nosqlpy._io.requests import index_definitions, require_binary
+from nosqlpy._io.requests import index_definitions
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
 from nosqlpy.blocking.collection import Collection
 from nosqlpy.blocking.cursor import Cursor
@@ -187,17 +187,19 @@ class Client:
 
         A document that `validator`, a filter, does not match is refused, or with the action
         ``"warn"`` stored and warned of. The level ``"moderate"`` lets updates of documents pass that
-        did not match before, ``"off"`` everything. `options` are pymongo's other spellings.
+        did not match before, ``"off"`` everything. `collation` says how strings compare in it where a call does not
+        say; `options` are pymongo's other spellings.
 
         Raises:
             InvalidName: No collection can have this name.
             QueryError: The validator is no filter, or an option is unknown or cannot have this value.
             CollectionExists: There is one already, and not `exist_ok`; with that it gets the indexes that it lacks.
-            NotSupportedError: `collation` is another than ``{"locale": "simple"}``.
+            NotSupportedError: An option, or a locale, that only MongoDB has.
         """
-        require_binary(collation)
         wanted = index_definitions(indexes)
-        given = collection_options("create_collection", validator, validation_level, validation_action, options)
+        given = collection_options(
+            "create_collection", validator, validation_level, validation_action, options, collation
+        )
         collection = self.collection(name)
         self._backend.write_all(durability, definitions.create_collection, name, wanted, given, exist_ok=exist_ok)
         return collection

@@ -106,7 +106,7 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
     ) -> str:
         """Create an index on one field or several, unless it is there already; return its name.
 
-        `options` are `unique`, `sparse`, `hidden`, `expireAfterSeconds`, `wildcardProjection`,
+        `options` are `unique`, `sparse`, `hidden`, `collation`, `expireAfterSeconds`, `wildcardProjection`,
         `partialFilterExpression` and those of text indexes, in this spelling or Python's. Readers go on while it is
         built, writers wait. `progress` is called now and then with how many documents are in the index, and of how
         many; what it raises ends the building, as Ctrl-C does, and there is no index.

@@ -39,7 +39,7 @@ _Steps: TypeAlias = "Generator[Call, Any, Document]"
 SUFFIXES = (".bson.gz", ".bson")
 METADATA = (".metadata.json.gz", ".metadata.json")
 METADATA_SIZE_MAX = 64 << 20
-_OPTIONS = frozenset({"validator", "validationLevel", "validationAction"})
+_OPTIONS = frozenset({"validator", "validationLevel", "validationAction", "collation"})
 _INDEX_NOTES = frozenset({"v", "key", "name", "ns", "background"})
 
 
@@ -194,9 +194,16 @@ def _definitions(one: _Dumped, durability: Durability | None) -> Iterator[Call]:
 
 def _create_index(collection: str, index: Mapping[str, Any], durability: Durability | None, client: Any) -> Any:
     options = {name: value for name, value in index.items() if name not in _INDEX_NOTES}
+    # where none is said there is none, whatever the collection has
+    options["collation"] = _collation(options.get("collation", {"locale": "simple"}))
     # shells wrote the directions as doubles
     keys = [(path, int(way) if isinstance(way, float) else way) for path, way in index["key"].items()]
     return client[collection].create_index(keys, name=index["name"], durability=durability, **options)
+
+
+def _collation(described: Any) -> Any:
+    """Return a collation without the version of a server's ICU, by which nothing is ordered here."""
+    return {name: value for name, value in described.items() if name != "version"}
 
 
 def _filling(
@@ -237,6 +244,8 @@ def _read(file: Path, *, metadata: bool) -> _Dumped:
     for option in options:
         if option not in _OPTIONS:
             raise NotSupportedError(f"{found}: collections have no option {option!r}; metadata=False leaves it out")
+    if "collation" in options:
+        options = options | {"collation": _collation(options["collation"])}
     indexes = [index for index in described.get("indexes", []) if index["name"] != "_id_"]
     return _Dumped(name, file, options, indexes)
 

@@ -60,7 +60,7 @@ def test_an_update_of_a_point_is_that_of_its_query(
     except NosqlpyError:
         return  # they do not fit the index
     updater = [compile_update(update) for _ in range(2)][1]
-    asked = PointUpdate("_id", id, updater)
+    asked = PointUpdate("_id", id, updater, update)
     spare = intake().spare_id()
 
     assert outcome(one, points.update, asked) == outcome(
@@ -104,7 +104,7 @@ def test_a_find_of_a_point_knows_what_an_index_leads_to() -> None:
 
 def test_a_find_of_a_point_leaves_it_to_its_query_which_of_several_is_first_after_an_update() -> None:
     db = logged([(1, {"n": 1}), (2, {"n": 2})], index="n")
-    db.run(points.update, "c", PointUpdate("_id", 1, compile_update({"$set": {"n": 2}})))
+    db.run(points.update, "c", _increment(1))
 
     assert points.first(db.engine, "c", PointFind("n", 2, decode_document)) is UNSET
 
@@ -119,11 +119,15 @@ def test_an_index_that_may_not_lead_to_all_documents_leads_to_no_point(options: 
     assert points.first(db.engine, "c", PointFind("n", 1, decode_document)) is UNSET
 
 
+def _increment(amount: int) -> PointUpdate:
+    update = {"$inc": {"n": amount}}
+    return PointUpdate("_id", 1, compile_update(update), update)
+
+
 def test_a_point_in_no_collection_is_nothing() -> None:
     db = Logged()
-    updater = compile_update({"$set": {"n": 1}})
 
-    assert db.run(points.update, "c", PointUpdate("_id", 1, updater)) == UpdateResult(0, 0)
+    assert db.run(points.update, "c", _increment(1)) == UpdateResult(0, 0)
     assert db.run(points.delete, "c", Point("_id", 1)) == DeleteResult(0)
     assert points.first(db.engine, "c", PointFind("n", 1, decode_document)) is UNSET
 
@@ -133,8 +137,8 @@ def test_a_validator_looks_at_an_updated_point() -> None:
     db.run(change_options, "c", {"validator": {"n": {"$lt": 3}}})
 
     with pytest.raises(ValidationError):
-        db.run(points.update, "c", PointUpdate("_id", 1, compile_update({"$inc": {"n": 5}})))
-    assert db.run(points.update, "c", PointUpdate("_id", 1, compile_update({"$inc": {"n": 1}}))) == UpdateResult(1, 1)
+        db.run(points.update, "c", _increment(5))
+    assert db.run(points.update, "c", _increment(1)) == UpdateResult(1, 1)
 
 
 def test_a_write_to_a_point_looks_at_one_document() -> None:

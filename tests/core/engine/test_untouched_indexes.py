@@ -67,7 +67,7 @@ def test_an_index_holds_after_an_update_what_it_would_hold_if_it_were_built_then
             query = request({}).query
             db.run(writes.update, "c", query, updater(update), intake().spare_id(), upsert=False, many=True)
         else:
-            db.run(points.update, "c", PointUpdate("_id", len(stored), updater(update)))
+            db.run(points.update, "c", PointUpdate("_id", len(stored), updater(update), update))
     except NosqlpyError:
         pass
     collection = db.engine.collections["c"]

@@ -20,6 +20,7 @@ from nosqlpy._core.engine.tables import World
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.query.partial import Layout, Row, layout_of
 from nosqlpy._core.values.codec import decode_document, fields_decoder
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.metadata import ScoredBytes, carry_score
 from nosqlpy.aliases import Document
 
@@ -32,6 +33,8 @@ class AggregateRequest(msgspec.Struct, Generic[T], frozen=True):
     pipeline: Pipeline
     query: Query
     convert: Callable[[Document], T]
+    recompile: Callable[[Collation], AggregateRequest[T]] | None = None
+    """None if the call says how strings compare."""
 
 
 class Aggregation(Generic[T]):
@@ -169,6 +172,9 @@ def _ask(pipeline: Pipeline, layout: Layout) -> None:
 
 def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggregation[T]:
     """Return an aggregation of the documents of this moment."""
+    collection = engine.collections.get(name)
+    if collection is not None and collection.collation is not None and request.recompile is not None:
+        request = request.recompile(collection.collation)
     also = partial(_ask, request.pipeline) if _takes_rows(request) else None
     taking: Request[bytes] = Request(request.query, _itself if request.query.scored else bytes)
     execution = execute(engine, name, taking, also=also)

@@ -17,7 +17,7 @@ from nosqlpy._core.engine.flags import check_flag
 from nosqlpy._core.engine.intake import NewDocument, SpareId
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import loading
-from nosqlpy._core.update.compile import Updater
+from nosqlpy._core.update.compile import GivenUpdate, Updater
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy.aliases import Document
 from nosqlpy.errors import OperationFailure
@@ -39,7 +39,7 @@ class Updating(msgspec.Struct, frozen=True):
     """A request to update or replace what a query finds; `command` is how pymongo shows it in an error."""
 
     query: Query
-    updater: Updater
+    updater: Updater | GivenUpdate
     spare_id: SpareId
     upsert: bool
     many: bool

@@ -23,6 +23,8 @@ from nosqlpy._core.index.textual import Found, TextIndex
 from nosqlpy._core.index.unique import Claims
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.plan.plan import Plan
+from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.collation_spec import compile_collation
 from nosqlpy.aliases import Document
 
 
@@ -33,7 +35,7 @@ class CollectionState:
     they are applied again: an interrupted apply is repaired by repeating it.
     """
 
-    __slots__ = ("columns", "ids", "indexes", "name", "natural", "number", "options", "slots", "validator")
+    __slots__ = ("collation", "columns", "ids", "indexes", "name", "natural", "number", "options", "slots", "validator")
 
     def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
         self.number: int = number
@@ -45,6 +47,8 @@ class CollectionState:
         self.natural: NaturalOrder = NaturalOrder(self.slots)
         self.ids: IdIndex = IdIndex(self.slots)
         self.options: Document = {}
+        # how strings compare where a call does not say
+        self.collation: Collation | None = None
         self.validator: Validator | None = None
 
     @property
@@ -171,12 +175,14 @@ class CollectionState:
 
     def define(self, options: Document) -> None:
         """Have these options from now on, and the validator among them."""
+        self.collation = compile_collation(options.get("collation"))
         self.options = options
-        self.validator = make_validator(options)
+        self.validator = make_validator(options, self.collation)
 
     def definitions(self) -> list[IndexDefinition]:
         """Return the definitions of all indexes, that of ``_id`` first."""
-        return [ID_DEFINITION, *self.indexes.definitions()]
+        held = list(self.indexes.definitions())
+        return held if ID_INDEX in self.indexes.by_name else [ID_DEFINITION, *held]
 
     @property
     def has_orders(self) -> bool:
@@ -188,8 +194,11 @@ class CollectionState:
         return self.indexes.by_name
 
     def order_of_ids(self) -> IdIndex | None:
-        """Return the index of ``_id``, whose order a planner may use; None where that takes loading the collection."""
-        return self.ids
+        """Return the index of ``_id``, whose order a planner may use; None where that takes loading the collection.
+
+        Under a collation the index of ``_id`` is one like others.
+        """
+        return None if ID_INDEX in self.indexes.by_name else self.ids
 
     def counts(self, plan: Plan) -> bool:
         """Whether the entries that the planner has counted are documents, each once."""
@@ -198,7 +207,8 @@ class CollectionState:
 
     def index(self, name: str | None) -> HashIndex:
         """Return an index of a plan by its name."""
-        return self.ids if name == ID_INDEX else self.indexes.by_name[name or ""]
+        found = self.indexes.by_name.get(name or "")
+        return self.ids if found is None else found
 
     def shown(self) -> Mapping[str, HashIndex]:
         """Return all indexes by name, that of ``_id`` among them."""

@@ -75,7 +75,7 @@ def covered(collection: CollectionState, query: Query, plan: Plan) -> Covered | 
     fields = [path for path, _ in index.keys]
     if type(index) not in _KINDS or index.multikey or index.wildcard is not None or index.definition.kind != ORDERED:
         return None
-    if not paths or not paths <= {"_id", *fields}:
+    if not paths or not paths <= {"_id", *fields} or index.collation is not None:
         return None
     return _answer(index, fields, paths, _pairs(collection, index, query, plan))
 

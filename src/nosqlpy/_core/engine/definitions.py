@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.flags import Progress, check_flag
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.index.catalogue import ID_INDEX, TEXT, IndexDefinition, index_name
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, SIMPLE, TEXT, IndexDefinition, index_name
+from nosqlpy._core.index.kinds import cannot_create
 from nosqlpy._core.index.options import changed_index
 from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.values.order import equal
 from nosqlpy.aliases import Document, IndexKeys
-from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure
+from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure, QueryError
 from nosqlpy.naming import check_collection_name, nearest
 
 
@@ -45,13 +48,25 @@ def create_collection(
     check_flag("exist_ok", exist_ok)
     if name in engine.collections and not exist_ok:
         raise CollectionExists(f"collection {name!r} exists already; pass exist_ok=True to accept that")
-    operations, number = _new_indexes(engine, name, definitions)[0], engine.next_number
     held, wanted = engine.collections.get(name), _without_empty(options or {})
-    if held is None and wanted:
-        operations.append(Define(number, "options", wanted))
-    elif held is not None and wanted and not equal(wanted, held.options):
+    if held is not None and wanted and not equal(wanted, held.options):
         raise CollectionExists(f"collection {name!r} exists already, with other options; coll_mod changes them")
+    operations = _new_indexes(engine, name, definitions, wanted.get("collation"))[0]
+    if held is None and wanted:
+        operations[1:1] = _with_options(engine.next_number, wanted)
     return engine.change(operations, None)
+
+
+def _with_options(number: int, options: Document) -> list[Operation]:
+    """Return the operations that give a new collection its options; under a collation ids have an index of their own.
+
+    The documents themselves stand under their ids as these are.
+    """
+    operations: list[Operation] = [Define(number, "options", options)]
+    if "collation" in options:
+        ids = msgspec.structs.replace(ID_DEFINITION, unique=True, collation=options["collation"])
+        operations.append(Define(number, "index", ids.to_payload()))
+    return operations
 
 
 def _without_empty(options: Document) -> Document:
@@ -154,19 +169,48 @@ def create_indexes(engine: Engine, name: str, definitions: Sequence[IndexDefinit
 
 
 def _new_indexes(
-    engine: Engine, name: str, definitions: Sequence[IndexDefinition]
+    engine: Engine,
+    name: str,
+    definitions: Sequence[IndexDefinition],
+    collation: Mapping[str, Any] | None = None,
 ) -> tuple[list[Operation], list[str]]:
-    """Return the operations that make sure that the indexes are there, and their names."""
+    """Return the operations that make sure that the indexes are there, and their names.
+
+    A collection that is to be made has a `collation`.
+    """
     operations, number = ensure_collection(engine, name)
-    held = [] if operations else engine.collections[name].definitions()
+    held: list[IndexDefinition] = []
+    if not operations:
+        held, collation = engine.collections[name].definitions(), engine.collections[name].options.get("collation")
     names: list[str] = []
-    for definition in definitions:
+    for given in definitions:
+        definition = _collated(given, collation)
+        if definition.keys == ID_DEFINITION.keys:
+            names.append(ID_INDEX)
+            continue
         found = _held(held, definition)
         if found is None:
             operations.append(Define(number, "index", definition.to_payload()))
             held = [*held, definition]
         names.append((found or definition).name)
     return operations, names
+
+
+def _collated(definition: IndexDefinition, collation: Mapping[str, Any] | None) -> IndexDefinition:
+    """Return the definition of an index in a collection with this collation, which it has too if it names none.
+
+    Raises:
+        QueryError: It is the index of ``_id``, and names another; or a text index, which has none, and names none.
+    """
+    wanted = definition.collation
+    if definition.kind == TEXT:
+        if wanted is None and collation is not None:
+            raise cannot_create("a text index in a collection with a collation needs collation={'locale': 'simple'}")
+        return msgspec.structs.replace(definition, collation=None)
+    own = collation if wanted is None else None if wanted == SIMPLE else wanted
+    if definition.keys == ID_DEFINITION.keys and own != collation:
+        raise QueryError("the index of _id has the collation of the collection, and no other")
+    return msgspec.structs.replace(definition, collation=own)
 
 
 def _held(held: Sequence[IndexDefinition], wanted: IndexDefinition) -> IndexDefinition | None:
@@ -226,5 +270,10 @@ def drop_indexes(engine: Engine, name: str) -> Change[None]:
     if collection is None:
         return engine.change([], None)
     return engine.change(
-        [Define(collection.number, "unindex", {"name": index}) for index in collection.indexes.by_name], None
+        [
+            Define(collection.number, "unindex", {"name": index})
+            for index in collection.indexes.by_name
+            if index != ID_INDEX
+        ],
+        None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -31,6 +31,13 @@ Check: TypeAlias = Callable[[], None]
 STEP = 512
 
 
+class Origin(Protocol):
+    """What a query without a collation of its own was compiled from, and can be again."""
+
+    def compile(self, variables: Mapping[str, Any], collation: Collation, /) -> Query:
+        """Return the query under a collation."""
+
+
 class Query(msgspec.Struct, frozen=True):
     """What a cursor asks for, compiled: nothing in it changes with the data."""
 
@@ -46,6 +53,16 @@ class Query(msgspec.Struct, frozen=True):
     comment: Any = None
     scored: bool = False
     """Whether the scores of a text search are asked for."""
+    origin: Origin | None = None
+    """None if the call says how strings compare."""
+    variables: Mapping[str, Any] | None = None
+
+    def under(self, collation: Collation | None) -> Query:
+        """Return the query as it is in a collection with this collation."""
+        if collation is None or self.origin is None:
+            return self
+        compiled = self.origin.compile(self.variables or {}, collation)
+        return msgspec.structs.replace(compiled, check=self.check)  # which may be another by now
 
 
 class Request(msgspec.Struct, Generic[T], frozen=True):
@@ -102,6 +119,11 @@ class Execution(Generic[T]):
         self._all_match = plan.exact or query.predicate.everything
         # documents that were looked at so far
         self.examined = 0
+
+    @property
+    def query(self) -> Query:
+        """The query, as it is in its collection."""
+        return self._query
 
     @property
     def find(self) -> Execution[T]:

@@ -39,7 +39,7 @@ def explain(
     started = clock()
     execution = source(engine, name, request)
     stopwatch.finding = clock() - started
-    collection, query, plan = engine.collections.get(name), request.query, execution.plan
+    collection, query, plan = engine.collections.get(name), execution.find.query, execution.plan
     planner: Document = {"namespace": name, "winningPlan": _tree(collection, query, plan, _columns(execution))}
     planner["rejectedPlans"] = _rejected(collection, query, plan)
     if query.collation is not None:

@@ -125,7 +125,7 @@ class Leading(Lookup[T], gc=False):
 def find(engine: Engine, name: str, asked: Lookup[Any]) -> Sequence[bytes] | UnsetType:
     """Return the documents that a lookup finds, encoded and in order, or UNSET where it takes more than one index."""
     collection, path = engine.collections.get(name), asked.path
-    if type(collection) is not CollectionState:
+    if type(collection) is not CollectionState or collection.collation is not None:
         return UNSET
     index = collection.indexes.by_path.get(path)
     if index is not None:

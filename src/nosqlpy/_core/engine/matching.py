@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ from nosqlpy._core.query.buckets import Steps, finished
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.codec import decode_id
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.metadata import ScoredBytes
 
@@ -36,7 +38,11 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     @property
     def query(self) -> Query:
         """The query that asks for the same."""
-        return compile_query({self.path: self.value})
+        return compile_query({self.path: self.value}, origin=self)
+
+    def compile(self, _variables: Mapping[str, Any], collation: Collation, /) -> Query:
+        """Return the query under a collation."""
+        return compile_query({self.path: self.value}, collation=collation)
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -52,12 +58,12 @@ def reach(engine: Engine, name: object, asked: object) -> int:
     collection = engine.collections.get(name) if isinstance(name, str) else None
     if collection is None:
         return 0
-    if isinstance(asked, Point):
+    if isinstance(asked, Point) and collection.collation is None:
         return 1
     query = getattr(asked, "query", asked)
     try:
         size = collection.slots.count()
-        return plan_of(collection, query).candidates if isinstance(query, Query) else size
+        return plan_of(collection, query.under(collection.collation)).candidates if isinstance(query, Query) else size
     except Unloaded:
         return LOADING
 
@@ -68,6 +74,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
     if collection is None:
         check_searched(query)
         return []
+    query = query.under(collection.collation)
     predicate = query.predicate
     if predicate.exact == "_id" and query.hint is None:
         key = equality_key(predicate.operand)

@@ -215,7 +215,7 @@ class OverlaidCollection(CollectionState):
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         # not all that a collection makes: its documents and its indexes are others'
         self.number, self.name = base.number, base.name
-        self.options, self.validator = base.options, base.validator
+        self.options, self.validator, self.collation = base.options, base.validator, base.collation
         self.slots = self.overlay = OverlaySlots(memory, base.slots)
         # the written documents and indexes over them, once an index is asked for
         self._written: CollectionState | None = None

@@ -16,12 +16,14 @@ from nosqlpy._core.engine import writes
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.execution import Decode, Query
 from nosqlpy._core.engine.intake import SpareId
-from nosqlpy._core.engine.matching import Match, Point
+from nosqlpy._core.engine.matching import Match, Point, matches_of
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.hashed import Bucket
 from nosqlpy._core.log.operation import Delete, Put
-from nosqlpy._core.update.compile import Updater
+from nosqlpy._core.update.compile import GivenUpdate, Updater, compile_update
 from nosqlpy._core.values.codec import decode_id
+from nosqlpy._core.values.collation import Collation
+from nosqlpy.aliases import Update
 from nosqlpy.results import DeleteResult, UpdateResult
 
 T = TypeVar("T")
@@ -31,16 +33,17 @@ _NONE_DELETED, _ONE_DELETED = DeleteResult(0), DeleteResult(1)
 
 
 class PointUpdate(Point, frozen=True, gc=False):
-    """An update of the document with this ``_id``, if there is one."""
+    """An update of the document with this ``_id``, if there is one: compiled, and as it was given if it may compare."""
 
     updater: Updater
+    given: Update | None = None
 
 
 class GeneralUpdate(msgspec.Struct, frozen=True, gc=False):
     """An update of the first match of a query; of none with `upsert`: an insertion."""
 
     query: Query
-    updater: Updater
+    updater: Updater | GivenUpdate
     spare_id: SpareId
     upsert: bool
     bypass: bool | None
@@ -60,6 +63,8 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
             engine, name, query, updater, spare_id, upsert=asked.upsert, many=False, bypass=asked.bypass
         )
     collection = engine.collections.get(name)
+    if collection is not None and collection.collation is not None:
+        return _update_collated(engine, collection, asked, collection.collation)
     key = asked.value
     data = None if collection is None else collection.slots.get(key)
     if collection is None or data is None:
@@ -75,11 +80,25 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
     return engine.change([Put(collection.number, [key], [id], [changed], False, indexed)], _CHANGED)
 
 
+def _update_collated(
+    engine: Engine, collection: CollectionState, asked: PointUpdate, collation: Collation
+) -> Change[UpdateResult]:
+    query, updater = asked.query.under(collation), asked.updater
+    if asked.given is not None:
+        updater = compile_update(asked.given, collation=collation)
+    matches = matches_of(engine, collection.name, query, 1)
+    if not matches:
+        return engine.change([], _UNMATCHED)
+    return writes.update_matches(engine, collection, matches, query.predicate, updater)
+
+
 def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResult]:
     """Plan the deletion of one document, as `writes.delete` does."""
     if isinstance(asked, Query):
         return writes.delete(engine, name, asked, many=False)
     collection = engine.collections.get(name)
+    if collection is not None and collection.collation is not None:
+        return writes.delete(engine, name, asked.query, many=False)
     key = asked.value
     data = None if collection is None else collection.slots.get(key)
     if collection is None or data is None:
@@ -91,7 +110,7 @@ def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResu
 def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType | None:
     """Return the one document that is found, encoded, or None; UNSET where there may be several, or no such index."""
     collection = engine.collections.get(name)
-    if type(collection) is not CollectionState:
+    if type(collection) is not CollectionState or collection.collation is not None:
         return UNSET
     value = asked.value
     index = collection.indexes.by_path.get(asked.path)

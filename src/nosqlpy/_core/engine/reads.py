@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -12,7 +12,7 @@ from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.columns import Scan, scan_of
 from nosqlpy._core.engine.covering import covered
 from nosqlpy._core.engine.distinct import from_index
-from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Query, Request
+from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Origin, Query, Request
 from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.trying import first_by_id
@@ -24,6 +24,7 @@ from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
 from nosqlpy._core.query.partial import Layout
 from nosqlpy._core.query.projection import Projection
+from nosqlpy._core.query.sort import Keys as SortKeys
 from nosqlpy._core.query.sort import natural_direction, ordering_of, sort_keys
 from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document, fields_decoder
@@ -32,6 +33,7 @@ from nosqlpy._core.values.depth import bounded_key
 from nosqlpy._core.values.metadata import carry_score, without_score
 from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
+from nosqlpy._core.values.typed import itself
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import QueryError
@@ -51,23 +53,22 @@ def compile_query(
     comment: Any = None,
     *,
     scored: bool = False,
+    origin: Origin | None = None,
 ) -> Query:
     """Return the compiled form of a find; `variables` are what expressions may use, NOW for ``$$NOW``.
 
-    `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step;
-    `comment` is what a log calls the find; `scored` documents come with the score of a text search.
+    `batch_size` is how many documents are decoded at a time, at most; `check` is called about once a step; `comment` is
+    what a log calls the find; `scored` documents come with the score of a text search; `origin` can compile it anew.
 
     Raises:
         QueryError: An argument cannot be understood.
         NotSupportedError: It uses something that only MongoDB supports.
     """
     predicate = compile_filter({} if filter is None else _mapping(filter), variables, collation)
-    keys = () if sort is None else sort_keys(sort)
-    direction = natural_direction(keys)
-    if direction is not None:
-        keys, hint = (), _natural_hint(direction, hint)
+    keys, hint = ((), hint) if sort is None else _keys(sort, hint)
     shown = None if projection is None else compile_find_projection(projection, predicate, variables, collation)
     ordering = ordering_of(keys, collation) if keys else None
+    scored = scored or (shown is not None and shown.scored) or (ordering is not None and ordering.scored)
     query = Query(
         predicate,
         shown,
@@ -79,7 +80,9 @@ def compile_query(
         check,
         collation,
         comment,
-        scored or (shown is not None and shown.scored) or (ordering is not None and ordering.scored),
+        scored,
+        origin,
+        None if origin is None else variables,
     )
     if query.scored:
         check_score(query)
@@ -104,6 +107,13 @@ def _natural(name: str, value: Any) -> int:
     if _whole(name, value) < 0:
         raise QueryError(f"{name} cannot be negative", code=51024, code_name="Location51024")
     return int(value)
+
+
+def _keys(sort: SortSpec, hint: Any) -> tuple[SortKeys, Any]:
+    """Return the keys of a sort and the hint; the natural order is one, and no key."""
+    keys = sort_keys(sort)
+    direction = natural_direction(keys)
+    return (keys, hint) if direction is None else ((), _natural_hint(direction, hint))
 
 
 def _natural_hint(direction: int, hint: Any) -> str:
@@ -140,8 +150,10 @@ def execute(
     build: bool = True,
 ) -> Execution[T]:
     """Return an execution over the documents of this moment; `also` and `build` are those of `scan_of`."""
-    query, decode = request.query, request.decode
     collection = engine.collections.get(name)
+    if collection is not None and collection.collation is not None:
+        request = collated(request, collection.collation)
+    query, decode = request.query, request.decode
     if collection is None:
         check_searched(query)
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
@@ -160,6 +172,20 @@ def execute(
         blobs = collection.fetch(plan)
     scan = _scan(collection, query, plan, blobs, also=also, build=build)
     return Execution(query, plan, blobs, decode, engine.sort_memory, scan, ordered=ordered)
+
+
+def collated(request: Request[T], collation: Collation) -> Request[T]:
+    """Return a request as it is in a collection with this collation."""
+    query, convert = request.query.under(collation), request.convert
+    if query.projection is None or convert is None:
+        return msgspec.structs.replace(request, query=query)
+    return Request(query, converting(query.projection, convert), convert)
+
+
+def converting(projection: Projection, convert: Callable[[dict[str, Any]], T]) -> Decode[T]:
+    """Return the function from stored bytes to what `convert` makes of projected documents."""
+    shape = decoder(projection)
+    return cast("Decode[T]", shape) if convert is itself else lambda data: convert(shape(data))
 
 
 def _scan(
@@ -213,10 +239,14 @@ def done(value: R) -> Steps[R]:
 
 def find_first(engine: Engine, name: str, request: Request[T]) -> Steps[T | None]:
     """Return the first document of the answer, or None."""
+    collection = engine.collections.get(name)
+    if collection is not None and collection.collation is not None:
+        request = collated(request, collection.collation)
     query = request.query
     if query.predicate.exact == "_id" and query.hint is None and not query.skip:
         return _decoded(get(engine, name, query.predicate.operand), request.decode)
-    return _first_of(execute(engine, name, request, build=query.ordering is not None))
+    found = Request(query, request.decode)  # which no keys of an index stand for
+    return _first_of(execute(engine, name, found, build=query.ordering is not None))
 
 
 def _decoded(data: bytes | None, decode: Decode[T]) -> Steps[T | None]:
@@ -259,6 +289,7 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
     if collection is None:
         check_searched(query)
         return done(0)
+    query = query.under(collection.collation)
     if query.predicate.everything and query.hint is None:
         return done(_within(query, collection.slots.count()))
     query = msgspec.structs.replace(query, ordering=None)
@@ -293,6 +324,8 @@ def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[An
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     collection, path = engine.collections.get(name), parse_path(key)
+    if collection is not None:
+        query = query.under(collection.collation)
     if collection is not None and query.predicate.everything and query.hint is None and query.collation is None:
         indexed = from_index(collection, path)
         if indexed is not None:

@@ -15,8 +15,10 @@ import msgspec
 
 from nosqlpy._core.engine.execution import Query, Request
 from nosqlpy._core.engine.intake import CallNeeded
+from nosqlpy._core.engine.reads import collated
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.tail import Tail
+from nosqlpy._core.values.collation import Collation
 
 T = TypeVar("T")
 
@@ -30,11 +32,12 @@ class Returned(Generic[T]):
     What runs no code of a user's is decoded `at_once`.
     """
 
-    __slots__ = ("_at_once", "_change", "_data", "_decode", "_document", "_tail", "_tries", "query")
+    __slots__ = ("_at_once", "_change", "_data", "_decode", "_document", "_request", "_tail", "_tries", "query")
 
     query: Query
 
     def __init__(self, request: Request[T], *, at_once: bool) -> None:
+        self._request = request
         self.query = request.query
         self._decode = request.decode
         self._at_once = at_once
@@ -43,6 +46,13 @@ class Returned(Generic[T]):
         self._change: Change[Any] | None = None
         self._data: bytes | None = None
         self._document: T
+
+    def under(self, collation: Collation | None) -> Query:
+        """Return the query as it is in a collection with this collation, whose documents are decoded so from now on."""
+        if collation is not None:
+            self._request = collated(self._request, collation)
+            self.query, self._decode = self._request.query, self._request.decode
+        return self.query
 
     def planned(self, engine: Engine) -> Change[Callable[[], T]] | None:
         """Return the change that was planned before its document was decoded, if nothing was written since."""

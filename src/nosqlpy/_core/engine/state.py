@@ -59,6 +59,7 @@ class Engine:
         "_prepared_for",
         "applied",
         "begun",
+        "collated",
         "collections",
         "document_size_max",
         "expiring",
@@ -90,6 +91,8 @@ class Engine:
         self.collections: dict[str, CollectionState] = {}
         # the numbers of the collections in which documents expire
         self.expiring: frozenset[int] = frozenset()
+        # the numbers of those with a collation
+        self.collated: frozenset[int] = frozenset()
         self.next_number: int = 1
         self.next_segment: int = 1 + max([tail.header.number, *(segment.number for segment in manifest.sealed)])
         # the last frame whose apply began, and the last one whose apply ended: a reader
@@ -223,9 +226,15 @@ class Engine:
                 collection.indexes.drop(payload["name"])
             case unknown:
                 raise ValueError(f"{unknown!r} is nothing that is done to a collection")
-        if operation.verb in ("index", "unindex", "drop"):
-            expires = number in self._numbers and bool(collection.indexes.expiring)
-            self.expiring = self.expiring - {number} | ({number} if expires else set())
+        if operation.verb in ("index", "unindex", "options", "drop"):
+            self._note(number, collection)
+
+    def _note(self, number: int, collection: CollectionState) -> None:
+        """Note whether documents expire in a collection that has changed, and whether it has a collation."""
+        there = number in self._numbers
+        expires, collates = there and bool(collection.indexes.expiring), there and collection.collation is not None
+        self.expiring = self.expiring - {number} | ({number} if expires else set())
+        self.collated = self.collated - {number} | ({number} if collates else set())
 
     def _build(self, collection: CollectionState, definition: IndexDefinition) -> None:
         prepared = self._prepared.get((collection.number, definition.name))
@@ -260,7 +269,7 @@ class Engine:
         self.memory, self.manifest, self.tail, self.hint = other.memory, other.manifest, other.tail, None
         self.snapshot = None
         self.next_number, self.next_segment = other.next_number, other.next_segment
-        self.expiring = other.expiring
+        self.expiring, self.collated = other.expiring, other.collated
         self.applied = other.applied
 
     def check_writable(self) -> None:

@@ -116,7 +116,7 @@ class TransactionView(Engine):
         self.memory = OverlayMemory(base.memory)
         self.next_number = base.next_number
         self.collections = _Collections(base, self.memory, expiry)
-        self.expiring = base.expiring
+        self.expiring, self.collated = base.expiring, base.collated
         self.begun = self.applied = self._moment = base.applied
         self._base = base
         self._overlaid = self.collections.overlaid

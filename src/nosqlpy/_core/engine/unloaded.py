@@ -433,7 +433,7 @@ class UnloadedCollection(CollectionState):
         """
         made = CollectionState(self.number, self.name, self._memory)
         made.use(self._unloaded.loaded())
-        made.options, made.validator = self.options, self.validator
+        made.options, made.validator, made.collation = self.options, self.validator, self.collation
         for definition in self.indexes.definitions():
             made.indexes.add(DeferredIndex(definition, partial(made.load_index, definition)))
         made.indexes.pending = self._unloaded.pending(self.parts)

@@ -15,8 +15,10 @@ from nosqlpy._core.query.explanation import explain
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.textual import refuse_text
 from nosqlpy._core.values.codec import decode_document, decode_value, encode_value
+from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.collation_spec import collation_document, compile_collation
 from nosqlpy._core.values.types import OBJECT, STRING, TYPES, as_mapping
-from nosqlpy.aliases import Document
+from nosqlpy.aliases import CollationSpec, Document
 from nosqlpy.errors import NotSupportedError, QueryError, ValidationError
 from nosqlpy.naming import nearest
 
@@ -39,10 +41,11 @@ Before: TypeAlias = Callable[[int], bytes | None]
 class Validator:
     """The validator of a collection, compiled when it is first needed. May be shared by threads."""
 
-    __slots__ = ("_filter", "_moderate", "_predicate", "_warns")
+    __slots__ = ("_collation", "_filter", "_moderate", "_predicate", "_warns")
 
-    def __init__(self, options: Document) -> None:
+    def __init__(self, options: Document, collation: Collation | None) -> None:
         self._filter: Document = options["validator"]
+        self._collation = collation
         self._moderate: bool = options.get("validationLevel") == "moderate"
         self._warns: bool = options.get("validationAction") == "warn"
         self._predicate: Predicate | None = None
@@ -63,7 +66,7 @@ class Validator:
 
     def _unfit(self, blobs: Sequence[bytes]) -> list[int]:
         if self._predicate is None:
-            self._predicate = compile_filter(self._filter)
+            self._predicate = compile_filter(self._filter, collation=self._collation)
         selected = self._predicate.select(blobs)
         if len(selected) == len(blobs):
             return []
@@ -98,14 +101,14 @@ class Validator:
     def error(self, data: bytes) -> ValidationError:
         """Return the error for an encoded document that does not match; its `details` have values, the message none."""
         document = decode_document(data)
-        failure = explain(self._filter, document)
+        failure = explain(self._filter, document, self._collation)
         # what is shown of the filter is copied, so that nobody can change the filter through it
         information = copy.deepcopy({"failingDocumentId": document["_id"], "details": failure.details})
         return ValidationError(f"document failed validation: {failure.message}", details={"errInfo": information})
 
 
-def make_validator(options: Document) -> Validator | None:
-    """Return the validator that the options of a collection ask for, if they do.
+def make_validator(options: Document, collation: Collation | None) -> Validator | None:
+    """Return the validator that the options of a collection with this collation ask for, if they do.
 
     Raises:
         TypeError: The options, from a log or a dump, are no document.
@@ -114,7 +117,7 @@ def make_validator(options: Document) -> Validator | None:
         raise TypeError("the options of a collection are a document")
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
-    return Validator(options)
+    return Validator(options, collation)
 
 
 def collection_options(
@@ -123,6 +126,7 @@ def collection_options(
     validation_level: str | None,
     validation_action: str | None,
     others: Mapping[str, Any],
+    collation: CollationSpec | None = None,
 ) -> Document:
     """Return the options of a collection that were given to `method`, checked, copied and spelt as MongoDB does.
 
@@ -143,13 +147,16 @@ def collection_options(
     options = {name: value for name, value in given.items() if value is not None}
     _check_choice("validation_level", options.get("validationLevel"), LEVELS)
     _check_choice("validation_action", options.get("validationAction"), ACTIONS)
+    collated = compile_collation(collation)
+    if collated is not None:
+        options["collation"] = collation_document(collated)
     if validator is None:
         return options
     if TYPES[type(validator)] != OBJECT:
         message = f"a validator is a filter, hence a document, not {type(validator).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     copied: Document = decode_value(encode_value({"validator": dict(as_mapping(validator))}))
-    refuse_text(found=compile_filter(copied["validator"]).text is not None, where="a validator")
+    refuse_text(found=compile_filter(copied["validator"], collation=collated).text is not None, where="a validator")
     return copied | options
 
 

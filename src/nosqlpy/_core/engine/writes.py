@@ -21,7 +21,7 @@ from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.matched import PositionalProjection
-from nosqlpy._core.update.compile import Updater
+from nosqlpy._core.update.compile import GivenUpdate, Updater, under
 from nosqlpy._core.update.upsert import seed_document, seed_id
 from nosqlpy._core.values.codec import decode_document, decode_id, encode_document, with_id
 from nosqlpy._core.values.depth import bounded_key
@@ -261,7 +261,7 @@ def update(
     engine: Engine,
     name: str,
     query: Query,
-    updater: Updater,
+    given: Updater | GivenUpdate,
     spare_id: SpareId,
     *,
     upsert: bool,
@@ -278,6 +278,8 @@ def update(
     check_flag("upsert", upsert)
     check_bypass(bypass)
     collection = engine.collections.get(name)
+    collation = None if collection is None else collection.collation
+    query, updater = query.under(collation), under(given, collation)
     matches = matches_of(engine, name, query, 0 if many else 1)
     if not matches:
         if not upsert:
@@ -409,7 +411,7 @@ def find_one_and_update(
     engine: Engine,
     name: str,
     returned: Returned[Any],
-    updater: Updater,
+    given: Updater | GivenUpdate,
     spare_id: SpareId,
     *,
     upsert: bool,
@@ -422,10 +424,11 @@ def find_one_and_update(
     check_bypass(bypass)
     if (planned := returned.planned(engine)) is not None:
         return planned
-    query = returned.query
+    collection = engine.collections.get(name)
+    collation = None if collection is None else collection.collation
+    query, updater = returned.under(collation), under(given, collation)
     if after and isinstance(query.projection, PositionalProjection):
         raise QueryError("a positional projection needs the document as it was found, not as it is after the update")
-    collection = engine.collections.get(name)
     matches = matches_of(engine, name, query, 1)
     if not matches:
         if not upsert:
@@ -444,7 +447,8 @@ def find_one_and_delete(engine: Engine, name: str, returned: Returned[Any]) -> C
     if (planned := returned.planned(engine)) is not None:
         return planned
     collection = engine.collections.get(name)
-    matches = matches_of(engine, name, returned.query, 1)
+    query = returned.under(None if collection is None else collection.collation)
+    matches = matches_of(engine, name, query, 1)
     if not matches:
         return engine.change([], no_document)
     return returned.by(engine, engine.change(_deletion(collection, matches), None), matches[0].data)

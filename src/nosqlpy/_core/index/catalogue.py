@@ -46,6 +46,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     language_override: str | None = None
     text_version: int | None = None
     wildcard_projection: Mapping[str, Any] | None = None
+    collation: Mapping[str, Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -80,7 +81,10 @@ class IndexDefinition(msgspec.Struct, frozen=True):
 
     def to_document(self) -> dict[str, Any]:
         """Return the index as MongoDB's ``listIndexes`` describes it."""
-        return {"v": 2, "key": dict(self.keys), "name": self.name, **self.options}
+        options = self.options
+        if self.name == ID_INDEX:
+            options.pop("unique", None)  # which goes without saying
+        return {"v": 2, "key": dict(self.keys), "name": self.name, **options}
 
     def is_same(self, other: IndexDefinition) -> bool:
         """Whether two indexes are the same but for their names."""
@@ -94,6 +98,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
             and self.sparse == other.sparse
             and equal(self.partial, other.partial)
             and equal(self.wildcard_projection, other.wildcard_projection)
+            and self.collation == other.collation
         )
 
 
@@ -114,10 +119,13 @@ OPTION_FIELDS: Final = {
     "language_override": "language_override",
     "textIndexVersion": "text_version",
     "wildcardProjection": "wildcard_projection",
+    "collation": "collation",
 }
 """The field of a definition for each option that an index can have, by MongoDB's spelling."""
 
 ID_DEFINITION = IndexDefinition(ID_INDEX, (("_id", 1),))
+SIMPLE: Final[Mapping[str, Any]] = {"locale": "simple"}
+"""The collation that a definition asks for which is not to have its collection's; none has it in the catalogue."""
 
 
 def is_wildcard(pair: tuple[str, int | str]) -> bool:

@@ -7,7 +7,7 @@ condition may ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final, TypeAlias
 
@@ -17,9 +17,9 @@ from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textual import TextExtraction, TextIndex
 from nosqlpy._core.index.wildcard import WildcardSpec
 from nosqlpy._core.query.filter import Predicate, compile_filter
-from nosqlpy._core.query.partial import Column, Layout, Row, matched_leaves, matched_values
+from nosqlpy._core.query.partial import Column, Detour, Layout, Row, matched_leaves, matched_values
 from nosqlpy._core.query.several import Several
-from nosqlpy._core.query.sortvalues import combinations, sorted_values
+from nosqlpy._core.query.sortvalues import combinations, folded, sorted_values
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.types import MISSING
@@ -39,7 +39,11 @@ def extraction(index: HashIndex, layout: Layout) -> Extract:
     extract = _unfiltered(index, layout)
     if index.definition.kind == HASHED:
         extract = _flat_only(index, layout, extract)
-    return extract if index.definition.partial is None else _partial(extract, compile_filter(index.definition.partial))
+    return (
+        extract
+        if index.definition.partial is None
+        else _partial(extract, compile_filter(index.definition.partial, collation=index.collation))
+    )
 
 
 def _unfiltered(index: HashIndex, layout: Layout) -> Extract:
@@ -109,8 +113,8 @@ def _flat_only(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
 
 
 def _single(index: HashIndex, layout: Layout) -> Extract:
-    column, get = layout.column(index.field, matched_values), layout.getter(index.field)
-    sort_column = layout.column(index.field, sorted_values)
+    column, sort_column = _column(index, layout, index.field, matched_values), _column(index, layout, index.field)
+    get = None if index.collation is not None else layout.getter(index.field)
     sparse, multikey, kinds = index.definition.sparse, index.multikey, index.kinds
 
     def careful(entry: Any, row: Row) -> IndexKeys:
@@ -138,6 +142,12 @@ def _single(index: HashIndex, layout: Layout) -> Extract:
     return extract
 
 
+def _column(index: HashIndex, layout: Layout, path: str, values: Detour = sorted_values) -> Column:
+    """Return the column of a path, folded if the index has a collation."""
+    column, collation = layout.column(path, values), index.collation
+    return column if collation is None else lambda rows: folded(column(rows), collation)
+
+
 _EMPTY: Final = (UNDEFINED_KEY, whole_key(equality_key([])))
 
 
@@ -150,7 +160,8 @@ def _asked_for(values: Iterable[Any], keys: set[Hashable], *, sparse: bool) -> I
 
 def _compound(index: HashIndex, layout: Layout) -> Extract:
     paths = [path for path, _ in index.keys]
-    columns = [layout.column(path, sorted_values) for path in paths]
+    columns = [_column(index, layout, path) for path in paths]
+    collation = index.collation
     sparse, multikey, kinds = index.definition.sparse, index.multikey, index.kinds
 
     def careful(entries: tuple[Any, ...], blob: bytes) -> IndexKeys:
@@ -158,7 +169,8 @@ def _compound(index: HashIndex, layout: Layout) -> Extract:
         if not arrays:
             return _NONE if sparse and all(entry is MISSING for entry in entries) else (_flat(entries, kinds),)
         multikey.update(arrays)
-        found = combinations(inspect_document(blob), paths)
+        document = inspect_document(blob)
+        found = combinations(document if collation is None else collation.fold(document), paths)
         if found is None:
             raise parallel_arrays(index)
         return {_flat(values, kinds) for values in found if not (sparse and all(value is MISSING for value in values))}
@@ -170,7 +182,11 @@ def _compound(index: HashIndex, layout: Layout) -> Extract:
 
 
 def _wildcard(index: HashIndex, spec: WildcardSpec, layout: Layout) -> Extract:
-    keys_of, arrays = spec.keys_of, index.multikey
+    fold, arrays = None if index.collation is None else index.collation.fold, index.multikey
+
+    def keys_of(document: Mapping[str, Any], arrays: set[Any]) -> Sequence[Hashable]:
+        return spec.keys_of(document if fold is None else fold(document), arrays)
+
     if spec.names is None:
         return lambda _, blobs: [keys_of(inspect_document(blob), arrays) for blob in blobs]
     names = sorted(spec.names)

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 from msgspec import UNSET
 
 from nosqlpy._core.index.catalogue import IndexDefinition, Keys
-from nosqlpy._core.index.components import whole_key
+from nosqlpy._core.index.components import index_key, whole_key
 from nosqlpy._core.index.memory import estimate, key_size, own_size
 from nosqlpy._core.index.order import CompoundOrder, Order, SingleOrder
 from nosqlpy._core.index.wildcard import WildcardSpec, fields_of, wildcard_of
 from nosqlpy._core.log.snapshot import IndexContent
+from nosqlpy._core.query.sortvalues import UNDEFINED
+from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.collation_spec import compile_collation
 
 
 class Bucket(dict[Hashable, None]):
@@ -41,10 +44,10 @@ class HashIndex:
     name a document that no longer matches, never miss one that does: whoever
     reads tests the document itself.
 
-    `multikey` are the positions of the fields that led through an array in some document, of a `wildcard` index the
-    paths of arrays; `moved` are keys whose documents may not stand in natural order, because one came there by an
-    update. `kinds` are the classes of the values that came, besides str and int: of equal numbers the key is the first
-    one's.
+    Under a `collation` it has the values folded. `multikey` are the positions of the fields that led through an array
+    in some document, of a `wildcard` index the paths of arrays; `moved` are keys whose documents may not stand in
+    natural order, because one came there by an update. `kinds` are the classes of the values that came, besides str
+    and int: of equal numbers the key is the first one's.
     """
 
     __slots__ = (
@@ -53,6 +56,7 @@ class HashIndex:
         "_order",
         "_shared",
         "_version",
+        "collation",
         "definition",
         "field",
         "keys",
@@ -75,7 +79,11 @@ class HashIndex:
         self.keys: Keys = fields_of(definition)
         self.wildcard: WildcardSpec | None = wildcard_of(definition)
         self.field = definition.keys[0][0]
+        self.collation: Collation | None = None
         self.plain = definition.keys[0][0] if len(definition.keys) == 1 and definition.is_plain else None
+        if definition.collation is not None:
+            self.collation = compile_collation(definition.collation)
+            self.plain = None  # what stands in it must be folded first
         self.multikey: set[int | str] = set()
         self.moved: set[Hashable] = set()
         self.kinds: set[type] = set()
@@ -173,6 +181,10 @@ class HashIndex:
         self.multikey.clear()
         self.kinds.clear()
         self.moved.clear()
+
+    def key_of(self, value: Any) -> Hashable:
+        """Return the key of a value that `sortvalues` found."""
+        return index_key(value if self.collation is None or value is UNDEFINED else self.collation.fold(value))
 
     def forget_order(self) -> None:
         """Let go of the order of the keys, which is made again when it is needed."""
@@ -285,9 +297,10 @@ class HashIndex:
     def content(self, rows: Numbering) -> IndexContent | None:
         """Return what stands in the index, for a snapshot, with the documents by their `rows`.
 
-        None: a kind of index that has more to it, and does not say how to write that, is built again when it is used.
+        None: a kind of index that has more to it, and does not say how to write that, is built again when it is used;
+        so is one with a collation.
         """
-        if type(self) is not HashIndex:
+        if type(self) is not HashIndex or self.collation is not None:  # its keys are those of this Python's Unicode
             return None
         keys, held = list(self._entries), list(self._entries.values())
         multikey, searchable = sorted(self.multikey, key=str), len(self.keys) == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nosqlpy._core.index.catalogue import HASHED, TEXT, WILDCARD, IndexDefinition
+from nosqlpy._core.index.catalogue import HASHED, SIMPLE, TEXT, WILDCARD, IndexDefinition
 from nosqlpy._core.text.spec import ALL_FIELDS
 from nosqlpy.errors import NotSupportedError, QueryError
 
@@ -62,6 +62,8 @@ def _check_text(definition: IndexDefinition) -> None:
         raise cannot_create("a text index cannot be unique")
     if definition.expire_after is not None:
         raise cannot_create("a text index cannot have expireAfterSeconds: it has no order of dates")
+    if definition.collation not in (None, SIMPLE):
+        raise cannot_create("a text index has no collation but {'locale': 'simple'}")
     if any(way not in (1, -1, TEXT) for _, way in definition.keys):
         raise cannot_create("the fields of a text index that are not 'text' are 1 or -1")
 

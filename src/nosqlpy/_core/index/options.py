@@ -13,6 +13,7 @@ import msgspec
 from nosqlpy._core.index.catalogue import (
     ID_INDEX,
     OPTION_FIELDS,
+    SIMPLE,
     TEXT,
     IndexDefinition,
     Keys,
@@ -22,9 +23,10 @@ from nosqlpy._core.index.catalogue import (
 )
 from nosqlpy._core.index.expiry import SECONDS_MAX
 from nosqlpy._core.index.kinds import cannot_create, check_expiring, check_kind
-from nosqlpy._core.index.textkeys import TEXT_OPTIONS, refuse_text_options, text_definition, without_collation
+from nosqlpy._core.index.textkeys import TEXT_OPTIONS, refuse_text_options, text_definition
 from nosqlpy._core.index.wildcard import check_projection
 from nosqlpy._core.query.filter import compile_filter
+from nosqlpy._core.values.collation_spec import collation_document, compile_collation
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
@@ -33,7 +35,6 @@ from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 from nosqlpy.naming import nearest
 
 _UNSUPPORTED: Final = (
-    "collation",
     "background",
     "2dsphereIndexVersion",
     "sphereIndexVersion",
@@ -71,7 +72,7 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
     if name is not None and (type(name) is not str or not name):
         raise QueryError("an index name is a non-empty str")
     is_text = any(way == TEXT for _, way in pairs)
-    given = {_option(option): value for option, value in (without_collation(options) if is_text else options).items()}
+    given = {_option(option): value for option, value in options.items()}
     fields = {OPTION_FIELDS[option]: _checked(option, value) for option, value in given.items() if value is not None}
     definition = IndexDefinition(name or default_name(pairs), pairs, **fields)
     _check_together(pairs, definition)
@@ -148,6 +149,9 @@ def _checked(option: str, value: Any) -> Any:
         return value
     if option in TEXT_OPTIONS:
         return value
+    if option == "collation":
+        collation = compile_collation(value)
+        return SIMPLE if collation is None else collation_document(collation)
     if option == "wildcardProjection":
         return check_projection(value)
     if TYPES[type(value)] != OBJECT:
@@ -195,8 +199,8 @@ def _check_together(keys: Keys, definition: IndexDefinition) -> None:
     if definition.sparse and definition.partial is not None:
         message = "an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does"
         raise cannot_create(message)
-    if keys == (("_id", 1),) and definition.options:
-        option = next(iter(definition.options))
+    if keys == (("_id", 1),) and (others := definition.options.keys() - {"collation"}):
+        option = next(iter(others))
         message = f"the index of _id takes no option {option!r}"
         raise QueryError(message, code=197, code_name="InvalidIndexSpecificationOption")
     if definition.expire_after is not None:

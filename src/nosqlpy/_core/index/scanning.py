@@ -7,9 +7,9 @@ from itertools import chain, groupby, product
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.index.bounds import Bounds, Range
-from nosqlpy._core.index.catalogue import ID_INDEX
 from nosqlpy._core.index.components import ABOVE, component, rank_of
 from nosqlpy._core.index.hashed import HashIndex
+from nosqlpy._core.index.ids import IdIndex
 from nosqlpy._core.index.order import PAST, Span
 
 FieldBounds: TypeAlias = tuple[Bounds, ...]
@@ -44,7 +44,7 @@ def count(index: HashIndex, bounds: FieldBounds, most: int) -> int:
 def gather(index: HashIndex, bounds: FieldBounds) -> tuple[Collection[Hashable], bool]:
     """Return the keys of the documents within `bounds`, none twice, and whether they stand in natural order."""
     if not bounds:
-        return dict.fromkeys(index.documents(index.all_values())).keys(), index.name == ID_INDEX
+        return dict.fromkeys(index.documents(index.all_values())).keys(), isinstance(index, IdIndex)
     parts = _parts(index, bounds)
     if len(parts) == 1 and not isinstance(parts[0], Span):
         return index.lookup(parts[0]), parts[0] not in index.moved

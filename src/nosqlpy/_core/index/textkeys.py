@@ -6,7 +6,7 @@ Manual: core/indexes/index-types/index-text. The fields with the direction ``"te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -63,19 +63,6 @@ def refuse_text_options(definition: IndexDefinition) -> None:
     for option in TEXT_OPTIONS:
         if option in definition.options:
             raise _cannot(f"only a text index takes the option {option!r}")
-
-
-def without_collation(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the options of a text index without a collation that changes nothing.
-
-    Raises:
-        QueryError: It is any other: a text index compares binary.
-    """
-    given = options.get("collation")
-    document = getattr(given, "document", given)
-    if document is not None and not (TYPES[type(document)] == OBJECT and dict(document) == {"locale": "simple"}):
-        raise _cannot("a text index has no collation but {'locale': 'simple'}")
-    return {option: value for option, value in options.items() if option != "collation"}
 
 
 def spec_of(definition: IndexDefinition) -> TextSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
-from nosqlpy._core.index.components import component, index_key
+from nosqlpy._core.index.components import component
 from nosqlpy._core.index.extraction import Extract, is_whole
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.query.sortvalues import UNDEFINED, combinations
@@ -101,7 +101,7 @@ def duplicate(collection: str, index: HashIndex, key: Hashable, document: bytes)
     paths = [path for path, _ in index.keys]
     values: dict[str, Any] = {}
     for found in combinations(decode_document(document), paths) or []:
-        keys = [index_key(value) for value in found]
+        keys = list(map(index.key_of, found))
         if (keys[0] if len(keys) == 1 else tuple(part for each in keys for part in component(each))) == key:
             values = {path: _shown(value) for path, value in zip(paths, found, strict=True)}
             break

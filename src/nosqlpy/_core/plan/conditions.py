@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from nosqlpy._core.index.bounds import Bounds, Range, meet_all
 from nosqlpy._core.index.components import NESTED_RANKS, STRING_RANK, rank_of
 from nosqlpy._core.query.array import is_value_case
 from nosqlpy._core.query.conjuncts import Conjunction, FieldCondition
 from nosqlpy._core.query.registry import is_operators
-from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.collation import Collation, compares_strings
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.order import regex_content
 from nosqlpy._core.values.paths import array_position
@@ -45,19 +47,50 @@ NULL: Final = Bounds((None,))
 Table = dict[str, list[Bounds]]
 
 
-def table_of(conjunction: Conjunction) -> tuple[Table, bool]:
-    """Return the bounds that the conditions on each path set, and whether these are all that a match must meet."""
+class Keying(msgspec.Struct, frozen=True):
+    """How conditions on strings are told an index: in no way, if it has another `collation` than the query."""
+
+    collation: Collation | None = None
+    agrees: bool = True
+
+    def can_tell(self, operand: Any) -> bool:
+        """Whether the keys of the index say what is compared with `operand`; numbers and the like always do."""
+        return self.agrees or not compares_strings(operand)
+
+    def key(self, value: Any) -> Hashable:
+        """Return the key under which what equals `value` stands in the index."""
+        return equality_key(value) if self.collation is None or not self.agrees else self.collation.keys.equality(value)
+
+
+PLAIN: Final = Keying()
+"""Neither the query nor the index has a collation."""
+
+
+def keying(query: Collation | None, index: Collation | None) -> Keying:
+    """Return how the conditions of a query are told an index, each with its collation.
+
+    Manual: reference/collation, "Collation and Index Use".
+    """
+    return PLAIN if query is None and index is None else Keying(query, agrees=query == index)
+
+
+def table_of(conjunction: Conjunction, index: Collation | None) -> tuple[Table, bool]:
+    """Return the bounds that the conditions on each path set, and whether these are all that a match must meet.
+
+    They are bounds of keys of an index with this collation.
+    """
+    told = keying(conjunction.collation, index)
     table: Table = {}
     complete = conjunction.complete and not conjunction.alternatives
     for condition in conjunction.conditions:
-        found = list(bounds_of(condition, conjunction.collation))
+        found = list(bounds_of(condition, told))
         complete = complete and bool(found)
         for path, bounds in found:
             table.setdefault(path, []).append(bounds)
     return table, complete
 
 
-def bounds_of(condition: FieldCondition, collation: Collation | None = None) -> Iterator[tuple[str, Bounds]]:
+def bounds_of(condition: FieldCondition, told: Keying = PLAIN) -> Iterator[tuple[str, Bounds]]:
     """Yield paths, and the bounds that a condition sets to a value there; all of them together if it is exact."""
     path, operand = condition.path, condition.operand
     if condition.operator == "$all":
@@ -65,16 +98,16 @@ def bounds_of(condition: FieldCondition, collation: Collation | None = None) -> 
             yield path, NOTHING
         for item in operand:
             if TYPES[type(item)] != REGEX and not _is_element_match(item):
-                yield from _on(path, _equal([item], collation, exact=len(operand) == 1))
+                yield from _on(path, _equal([item], told, exact=len(operand) == 1))
             elif _is_element_match(item):
-                yield from _element(path, as_mapping(item)["$elemMatch"], collation)
+                yield from _element(path, as_mapping(item)["$elemMatch"], told)
         return
     if condition.operator == "$elemMatch":
-        yield from _element(path, operand, collation)
+        yield from _element(path, operand, told)
         return
     make = _MAKERS.get(condition.operator)
     if make is not None:
-        yield from _on(path, make(condition, collation))
+        yield from _on(path, make(condition, told))
 
 
 def _on(path: str, bounds: Bounds | None) -> Iterator[tuple[str, Bounds]]:
@@ -86,7 +119,7 @@ def _is_element_match(item: Any) -> bool:
     return isinstance(item, Mapping) and next(iter(item), None) == "$elemMatch"
 
 
-def _element(path: str, operand: Any, collation: Collation | None) -> Iterator[tuple[str, Bounds]]:
+def _element(path: str, operand: Any, told: Keying) -> Iterator[tuple[str, Bounds]]:
     """Yield the bounds that ``$elemMatch`` sets: to elements themselves, or to fields of those that are documents."""
     filter = as_mapping(operand)
     if has_position(path):
@@ -96,7 +129,7 @@ def _element(path: str, operand: Any, collation: Collation | None) -> Iterator[t
             bounds
             for operator, value in filter.items()
             if operator in _MAKERS
-            for _, bounds in bounds_of(FieldCondition(path, operator, value, filter), collation)
+            for _, bounds in bounds_of(FieldCondition(path, operator, value, filter), told)
         ]
         if found:
             yield path, _inexact(meet_all(found))
@@ -109,7 +142,7 @@ def _element(path: str, operand: Any, collation: Collation | None) -> Iterator[t
         if is_operators(value):
             conditions = [FieldCondition(inner, each, item, as_mapping(value)) for each, item in value.items()]
         for condition in conditions:
-            for reached, bounds in bounds_of(condition, collation):
+            for reached, bounds in bounds_of(condition, told):
                 yield reached, _inexact(bounds)
 
 
@@ -122,39 +155,39 @@ def _inexact(bounds: Bounds) -> Bounds:
     return Bounds(bounds.points, bounds.ranges)
 
 
-def _value(condition: FieldCondition, collation: Collation | None) -> Bounds | None:
+def _value(condition: FieldCondition, told: Keying) -> Bounds | None:
     if TYPES[type(condition.operand)] == REGEX:
-        return _regex(condition, collation)
-    return _equal([condition.operand], collation)
+        return _regex(condition, told)
+    return _equal([condition.operand], told)
 
 
-def _eq(condition: FieldCondition, collation: Collation | None) -> Bounds | None:
-    return _equal([condition.operand], collation)
+def _eq(condition: FieldCondition, told: Keying) -> Bounds | None:
+    return _equal([condition.operand], told)
 
 
-def _in(condition: FieldCondition, collation: Collation | None) -> Bounds | None:
+def _in(condition: FieldCondition, told: Keying) -> Bounds | None:
     operands = list(condition.operand)
     if any(TYPES[type(operand)] == REGEX for operand in operands):
         return None
-    return _equal(operands, collation)
+    return _equal(operands, told)
 
 
-def _equal(operands: list[Any], collation: Collation | None, *, exact: bool = True) -> Bounds | None:
-    if collation is not None and any(map(collation.compares, operands)):
+def _equal(operands: list[Any], told: Keying, *, exact: bool = True) -> Bounds | None:
+    if not all(map(told.can_tell, operands)):
         return None
     exact = exact and _EXACT.issuperset([TYPES[type(operand)] for operand in operands])
-    return Bounds(tuple(dict.fromkeys(map(equality_key, operands))), exact=exact)
+    return Bounds(tuple(dict.fromkeys(map(told.key, operands))), exact=exact)
 
 
-def _ordering(condition: FieldCondition, collation: Collation | None) -> Bounds | None:
+def _ordering(condition: FieldCondition, told: Keying) -> Bounds | None:
     operand, operator = condition.operand, condition.operator
     kind = TYPES[type(operand)]
     or_equal = operator in ("$gte", "$lte")
     if operand is None:
         return NULL if or_equal else NOTHING
-    if kind in _NO_RANGE or (collation is not None and collation.compares(operand)):
+    if kind in _NO_RANGE or not told.can_tell(operand):
         return None
-    key = equality_key(operand)
+    key = told.key(operand)
     rank = rank_of(key)
     if rank in NESTED_RANKS:
         return None
@@ -168,7 +201,7 @@ def _ordering(condition: FieldCondition, collation: Collation | None) -> Bounds 
 _NAN_KEY: Final[Hashable] = equality_key(float("nan"))
 
 
-def _exists(condition: FieldCondition, _: Collation | None) -> Bounds | None:
+def _exists(condition: FieldCondition, _: Keying) -> Bounds | None:
     return NULL if condition.operand in (False, 0) else None
 
 
@@ -176,9 +209,9 @@ _PREFIX: Final = re.compile(r"\^([A-Za-z0-9 _\-/:@#%&~,;!\"'<>=]+)")
 _REPEATED: Final = frozenset("?*{")
 
 
-def _regex(condition: FieldCondition, collation: Collation | None) -> Bounds | None:
+def _regex(condition: FieldCondition, told: Keying) -> Bounds | None:
     """Return the bounds of a pattern that begins with ``^`` and plain characters, and has no alternatives."""
-    if collation is not None:
+    if told is not PLAIN:
         return None
     operand = condition.operand
     pattern, flags = regex_content(operand) if TYPES[type(operand)] == REGEX else (operand, "")
@@ -196,7 +229,7 @@ def _regex(condition: FieldCondition, collation: Collation | None) -> Bounds | N
     return Bounds(ranges=(Range(STRING_RANK, prefix, past, high_open=True), Range(50)))
 
 
-_MAKERS: Final[dict[str, Callable[[FieldCondition, Collation | None], Bounds | None]]] = {
+_MAKERS: Final[dict[str, Callable[[FieldCondition, Keying], Bounds | None]]] = {
     "": _value,
     "$eq": _eq,
     "$in": _in,

@@ -5,7 +5,7 @@ Manual: reference/explain-results.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 from nosqlpy._core.index import scanning
@@ -63,17 +63,22 @@ def _keys(plan: Plan, indexes: Mapping[str, HashIndex]) -> Document:
         path = path_of(bounds)
         fields = (index.keys[0], (path, index.keys[1][1]))
         is_multikey, is_sparse = comes_through_array(index, path), True
+    # the paths in a wildcard index are names, which no collation compares
+    folded = range(0 if index.wildcard is None else 1, 0 if definition.collation is None else len(fields))
     return {
         "stage": "IXSCAN",
         "keyPattern": dict(fields),
         "indexName": index.name,
+        **({} if definition.collation is None else {"collation": definition.collation}),
         "isMultiKey": is_multikey,
         "isUnique": definition.unique or index.name == ID_INDEX,
         "isSparse": is_sparse,
         "isPartial": definition.partial is not None,
         "direction": _direction(plan),
         "indexBounds": {
-            path: list(_shown(bounds[position])) if position < len(bounds) else ["[MinKey, MaxKey]"]
+            path: list(_shown(bounds[position], _collated if position in folded else _quoted))
+            if position < len(bounds)
+            else ["[MinKey, MaxKey]"]
             for position, (path, _) in enumerate(fields)
         },
     }
@@ -110,30 +115,39 @@ def _search(plan: Plan, text: TextPlan, indexes: Mapping[str, HashIndex]) -> Doc
     }
 
 
-def _shown(bounds: Bounds) -> Iterator[str]:
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+def _collated(key: str) -> str:
+    """Return the sort key of a string as a server shows it."""
+    return f"CollationKey(0x{key.encode().hex()})"
+
+
+def _shown(bounds: Bounds, text: Callable[[str], str]) -> Iterator[str]:
     """Yield bounds as MongoDB writes them: ``[1, 5)``."""
     for point in bounds.points:
-        yield f"[{_value(point)}, {_value(point)}]"
+        yield f"[{_value(point, text)}, {_value(point, text)}]"
     for each in bounds.ranges:
-        yield _range(each)
+        yield _range(each, text)
 
 
-def _range(each: Range) -> str:
+def _range(each: Range, text: Callable[[str], str]) -> str:
     kind = _KINDS.get(int(each.rank), "code")
-    low = f"{'(' if each.low_open else '['}{_value(each.low)}" if each.low is not None else f"[lowest {kind}"
-    high = f"{_value(each.high)}{')' if each.high_open else ']'}" if each.high is not None else f"highest {kind}]"
+    low = f"{'(' if each.low_open else '['}{_value(each.low, text)}" if each.low is not None else f"[lowest {kind}"
+    high = f"{_value(each.high, text)}{')' if each.high_open else ']'}" if each.high is not None else f"highest {kind}]"
     return f"{low}, {high}"
 
 
-def _value(key: Hashable) -> str:
+def _value(key: Hashable, text: Callable[[str], str] = _quoted) -> str:
     if key is None:
         return "null"
     if isinstance(key, str):
-        return '"' + key.replace('"', '\\"') + '"'
+        return text(key)
     if isinstance(key, tuple):
         if key[0] == 40:
             return str(key[1]).lower()
-        return "NaN" if key == (10,) else " ".join(map(_value, key[1:]))
+        return "NaN" if key == (10,) else " ".join(_value(each, text) for each in key[1:])
     return key.hex() if isinstance(key, bytes) else str(key)
 
 

@@ -75,6 +75,8 @@ def _by_hint(
     if hint not in (ID_INDEX, ID_DEFINITION.keys):
         index = _hinted(indexes, hint)
         search.check_hint(index)
+    elif ID_INDEX in indexes:
+        index = indexes[ID_INDEX]
     elif ids is None:
         return scan(size)
     else:

@@ -10,12 +10,13 @@ from nosqlpy._core.index.bounds import Bounds, meet_all
 from nosqlpy._core.index.catalogue import HASHED, ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
-from nosqlpy._core.plan.conditions import has_position, table_of
+from nosqlpy._core.plan.conditions import Table, has_position, table_of
 from nosqlpy._core.plan.partials import implies, partial_of
 from nosqlpy._core.plan.plan import Plan, scan
 from nosqlpy._core.plan.wildcards import bounds_in, order_in, path_of
 from nosqlpy._core.query.conjuncts import Conjunction
 from nosqlpy._core.query.sort import Ordering
+from nosqlpy._core.values.collation import Collation
 from nosqlpy.errors import OperationFailure
 
 INTERSECT_MIN: Final = 256
@@ -34,11 +35,23 @@ class Search:
     def __init__(self, conjunction: Conjunction, size: int) -> None:
         self._conjunction = conjunction
         self._size = size
-        self._table, self._complete = table_of(conjunction)
+        # what the keys of indexes are told, by the collation of these
+        self._tables: dict[Collation | None, tuple[Table, bool]] = {}
+
+    def _table(self, collation: Collation | None) -> Table:
+        """Return the bounds of keys of indexes with this collation."""
+        return self._known(collation)[0]
+
+    def _known(self, collation: Collation | None) -> tuple[Table, bool]:
+        """Return these bounds, and whether they are all that a match must meet."""
+        known = self._tables.get(collation)
+        if known is None:
+            known = self._tables[collation] = table_of(self._conjunction, collation)
+        return known
 
     def points(self, path: str) -> tuple[Hashable, ...] | None:
         """Return the values of a path that holds no array, if there are only so many; None if there may be others."""
-        found = [each.points for each in self._table.get(path, ()) if not each.ranges]
+        found = [each.points for each in self._table(None).get(path, ()) if not each.ranges]
         return min(found, key=len) if found else None
 
     def can_use(self, index: HashIndex) -> bool:
@@ -46,14 +59,18 @@ class Search:
         definition = index.definition
         if definition.hidden:
             return False
-        return definition.partial is None or implies(self._conjunction, self._table, partial_of(definition.partial))
+        if definition.partial is None:
+            return True
+        partial = partial_of(definition.partial, index.collation)
+        return implies(self._conjunction, self._table(index.collation), partial)
 
     def says_only(self, paths: Collection[str]) -> bool:
         """Whether the conjunction is met by all that has, at some paths, the single values that it says."""
+        table, complete = self._known(None)
         return (
-            self._complete
-            and self._table.keys() == set(paths)
-            and all(len(found) == 1 and found[0].exact and not found[0].ranges for found in self._table.values())
+            complete
+            and table.keys() == set(paths)
+            and all(len(found) == 1 and found[0].exact and not found[0].ranges for found in table.values())
         )
 
     def check_hint(self, index: HashIndex) -> None:
@@ -109,8 +126,8 @@ class Search:
         """Return the plan that uses an index within bounds; None if nothing bounds its first field."""
         choices: Iterable[FieldBounds]
         if index.wildcard is not None:
-            choices = bounds_in(index, self._conjunction, self._table)
-        elif index.field not in self._table:
+            choices = bounds_in(index, self._conjunction, self._table(index.collation))
+        elif index.field not in self._table(index.collation):
             return None
         else:
             index.ready()
@@ -126,7 +143,7 @@ class Search:
 
     def _single(self, index: HashIndex) -> list[FieldBounds]:
         """Return the bounds of an index on one field; of several, where the conditions may be met by several values."""
-        conditions = self._table[index.field]
+        conditions = self._table(index.collation)[index.field]
         found = conditions if index.multikey else [meet_all(conditions)]
         if index.keys[0][1] == HASHED:
             found = [each for each in found if not each.ranges]
@@ -136,8 +153,9 @@ class Search:
         """Return the bounds of the first fields of an index on several; after ranges none can follow."""
         bounds: list[Bounds] = []
         combinations, many = 1, False
+        table = self._table(index.collation)
         for position, (path, way) in enumerate(index.keys):
-            conditions = self._table.get(path)
+            conditions = table.get(path)
             if conditions is None or (index.multikey and has_position(path)):
                 break
             if position in index.multikey:
@@ -159,12 +177,13 @@ class Search:
 
     def _covers(self, index: HashIndex, bounds: FieldBounds) -> bool:
         """Whether all that the index has within `bounds` matches."""
-        if not self._complete or not all(each.exact for each in bounds):
+        table, complete = self._known(index.collation)
+        if not complete or not all(each.exact for each in bounds):
             return False
         bounded = _bounded_paths(index, bounds)
-        if self._table.keys() != bounded:
+        if table.keys() != bounded:
             return False
-        return not index.multikey or all(len(self._table[path]) == 1 for path in bounded)
+        return not index.multikey or all(len(table[path]) == 1 for path in bounded)
 
     # ── several indexes ──────────────────────────────────────────────────────────
 
@@ -214,9 +233,9 @@ class Search:
     def in_order(self, indexes: Iterable[HashIndex], ordering: Ordering, limit: int, best: Plan) -> Plan:
         """Return a plan that finds documents in order, unless sorting those of `best` takes less."""
         chosen, cost = best, best.candidates * SORT_COST
-        if ordering.collation is not None:
-            return best
         for index in indexes:
+            if index.collation != ordering.collation:
+                continue
             plan = self.ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
             if plan is None or not self._pays(plan):
                 continue
@@ -227,7 +246,10 @@ class Search:
 
     def _is_all(self, plan: Plan) -> bool:
         """Whether all candidates of a plan match."""
-        return plan.exact or (self._complete and not self._table)
+        if plan.exact:
+            return True
+        table, complete = self._known(None)
+        return complete and not table
 
     def ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
         """Return the plan that scans an index in the order that is asked for, None if it does not have that."""
@@ -239,8 +261,9 @@ class Search:
             return None
         bounds: list[Bounds] = []
         wanted = list(ordering.keys)
+        table = self._table(index.collation)
         for path in fields:
-            conditions = self._table.get(path)
+            conditions = table.get(path)
             each = None if conditions is None else meet_all(conditions)
             if path == wanted[0][0]:
                 if each is not None and each.is_flat:
@@ -263,7 +286,7 @@ class Search:
 
     def _wild_ordered(self, index: HashIndex, ordering: Ordering) -> Plan | None:
         """Return the same for a wildcard index."""
-        held = order_in(index, self._table, ordering)
+        held = order_in(index, self._table(index.collation), ordering)
         return None if held is None else self._in_bounds(index, held, [ordering.keys[0][1]], 1)
 
     def _in_bounds(self, index: HashIndex, held: FieldBounds, directions: Sequence[int], position: int) -> Plan:

@@ -8,12 +8,12 @@ touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from nosqlpy._core.query.condition import All, Condition, Not, Sieve, Test, ValueTest, Whole
-from nosqlpy._core.query.several import Several
-from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.query.sortvalues import folded
+from nosqlpy._core.values.collation import Collation, compares_strings
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import ARRAY, REGEX, TYPES
 
@@ -22,7 +22,7 @@ def compile_collated(
     name: str, compile_operand: Callable[[Any], Condition], operand: Any, collation: Collation
 ) -> Condition:
     """Return the condition that the comparison operator `name` makes of `operand` under a collation."""
-    if not collation.compares(operand):
+    if not compares_strings(operand):
         return compile_operand(operand)
     check_depth(operand)
     regexes = [item for item in operand if TYPES[type(item)] == REGEX] if name in ("$in", "$nin") else []
@@ -58,13 +58,4 @@ def _on_folded(test: ValueTest, collation: Collation) -> ValueTest:
 
 
 def _sifting(sieve: Sieve, collation: Collation) -> Sieve:
-    return lambda entries: sieve(_folded(entries, collation))
-
-
-def _folded(entries: Iterable[Any], collation: Collation) -> list[Any]:
-    """Return the entries of a column (see `several`), folded."""
-    key, fold = collation.key, collation.fold
-    return [
-        key(entry) if (kind := type(entry)) is str else Several(map(fold, entry)) if kind is Several else fold(entry)
-        for entry in entries
-    ]
+    return lambda entries: sieve(folded(entries, collation))

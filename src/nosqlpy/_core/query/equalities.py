@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
-from nosqlpy._core.values.collation import keys_of
+from nosqlpy._core.values.collation import compares_strings, keys_of
 from nosqlpy._core.values.types import REGEX, TYPES
 
 
@@ -23,7 +23,7 @@ def equalities_of(template: Template, operands: list[Any]) -> dict[str, list[Any
     found: dict[str, list[Any]] = {}
     for path, name, operand in _conjuncts(template, operands):
         values = _values(name, operand)
-        if collation is not None and values is not None and any(map(collation.compares, values)):
+        if collation is not None and values is not None and any(map(compares_strings, values)):
             continue
         if values is not None and (path not in found or len(values) < len(found[path])):
             found[path] = values

@@ -16,6 +16,7 @@ from nosqlpy._core.query.failure import Failure
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.registry import is_operators
 from nosqlpy._core.query.schema import compile_schema
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.paths import DBREF_FIELDS, parse_path
 from nosqlpy._core.values.types import (
     ARRAY,
@@ -91,21 +92,32 @@ class _Clause(msgspec.Struct, frozen=True):
     path: str
     filter: Mapping[str, Any]
 
-    def matches(self, document: Document) -> bool:
-        return compile_filter(self.filter).matches(document)
+
+class _Refused(msgspec.Struct, frozen=True):
+    """A document that a filter has refused, and how its strings were compared."""
+
+    document: Document
+    collation: Collation | None
+
+    def answers(self, filter: Any) -> bool | None:
+        """Return whether a part of the filter matches; None if it cannot be computed, because another decided."""
+        try:
+            return compile_filter(as_mapping(filter), collation=self.collation).matches(self.document)
+        except OperationFailure:
+            return None
 
 
-def explain(filter: Mapping[str, Any], document: Document) -> Failure:
-    """Return why `document` does not match `filter`, which is well-formed."""
-    return _of_filter(filter, document, inverted=False)
+def explain(filter: Mapping[str, Any], document: Document, collation: Collation | None = None) -> Failure:
+    """Return why `document` does not match `filter`, which is well-formed, under a collation."""
+    return _of_filter(filter, _Refused(document, collation), inverted=False)
 
 
-def _of_filter(filter: Mapping[str, Any], document: Document, *, inverted: bool) -> Failure:
+def _of_filter(filter: Mapping[str, Any], refused: _Refused, *, inverted: bool) -> Failure:
     """Return why the filter does not match or, `inverted`, that it does where it must not."""
     clauses = list(_clauses(filter))
     if len(clauses) == 1:
-        return _of_clause(clauses[0], document, inverted=inverted)
-    return _of_all([clause.filter for clause in clauses], document, inverted=inverted)
+        return _of_clause(clauses[0], refused, inverted=inverted)
+    return _of_all([clause.filter for clause in clauses], refused, inverted=inverted)
 
 
 def _clauses(filter: Mapping[str, Any]) -> Iterator[_Clause]:
@@ -131,58 +143,50 @@ def _operators(path: str, operators: Mapping[str, Any]) -> Iterator[_Clause]:
         yield _Clause(name, operand, path, {path: specified})
 
 
-def _of_clause(clause: _Clause, document: Document, *, inverted: bool) -> Failure:
+def _of_clause(clause: _Clause, refused: _Refused, *, inverted: bool) -> Failure:
     name = clause.name
     if name == "$and":
-        return _of_all(clause.operand, document, inverted=inverted)
+        return _of_all(clause.operand, refused, inverted=inverted)
     if name in ("$or", "$nor"):
-        return _of_some(name, clause.operand, document, inverted=inverted)
+        return _of_some(name, clause.operand, refused, inverted=inverted)
     if name == "$jsonSchema":
-        return _of_schema(clause.operand, document, inverted=inverted)
+        return _of_schema(clause.operand, refused, inverted=inverted)
     if name == "$expr":
-        return _of_expression(clause.operand, document, inverted=inverted)
+        return _of_expression(clause.operand, refused, inverted=inverted)
     if name == "$not":
-        inner = _of_filter({clause.path: clause.operand}, document, inverted=not inverted)
+        inner = _of_filter({clause.path: clause.operand}, refused, inverted=not inverted)
         return Failure(
             {"operatorName": "$not", "details": inner.details}, inner.text, inner.place, inner.rule, "filter"
         )
-    return _of_leaf(clause, document, inverted=inverted)
+    return _of_leaf(clause, refused.document, inverted=inverted)
 
 
 # ── combinations ─────────────────────────────────────────────────────────────────
 
 
-def _of_all(filters: Sequence[Any], document: Document, *, inverted: bool) -> Failure:
+def _of_all(filters: Sequence[Any], refused: _Refused, *, inverted: bool) -> Failure:
     """Return which of several filters, all of which must match, do not; `inverted`: that they do."""
     found = {
-        index: _of_filter(as_mapping(part), document, inverted=inverted)
+        index: _of_filter(as_mapping(part), refused, inverted=inverted)
         for index, part in enumerate(filters)
-        if inverted or _answer(part, document) is False
+        if inverted or refused.answers(part) is False
     }
     return _combined("$and", "clausesSatisfied" if inverted else "clausesNotSatisfied", found)
 
 
-def _of_some(name: str, filters: Sequence[Any], document: Document, *, inverted: bool) -> Failure:
+def _of_some(name: str, filters: Sequence[Any], refused: _Refused, *, inverted: bool) -> Failure:
     """Return the clauses of an ``$or`` that do not match, or those of a ``$nor`` that do; `inverted`: the contrary."""
     wanted = (name == "$nor") is not inverted  # whether what matches is to blame
     found = {
-        index: _of_filter(as_mapping(part), document, inverted=wanted)
+        index: _of_filter(as_mapping(part), refused, inverted=wanted)
         for index, part in enumerate(filters)
-        if _answer(part, document) is wanted
+        if refused.answers(part) is wanted
     }
     failure = _combined(name, "clausesSatisfied" if wanted else "clausesNotSatisfied", found)
     if wanted:
         return failure
     text = f"must match at least one of {len(filters)} filters"
     return Failure(failure.details, text, (), (name,), "filter")
-
-
-def _answer(filter: Any, document: Document) -> bool | None:
-    """Return whether a filter matches; None if it cannot be computed, which was not asked for if another decided."""
-    try:
-        return compile_filter(as_mapping(filter)).matches(document)
-    except OperationFailure:
-        return None
 
 
 def _combined(name: str, key: str, found: Mapping[int, Failure]) -> Failure:
@@ -198,12 +202,12 @@ def _combined(name: str, key: str, found: Mapping[int, Failure]) -> Failure:
 # ── conditions on the document as a whole ────────────────────────────────────────
 
 
-def _of_schema(operand: Any, document: Document, *, inverted: bool) -> Failure:
+def _of_schema(operand: Any, refused: _Refused, *, inverted: bool) -> Failure:
     if inverted:
         details: Document = {"operatorName": "$jsonSchema", "reason": "schema matched"}
         return Failure(details, "must not satisfy the schema", (), ("$jsonSchema",), "filter")
     schema = compile_schema(operand)
-    found = schema.failures(document)
+    found = schema.failures(refused.document)
     details = {"operatorName": "$jsonSchema"}
     if found[-1].rule[0] in ("type", "bsonType"):  # no document is of another type
         details |= {"specifiedAs": {"$jsonSchema": operand}, "reason": "expression always evaluates to false"}
@@ -213,10 +217,12 @@ def _of_schema(operand: Any, document: Document, *, inverted: bool) -> Failure:
     return msgspec.structs.replace(found[0], details=details)
 
 
-def _of_expression(operand: Any, document: Document, *, inverted: bool) -> Failure:
+def _of_expression(operand: Any, refused: _Refused, *, inverted: bool) -> Failure:
     reason = "expression did match" if inverted else "expression did not match"
     details: Document = {"operatorName": "$expr", "specifiedAs": {"$expr": operand}, "reason": reason}
-    result = compile_expression(operand, variables=frozenset()).evaluate(document, {})
+    result = compile_expression(operand, variables=frozenset(), collation=refused.collation).evaluate(
+        refused.document, {}
+    )
     if result is not MISSING:
         details["expressionResult"] = result
     return Failure(details, reason, (), ("$expr",), "filter")

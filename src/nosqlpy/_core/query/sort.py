@@ -25,7 +25,7 @@ from nosqlpy._core.query.buckets import SLICE, Steps, finished, mapped, ranked, 
 from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy._core.query.several import Several
-from nosqlpy._core.query.sortvalues import UNDEFINED, leading, sorted_values, value_key
+from nosqlpy._core.query.sortvalues import UNDEFINED, folded, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.metadata import SCORE, score_of
@@ -131,7 +131,7 @@ class Ordering:
     ) -> list[Any]:
         columns = [scores if column is None else list(column(decoded)) for column in sources]
         if self._collation is not None:
-            columns = [_folded(column, self._collation) for column in columns]
+            columns = [folded(column, self._collation) for column in columns]
         if len(columns) == 1:
             return columns[0]
         rows = list(zip(*columns, strict=True))
@@ -223,17 +223,6 @@ class Ordering:
             return entries
         pick = max if self.keys[position][1] < 0 else min
         return (yield from mapped(lambda entry: _entry_key(entry, pick), entries, at_once=_KEYS_AT_ONCE))
-
-
-def _folded(entries: list[Any], collation: Collation) -> list[Any]:
-    """Return a column with the keys of its strings in their place."""
-    fold = collation.fold
-    return [
-        Several(value if value is UNDEFINED else fold(value) for value in entry)
-        if type(entry) is Several
-        else fold(entry)
-        for entry in entries
-    ]
 
 
 def _are_comparable(entries: list[Any]) -> Steps[bool]:

@@ -9,13 +9,14 @@ keys come through one array, its elements compete as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
 import msgspec
 
 from nosqlpy._core.query.several import Several
+from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.paths import array_position, parse_path, plain
 from nosqlpy._core.values.types import MISSING
@@ -28,6 +29,19 @@ class _Undefined(Enum):
 
 UNDEFINED: Final = _Undefined.UNDEFINED
 """What an empty array sorts as."""
+
+
+def folded(entries: Iterable[Any], collation: Collation) -> list[Any]:
+    """Return the entries of a column (see `several`) with the keys of their strings in the place of these."""
+    key, fold = collation.key, collation.fold
+    return [
+        key(entry)
+        if (kind := type(entry)) is str
+        else Several(value if value is UNDEFINED else fold(value) for value in entry)
+        if kind is Several
+        else fold(entry)
+        for entry in entries
+    ]
 
 
 def sorted_values(parts: tuple[str, ...], index: int) -> Callable[[Any], Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from nosqlpy._core.query.tree import NO_VARIABLES
 
 # Importing these registers their operators.
@@ -67,6 +69,25 @@ class Updater(Protocol):
     def insert(self, seed: Document) -> Document:
         """Return the document that an upsert inserts; `seed` is what the filter asks for, and may be altered."""
         ...
+
+
+class GivenUpdate(msgspec.Struct, frozen=True, gc=False):
+    """An update that names no collation: what it is compiled from, and the updater that compares by code points."""
+
+    update: Update
+    variables: Mapping[str, Any]
+    array_filters: Sequence[Mapping[str, Any]] | None
+    updater: Updater
+
+
+def under(given: Updater | GivenUpdate, collation: Collation | None) -> Updater:
+    """Return the updater of an update in a collection with this collation."""
+    if not isinstance(given, GivenUpdate):
+        return given
+    if collation is None:
+        return given.updater
+    variables, filters = given.variables, given.array_filters
+    return compile_update(given.update, variables=variables, array_filters=filters, collation=collation)
 
 
 class Replacer:

@@ -46,6 +46,12 @@ class Collation:
         fold = self.fold
         self.keys = Keys(lambda value: equality_key(fold(value)), lambda value: order_key(fold(value)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Collation) and other.options == self.options
+
+    def __hash__(self) -> int:
+        return hash(self.options)
+
     def fold(self, value: Any) -> Any:
         """Return `value` with the keys of its strings, however deep, in their place; names of fields stay."""
         kind = type(value)
@@ -58,9 +64,10 @@ class Collation:
             return {name: self.fold(item) for name, item in as_mapping(value).items()}
         return self.key(value) if number == STRING else value
 
-    def compares(self, value: Any) -> bool:
-        """Return whether comparing `value` depends on the collation: it is a string, or may hold one."""
-        return TYPES[type(value)] in (STRING, OBJECT, ARRAY)
+
+def compares_strings(value: Any) -> bool:
+    """Return whether comparing `value` depends on a collation: it is a string, or may hold one."""
+    return TYPES[type(value)] in (STRING, OBJECT, ARRAY)
 
 
 @lru_cache(maxsize=64)
