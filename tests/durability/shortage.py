@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy._core.engine import content, hints, snapshots, state, tail
+from nosqlpy._core.engine import content, hints, snapshots, state
 from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.unloaded import UnloadedSlots
@@ -29,7 +29,7 @@ POINTS: tuple[tuple[Any, str], ...] = (
     *((PartReader, name) for name in ("search", "content", "data")),
     *((Pending, name) for name in ("insert", "change", "remove", "take")),
     *((state.Engine, name) for name in ("change", "apply", "replay")),
-    (tail, "encode_commit"),
+    (state, "encode_commit"),
     (content, "take"),
     (hints, "encode_section"),
     (hints, "encode_end"),

@@ -220,7 +220,11 @@ class Committing(Marking):
                     lsn = self.log(durability, change) if change.data else None
                 finally:
                     if self._shares:
-                        self._give()
+                        if self._pending is None and self._reserved is None and not self._appender.buffer:
+                            self._holds = False  # as `_give`, without a call
+                            self.storage.unlock()
+                        else:
+                            self._give()
         finally:
             inside.discard(thread)
         if self.warned:
@@ -278,7 +282,12 @@ class Committing(Marking):
             self._pending = None
             self._roll_back(change.start.size, error)
         engine.apply(change)
-        self._logged(end.lsn, buffered=buffered)
+        self._group.appended = end.lsn  # as `_logged`, without a call
+        if buffered or self._syncer.sync_at is None:
+            self._syncer.appended(buffered=buffered)
+        if not appender.buffer:
+            self._announce()
+        self._pending = None
         if change.warnings:
             self.warned += change.warnings
         if end.size >= self._segment_size:

@@ -13,6 +13,7 @@ from nosqlpy._core.engine import effects
 from nosqlpy._core.engine.effects import ListFiles
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.recovery import check_place, recover
+from nosqlpy._core.log.frame import encode_commit
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
 from nosqlpy._core.log.operation import Define, Delete, Operation
 from nosqlpy._core.log.segment import SegmentHeader
@@ -114,7 +115,8 @@ def test_an_active_segment_that_does_not_follow_the_last_sealed_one_is_corruptio
 )
 def test_an_operation_that_makes_no_sense_is_corruption(operation: Operation) -> None:
     world, engine = written(1)
-    world.files[engine.tail.name] += engine.tail.frame([operation])[0]
+    tail, end = engine.tail, engine.tail.end
+    world.files[tail.name] += encode_commit([operation], end.lsn + 1, 0, end.crc, tail.header.salt)[0]
 
     assert "makes no sense" in str(refusal(world))
 

@@ -7,7 +7,7 @@ for a small part of the cost. Where more than that must be known the general for
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -39,6 +39,7 @@ class PointUpdate(Point, frozen=True, gc=False):
     given: Update | None = None
 
 
+@final
 class GeneralUpdate(msgspec.Struct, frozen=True, gc=False):
     """An update of the first match of a query; of none with `upsert`: an insertion."""
 
@@ -57,7 +58,7 @@ class PointFind(Point, Generic[T], frozen=True, gc=False):
 
 def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Change[UpdateResult]:
     """Plan an update of one document, as `writes.update` does."""
-    if isinstance(asked, GeneralUpdate):
+    if type(asked) is GeneralUpdate:
         query, updater, spare_id = asked.query, asked.updater, asked.spare_id
         return writes.update(
             engine, name, query, updater, spare_id, upsert=asked.upsert, many=False, bypass=asked.bypass
@@ -76,8 +77,9 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
         return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, updater)
     if changed == data:
         return engine.change([], _UNCHANGED)
-    id = key if type(key) is str else decode_id(data)
-    return engine.change([Put(collection.number, [key], [id], [changed], False, indexed)], _CHANGED)
+    keys = (key,)
+    ids = keys if type(key) is str else (decode_id(data),)
+    return engine.change((Put(collection.number, keys, ids, (changed,), False, indexed),), _CHANGED)
 
 
 def _update_collated(
@@ -103,8 +105,9 @@ def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResu
     data = None if collection is None else collection.slots.get(key)
     if collection is None or data is None:
         return engine.change([], _NONE_DELETED)
-    id = key if type(key) is str else decode_id(data)
-    return engine.change([Delete(collection.number, [key], [id])], _ONE_DELETED)
+    keys = (key,)
+    ids = keys if type(key) is str else (decode_id(data),)
+    return engine.change((Delete(collection.number, keys, ids),), _ONE_DELETED)
 
 
 def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType | None:

@@ -20,7 +20,7 @@ from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition, definition_of
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.index.hashed import HashIndex
-from nosqlpy._core.log.frame import Frame
+from nosqlpy._core.log.frame import Frame, encode_commit
 from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
@@ -120,19 +120,20 @@ class Engine:
             StorageError: An earlier write failed half-way; the database must be reopened.
             WriteError: The change is larger than 256 MiB.
         """
-        end = self.tail.end
+        tail = self.tail
+        end = tail.end
         if not operations:
             return Change(operations, b"", end, end, result)
         if self.failed or self.read_only:
             self.check_writable()
-        data, after = self.tail.frame(operations)
+        data, lsn, crc = encode_commit(operations, end.lsn + 1, tail.synced_upto, end.crc, tail.header.salt)
         if len(data) > CHANGE_SIZE_MAX:
             raise WriteError(f"one write has {len(data)} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         if self.memory.mixed:
             self._warm(operations)
         if type(operations[-1]) is Define and operations is not self._prepared_for:
             self.prepare(operations)
-        return Change(operations, data, end, after, result, warnings)
+        return Change(operations, data, end, Position(end.size + len(data), lsn, crc), result, warnings)
 
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
-from nosqlpy._core.log.frame import encode_commit
-from nosqlpy._core.log.operation import Operation
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, segment_name
 
 
@@ -42,9 +38,3 @@ class Tail(msgspec.Struct):
     def start(cls, header: SegmentHeader) -> Tail:
         """Return the tail of a segment that holds only its header, durable."""
         return cls(header, Position(HEADER_SIZE, header.base_lsn, header.prev_crc), HEADER_SIZE)
-
-    def frame(self, operations: Sequence[Operation]) -> tuple[bytes, Position]:
-        """Return the bytes of the next commit, and where the log will end with it. The tail does not move."""
-        end = self.end
-        data, lsn, crc = encode_commit(operations, end.lsn + 1, self.synced_upto, end.crc, self.header.salt)
-        return data, Position(end.size + len(data), lsn, crc)

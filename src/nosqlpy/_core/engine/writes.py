@@ -66,7 +66,7 @@ def _insertion(engine: Engine, name: str, new: NewDocument, bypass: bool | None,
         raise duplicate_key(name, new.id)
     if collection.indexes.refusing:
         collection.check_fit([key], [new.data])
-    return engine.change([Put(collection.number, [key], [new.id], [new.data])], result, warnings)
+    return engine.change((Put(collection.number, (key,), (new.id,), (new.data,)),), result, warnings)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
@@ -349,7 +349,9 @@ def _update_all(
     check: Check | None,
 ) -> Put:
     """Return the operation that stores what an update makes of `matches`, those that it changes; maybe none."""
-    changed = Put(collection.number, [], [], [], indexed=collection.indexes.read_any(updater.names))
+    keys: list[Hashable] = []
+    ids: list[Any] = []
+    documents: list[bytes] = []
     for number, match in enumerate(matches):
         if number % UPDATED_STEP == UPDATED_STEP - 1 and check is not None:
             check()
@@ -358,10 +360,10 @@ def _update_all(
             document = _updated(match, predicate, updater)
             data = encode_document(document, size_max=engine.document_size_max)
         if data != match.data:
-            changed.keys.append(match.key)
-            changed.ids.append(_id_of(match.key, data))
-            changed.documents.append(data)
-    return changed
+            keys.append(match.key)
+            ids.append(_id_of(match.key, data))
+            documents.append(data)
+    return Put(collection.number, keys, ids, documents, indexed=collection.indexes.read_any(updater.names))
 
 
 def _updated(match: Match, predicate: Predicate, updater: Updater) -> Document:
@@ -398,7 +400,7 @@ def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
     key = bounded_key(id)
     if collection is None or not collection.slots.holds(key):
         return engine.change([], False)
-    return engine.change([Delete(collection.number, [key], [id])], True)
+    return engine.change((Delete(collection.number, (key,), (id,)),), True)
 
 
 def _deletion(collection: CollectionState | None, matches: Sequence[Match]) -> list[Operation]:

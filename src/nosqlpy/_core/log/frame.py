@@ -23,7 +23,10 @@ from nosqlpy._core.log.operation import (
     KIND_OP,
     KIND_PART,
     KINDS,
+    OP,
+    PUT,
     Operation,
+    Put,
     covered_size,
     decode_body,
     encode_body,
@@ -39,7 +42,7 @@ HEAD = struct.Struct("<IIQQIBBH")
 CRC = struct.Struct("<I")
 FRAME_SIZE = HEAD.size + CRC.size
 MARK_BYTES = struct.pack("<I", MARK)
-_head, _crc = HEAD.pack, CRC.pack
+_head, _crc, _op = HEAD.pack, CRC.pack, OP.pack
 _PARTS = struct.Struct("<II")
 
 # a commit that would be larger as one frame is written in parts
@@ -99,7 +102,13 @@ def encode_commit(
 
     It is one frame, or if that would be large, parts and a last one without which these are nothing.
     """
-    single = encode_single(operations[0]) if len(operations) == 1 else None
+    operation = operations[0]
+    if len(operations) > 1:
+        single = None
+    elif type(operation) is Put and len(operation.documents) == 1:  # as `encode_single`, without a call
+        single = _op(PUT, operation.collection) + operation.documents[0]
+    else:
+        single = encode_single(operation)
     if single is not None:  # nearly all commits: as `_encode`, without a call
         head = _head(MARK, len(single), lsn, synced_upto, prev_crc, KIND_OP, 0, 0)
         crc = zlib.crc32(single, zlib.crc32(head, salt))

@@ -28,7 +28,7 @@ _SIMPLE = frozenset((str, int))
 # ids in a part of a delete
 PART_IDS = 50_000
 
-_OP = struct.Struct("<BI")
+OP = struct.Struct("<BI")
 _META = struct.Struct("<I")
 # as `pack_numbers` where a machine's numbers are little-endian, in half of the time
 _PACK_FEW = {count: struct.Struct(f"={count}I").pack for count in range(1, 17)}
@@ -45,9 +45,9 @@ class Put(msgspec.Struct, gc=False):
     """
 
     collection: int
-    keys: list[Hashable]
-    ids: list[Any]
-    documents: list[bytes]
+    keys: Sequence[Hashable]
+    ids: Sequence[Any]
+    documents: Sequence[bytes]
     fresh: bool = False
     indexed: bool = True
 
@@ -56,8 +56,8 @@ class Delete(msgspec.Struct, gc=False):
     """Ids whose documents are gone."""
 
     collection: int
-    keys: list[Hashable]
-    ids: list[Any]
+    keys: Sequence[Hashable]
+    ids: Sequence[Any]
 
 
 class Define(msgspec.Struct, gc=False):
@@ -85,13 +85,13 @@ def encode_single(operation: Operation) -> bytes | None:
     """Return the ``OP`` body of one operation, or None if it is on several documents."""
     if type(operation) is Put:
         documents = operation.documents
-        return _OP.pack(PUT, operation.collection) + documents[0] if len(documents) == 1 else None
+        return OP.pack(PUT, operation.collection) + documents[0] if len(documents) == 1 else None
     if type(operation) is Delete:
         return (
-            _OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0]) if len(operation.ids) == 1 else None
+            OP.pack(DELETE, operation.collection) + encode_value(operation.ids[0]) if len(operation.ids) == 1 else None
         )
     assert type(operation) is Define, "there is no other operation"
-    return _OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation))
+    return OP.pack(DEFINE, operation.collection) + encode_value(_definition(operation))
 
 
 def _definition(operation: Define) -> list[Any]:
@@ -217,8 +217,8 @@ class Located(msgspec.Struct, gc=False):
     """Where the documents of a put lie: offsets in the body of its frame, one more than there are documents."""
 
     collection: int
-    keys: list[Hashable]
-    ids: list[Any]
+    keys: Sequence[Hashable]
+    ids: Sequence[Any]
     offsets: list[int]
     crcs: list[int]
 
@@ -243,7 +243,7 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
         if not isinstance(operation, Put):
             return [operation]
         crc = crc32(operation.documents[0])
-        return [Located(operation.collection, operation.keys, operation.ids, [_OP.size, len(body)], [crc])]
+        return [Located(operation.collection, operation.keys, operation.ids, [OP.size, len(body)], [crc])]
     if kind == KIND_COMMIT:
         return []
     offset = size = covered_size(kind, body)
@@ -266,8 +266,8 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
 
 
 def _decode_single(body: bytes) -> Operation:
-    code, collection = _OP.unpack_from(body)
-    rest = body[_OP.size :]
+    code, collection = OP.unpack_from(body)
+    rest = body[OP.size :]
     if code == PUT:
         id = decode_id(rest)
         return Put(collection, [equality_key(id)], [id], [rest])

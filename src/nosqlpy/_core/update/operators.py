@@ -54,17 +54,22 @@ class _Field(msgspec.Struct, frozen=True):
 _IMMUTABLE: Final = frozenset((str, int, float, bool, type(None)))
 
 
-class _Bound(msgspec.Struct, frozen=True):
+class _Bound(msgspec.Struct, frozen=True, gc=False):
     """An operand, and the updater that it was bound in."""
 
     operand: Any
     updater: OperatorUpdater
 
 
+# what was bound last for one operator on one path, by their names: a counter is mostly counted up by 1, which is
+# the same object each time
+_last: dict[tuple[str, str], _Bound] = {}
+
+
 class Template:
     """What a shape compiles to: its fields in the order of the update, and the order in which they are applied."""
 
-    __slots__ = ("_field", "_fields", "_order", "_reach", "last", "timed")
+    __slots__ = ("_field", "_fields", "_order", "_reach", "timed")
 
     def __init__(self, fields: Sequence[_Field], reach: Reach) -> None:
         self._fields = fields
@@ -72,8 +77,6 @@ class Template:
         self.timed: bool = any(field.operator.timed for field in fields)
         self._reach = reach
         self._field: Field | UnsetType | None = UNSET
-        # of one field only: a counter is mostly counted up by 1, which is the same object each time
-        self.last: _Bound | None = None
         order = sorted(range(len(fields)), key=lambda index: fields[index].place.path.order)
         as_given = order == list(range(len(fields))) and all(field.operator.on_update for field in fields)
         self._order: list[int] | None = None if as_given else order
@@ -85,12 +88,9 @@ class Template:
             QueryError: An operand does not fit its operator.
             DocumentError: One cannot be stored.
         """
-        last = self.last
         runs: list[Run] = []
-        for operands in update.values():
-            for operand in operands.values():
-                if last is not None and operand is last.operand:
-                    return last.updater
+        for name, operands in update.items():
+            for path, operand in operands.items():
                 field = self._fields[len(runs)]
                 place = field.place
                 if field.operator.timed:
@@ -100,7 +100,7 @@ class Template:
         plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
         updater = self._updater(runs, modifier.change if plain else None)
         if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
-            self.last = _Bound(operand, updater)
+            _last[name, path] = _Bound(operand, updater)
         return updater
 
     def _updater(self, runs: list[Run], change: Callable[[Any], Any] | None) -> OperatorUpdater:
@@ -123,6 +123,9 @@ def bind_known(update: Any, variables: Mapping[str, Any]) -> OperatorUpdater | N
         QueryError: An operand does not fit its operator.
         DocumentError: One cannot be stored.
     """
+    known = bind_untimed(update)
+    if known is not None:
+        return known
     template = _templates.get(_shape(update)) if type(update) is dict else None
     return None if template is None else template.bind(update, variables)
 
@@ -134,14 +137,18 @@ def bind_untimed(update: Any) -> OperatorUpdater | None:
         QueryError: An operand does not fit its operator.
         DocumentError: One cannot be stored.
     """
-    if type(update) is not dict or (template := _templates.get(_shape(update))) is None or template.timed:
+    if type(update) is not dict:
         return None
-    if template.last is not None:  # as `bind`, without a call
-        for operands in update.values():
-            for operand in operands.values():
-                if operand is template.last.operand:
-                    return template.last.updater
-    return template.bind(update, NO_VARIABLES)
+    if len(update) == 1:
+        (name,) = update
+        fields = update[name]
+        if type(fields) is dict and len(fields) == 1:
+            (path,) = fields
+            last = _last.get((name, path))
+            if last is not None and fields[path] is last.operand:
+                return last.updater
+    template = _templates.get(_shape(update))
+    return None if template is None or template.timed else template.bind(update, NO_VARIABLES)
 
 
 def compile_operators(
@@ -201,6 +208,7 @@ def _keep(shape: Shape, reach: Reach) -> None:
             fields.append(_Field(found, found.compile, Place(name, parse_update_path(path, name), NO_VARIABLES)))
     if len(_templates) >= SHAPES_MAX:  # paths may hold data: begin anew, the shared shapes come back soon
         _templates.clear()
+        _last.clear()
     _templates[shape] = Template(fields, reach)
 
 
