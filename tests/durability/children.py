@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from nosqlpy import AsyncClient, Client
+from nosqlpy._core.engine.state import Engine
 from nosqlpy.errors import InvalidOperation, StorageError
 
 ACCOUNTS = 5
@@ -234,8 +235,8 @@ def count_up(path: str, times: str, face: str, durability: Any) -> None:
 def die_before_the_bell(path: str) -> None:
     """Be killed after a frame is in the file, and before anybody is told."""
     client = Client(path).open()
-    database = client._backend.database()
-    database._announce = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    client._backend.database()
+    Engine.apply = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     say("open")
     sys.stdin.readline()
     client["a"].insert_one({"_id": "orphan"})

@@ -18,12 +18,13 @@ from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.log.section import SectionReader
 from nosqlpy._core.log.snapshot import PartReader
 
+INDEXED = ("insert", "insert_one", "replace", "remove", "remove_one", "build", "add", "drop", "clear")
 # where dicts grow, and bytes and lists are made: planning, appending, applying, indexing, hints
 POINTS: tuple[tuple[Any, str], ...] = (
     *((Slots, name) for name in ("put", "put_one", "delete", "delete_one", "clear", "recount", "move", "give_places")),
     *((UnloadedSlots, name) for name in ("put", "delete", "clear", "prepare", "loaded")),
-    *((IndexManager, name) for name in ("insert", "replace", "remove", "build", "add", "drop", "clear")),
-    *((HashIndex, name) for name in ("add", "discard")),
+    *((IndexManager, name) for name in INDEXED),
+    *((HashIndex, name) for name in ("add", "discard", "enter_one", "leave_one")),
     *((Reader, name) for name in ("one", "many", "packed")),
     *((SectionReader, name) for name in ("everything", "data", "copy")),
     *((PartReader, name) for name in ("search", "content", "data")),

@@ -46,10 +46,10 @@ def one_update(
     Raises:
         QueryError: One cannot be understood.
     """
-    if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1:
-        id = filter.get("_id")
-        if type(id) in _EXACT and (known := bind_untimed(update)) is not None:
-            return PointUpdate("_id", id, known, update)  # type: ignore[arg-type]  # str or int
+    if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1 and "_id" in filter:
+        id = filter["_id"]
+        if (type(id) is str or type(id) is int) and (known := bind_untimed(update)) is not None:
+            return PointUpdate("_id", id, known, update)
     array_filters, sort, hint, let, collation, bypass, comment = options
     variables = bind(let, collation)
     query = match(asked(filter, sort=sort, hint=hint, collation=collation, comment=comment), variables)

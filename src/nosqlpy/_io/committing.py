@@ -177,16 +177,15 @@ class Committing(Marking):
         """
         if self.gate.owner is not self._admitted:
             raise Occupied
-        if self._pending is not None:
+        if self.engine.expiring or self._pending is not None:
             self._settle()
-        if self.engine.expiring:
             self._expire_first(durability, args)
         change = plan(self.engine, *args, **kwargs)
         return change.result, self.log(durability, change)
 
     def _expire_first(self, durability: Durability, asked: Sequence[object]) -> None:
         """Remove what has expired in the collection that a write names first, if it names one."""
-        if asked and isinstance(asked[0], str):
+        if self.engine.expiring and asked and isinstance(asked[0], str):
             named = self.engine.collections.get(asked[0])
             self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
 
@@ -200,29 +199,32 @@ class Committing(Marking):
             InvalidOperation: This thread is in here already, and was interrupted by what calls now.
             Occupied: It is somebody else's turn.
         """
-        thread, inside = get_ident(), self._inside
+        thread, inside, storage = get_ident(), self._inside, self.storage
         if thread in inside:
             raise self._entangled()
         try:
             inside.add(thread)
             with self.lock:
+                engine, shares = self.engine, self._shares
                 try:
-                    if self._shares:
-                        self._take()
+                    if shares:
+                        tail = engine.tail
+                        if self._holds or engine.failed or not storage.try_lock():
+                            self._take()
+                        elif self.words[END] != tail.place + tail.end.size:  # as `_take`, without a call
+                            self._catch_up()
                     if self.gate.owner is not self._admitted:
                         raise Occupied
-                    if self._pending is not None:
+                    if engine.expiring or self._pending is not None:
                         self._settle()
-                    engine = self.engine
-                    if engine.expiring:
                         self._expire_first(durability, (name,))
                     change = plan(engine, name, asked)
                     lsn = self.log(durability, change) if change.data else None
                 finally:
-                    if self._shares:
+                    if shares:
                         if self._pending is None and self._reserved is None and not self._appender.buffer:
                             self._holds = False  # as `_give`, without a call
-                            self.storage.unlock()
+                            storage.unlock()
                         else:
                             self._give()
         finally:
@@ -267,11 +269,11 @@ class Committing(Marking):
         """Append and apply one planned change; return its LSN if it must still be synced."""
         if not change.data:
             return None
-        engine, appender, end = self.engine, self._appender, change.end
+        engine, appender, end, words = self.engine, self._appender, change.end, self.words
         if engine.manifest.clean_size is not None:
             self._mark_open()
         buffered = durability == "fast"
-        self.words[END] = 0
+        words[END] = 0
         self._pending = change
         try:
             if buffered or appender.buffer:
@@ -285,8 +287,10 @@ class Committing(Marking):
         self._group.appended = end.lsn  # as `_logged`, without a call
         if buffered or self._syncer.sync_at is None:
             self._syncer.appended(buffered=buffered)
-        if not appender.buffer:
-            self._announce()
+        if not appender.buffer:  # as `_announce`
+            self.seen = end.lsn
+            words[BELL] = end.lsn
+            words[END] = engine.tail.place + end.size
         self._pending = None
         if change.warnings:
             self.warned += change.warnings

@@ -74,9 +74,10 @@ class CollectionState:
         if self.natural.known is not None:
             self.natural.append(keys)
         if len(keys) == 1:
+            key, document = keys[0], documents[0]
             if operation.indexed and self.indexes.by_name:
-                self._index(keys[0], documents[0])
-            slots.put_one(keys[0], documents[0])
+                self._index(key, document)
+            slots.put_one(key, document)
             if self.ids.watched:
                 self.ids.stored(keys)
             return

@@ -155,6 +155,7 @@ def encode_new(
 ) -> NewDocument:
     """Return a document that begins with its ``_id``, encoded."""
     id = document["_id"]
-    if type(id) is not str:  # any of those may be one
-        check_id(id)
+    if type(id) is str:  # any of those may be one, and is its own key
+        return NewDocument(id, id, encode_document(document, size_max=size_max), comment, bypass)
+    check_id(id)
     return NewDocument(id, equality_key(id), encode_document(document, size_max=size_max), comment, bypass)

@@ -240,7 +240,7 @@ class Slots:
         before, memory = self._held.pop(key, None), self._memory
         if before is None:
             return
-        memory.dead += deleted_size(1)
+        memory.dead += DELETION_SIZE
         if type(before) is bytes:  # as `_bury`, without a call
             lost = freed = len(before)
             memory.dead += lost + RECORD_SIZE

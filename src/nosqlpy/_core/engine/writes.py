@@ -397,7 +397,7 @@ def delete(engine: Engine, name: str, query: Query, *, many: bool) -> Change[Del
 def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
     """Plan the deletion of the document with this ``_id``; the result says whether there was one."""
     collection = engine.collections.get(name)
-    key = bounded_key(id)
+    key = id if type(id) is str else bounded_key(id)
     if collection is None or not collection.slots.holds(key):
         return engine.change([], False)
     return engine.change((Delete(collection.number, (key,), (id,)),), True)

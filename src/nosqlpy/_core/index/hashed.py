@@ -167,6 +167,33 @@ class HashIndex:
         self.discard(values, key)
         self.end()
 
+    def enter_one(self, value: str | int, key: Hashable) -> None:
+        """Do as `enter`, under one value, which most documents have in an index; without a call, or a loop."""
+        order, version = self._order, self._version
+        self._kept = kept = order if order is not None and order.version == version else None
+        self._version = version | 1
+        held = self._entries.setdefault(value, key)
+        if type(held) is Bucket:
+            held[key] = None
+        elif held != key:
+            self._shared = True
+            self._entries[value] = Bucket.fromkeys((held, key))
+        elif kept is not None:
+            kept.add(value)
+        self.end()
+
+    def leave_one(self, value: str | int, key: Hashable) -> None:
+        """Do as `leave`, under one value."""
+        order, version = self._order, self._version
+        self._kept = order if order is not None and order.version == version else None
+        self._version = version | 1
+        held = self._entries.get(value, self)
+        if held == key:
+            self._forget(value)
+        else:
+            self.discard((value,), key)
+        self.end()
+
     def _forget(self, value: Hashable) -> None:
         del self._entries[value]
         self.moved.discard(value)

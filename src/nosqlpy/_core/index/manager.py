@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
@@ -21,7 +21,7 @@ from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.index.unique import Claims, duplicate
-from nosqlpy._core.query.partial import Column, Layout, layout_of
+from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 
 BUILD_STEP = 1000
 
@@ -39,7 +39,18 @@ class IndexManager:
     are indexes of a snapshot that are not in use yet.
     """
 
-    __slots__ = ("_columns", "_extracts", "_fields", "_layout", "by_name", "by_path", "expiring", "pending", "refusing")
+    __slots__ = (
+        "_columns",
+        "_extracts",
+        "_fields",
+        "_layout",
+        "_singles",
+        "by_name",
+        "by_path",
+        "expiring",
+        "pending",
+        "refusing",
+    )
 
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
@@ -53,6 +64,8 @@ class IndexManager:
         self._extracts: list[tuple[HashIndex, Extract]] = []
         # beside each of them the column that its keys are taken from where they are plain
         self._columns: list[Column | None] = []
+        # the same for one document: what finds in its row the value that, if it is plain, is its one key
+        self._singles: list[tuple[HashIndex, Callable[[Row], Any] | None, Extract]] = []
 
     def __bool__(self) -> bool:
         return bool(self._extracts or self.pending)
@@ -116,6 +129,10 @@ class IndexManager:
             for index in reversed(indexes.values())
             if index.plain is not None and type(index) is HashIndex
         }
+        self._singles = [
+            (index, None if column is None or layout is None else layout.getter(index.field), extract)
+            for (index, extract), column in zip(self._extracts, self._columns, strict=False)
+        ]
         self.refusing = any(index.definition.refuses for index in indexes.values())
         self.expiring = tuple(index for index in indexes.values() if index.definition.expire_after is not None)
 
@@ -154,11 +171,14 @@ class IndexManager:
         if self.pending:
             self.pending.insert((key,))
         if self._layout is not None:
-            documents = (document,)
-            rows = self._layout.rows(documents)
-            for index, extract in self._extracts:
-                (values,) = extract(rows, documents)
-                index.enter(values, key)
+            row = self._layout.read(document)
+            for index, get, extract in self._singles:
+                value = None if get is None else get(row)
+                if type(value) is str or type(value) is int:
+                    index.enter_one(value, key)
+                else:
+                    (values,) = extract((row,), (document,))
+                    index.enter(values, key)
 
     def replace(self, key: Hashable, before: bytes, after: bytes) -> None:
         """Move one document from where it stood `before` to where it stands `after`."""
@@ -192,11 +212,14 @@ class IndexManager:
         if self.pending:
             self.pending.remove((key,), (document,))
         if self._layout is not None:
-            documents = (document,)
-            rows = self._layout.rows(documents)
-            for index, extract in self._extracts:
-                (values,) = extract(rows, documents)
-                index.leave(values, key)
+            row = self._layout.read(document)
+            for index, get, extract in self._singles:
+                value = None if get is None else get(row)
+                if type(value) is str or type(value) is int:
+                    index.leave_one(value, key)
+                else:
+                    (values,) = extract((row,), (document,))
+                    index.leave(values, key)
 
     def clear(self) -> None:
         """Remove every entry; the indexes stay."""

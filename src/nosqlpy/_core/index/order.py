@@ -38,15 +38,21 @@ class SortedKeys:
 
     def add(self, value: Any) -> None:
         """Add a value, unless it is there."""
-        if not self._chunks:
+        lasts = self._lasts
+        if not lasts:
             self._chunks, self._lasts = [[value]], [value]
             return
-        number = min(bisect_left(self._lasts, value), len(self._chunks) - 1)
-        chunk = self._chunks[number]
-        offset = bisect_left(chunk, value)
-        if offset < len(chunk) and chunk[offset] == value:
-            return
-        chunk.insert(offset, value)
+        number = bisect_left(lasts, value)
+        if number == len(lasts):  # past all of them, as dates mostly are, and numbers that are counted up
+            number -= 1
+            chunk = self._chunks[number]
+            chunk.append(value)
+        else:
+            chunk = self._chunks[number]
+            offset = bisect_left(chunk, value)
+            if chunk[offset] == value:
+                return
+            chunk.insert(offset, value)
         if len(chunk) > 2 * CHUNK:
             self._chunks[number : number + 1] = chunk[:CHUNK], chunk[CHUNK:]
             self._lasts[number : number + 1] = chunk[CHUNK - 1], chunk[-1]

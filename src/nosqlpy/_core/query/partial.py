@@ -119,9 +119,10 @@ class Layout:
                 return list(map(self._decode, blobs))
             except msgspec.ValidationError:
                 pass
-        return [self._careful_row(blob) for blob in blobs]
+        return [self.read(blob) for blob in blobs]
 
-    def _careful_row(self, blob: bytes) -> Row:
+    def read(self, blob: bytes) -> Row:
+        """Return the row of an encoded document."""
         if self._decode is not None:
             try:
                 return self._decode(blob)

@@ -89,8 +89,8 @@ class Template:
             DocumentError: One cannot be stored.
         """
         runs: list[Run] = []
-        for name, operands in update.items():
-            for path, operand in operands.items():
+        for operands in update.values():
+            for operand in operands.values():
                 field = self._fields[len(runs)]
                 place = field.place
                 if field.operator.timed:
@@ -100,7 +100,7 @@ class Template:
         plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
         updater = self._updater(runs, modifier.change if plain else None)
         if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
-            _last[name, path] = _Bound(operand, updater)
+            _last[place.operator, place.path.text] = _Bound(operand, updater)
         return updater
 
     def _updater(self, runs: list[Run], change: Callable[[Any], Any] | None) -> OperatorUpdater:

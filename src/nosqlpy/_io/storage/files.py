@@ -27,7 +27,7 @@ class FileStorage:
         self.locks = DirectoryLocks(directory, lambda: self._at, system)
         # twice in each commit
         self.try_lock: Callable[[], bool] = self.locks.try_lock
-        self.unlock: Callable[[], None] = self.locks.unlock
+        self.unlock: Callable[[], object] = self.locks.unlock
         self._system = system
         self._read_only = read_only
         self._descriptors: dict[str, int] = {}
@@ -51,6 +51,7 @@ class FileStorage:
     def lock(self, *, shared: bool, timeout_s: float | None) -> None:
         """Take the lock of writers, or share it with other readers."""
         self.locks.lock(shared=shared, timeout_s=timeout_s)
+        self.unlock = self.locks.unlocking()
 
     def attend(self, *, exclusive: bool) -> bool:
         """Join those who have the database open; return whether there are no others."""
@@ -184,6 +185,7 @@ class FileStorage:
         self._closed = True
         for name in list(self._descriptors):
             self._forget(name)
+        self.unlock = self.locks.unlock
         self.locks.close()
         if self._directory is not None:
             self._system.close_place(self._directory)

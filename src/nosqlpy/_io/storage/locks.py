@@ -50,6 +50,10 @@ class DirectoryLocks:
         """Give the lock of writers back. Giving it back twice does nothing."""
         self._lock.give()
 
+    def unlocking(self) -> Callable[[], object]:
+        """Return what does as `unlock` until the files are closed, without a function of Python's around it."""
+        return self._lock.give
+
     def _note(self) -> None:
         if not self.page.words.readonly:
             self.page.words[HOLDER] = self._pid

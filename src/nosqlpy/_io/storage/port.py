@@ -43,7 +43,7 @@ class Storage(Protocol):
     def try_lock(self) -> bool:
         """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
 
-    def unlock(self) -> None:
+    def unlock(self) -> object:
         """Give the lock of writers back. Giving it back twice does nothing."""
 
     def attend(self, *, exclusive: bool) -> bool:
