@@ -59,8 +59,8 @@ async def test_a_read_only_client_imports_nothing(connect: Any, directory: Path,
     assert await connect(directory, read_only=True)["users"].count() == 1
 
 
-async def test_an_import_writes_no_more_at_once_than_32_mib(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nosqlpy._core.engine.intake.CHUNK_SIZE", 2000)  # in place of 32 MiB
+async def test_an_import_writes_no_more_at_once_than_a_portion(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nosqlpy._core.values.json_lines.PORTION_SIZE", 2000)  # in place of 256 KiB
     await db.create_collection("users")
     before = (await db.stats())["commits"]
     lines = b"".join(b'{"_id": %d, "text": "%s"}\n' % (n, b"x" * 600) for n in range(10))

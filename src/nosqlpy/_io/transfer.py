@@ -14,7 +14,7 @@ import msgspec
 from nosqlpy._core.engine import importing, reads
 from nosqlpy._core.engine.execution import Execution, Query, Request
 from nosqlpy._core.engine.importing import Imported
-from nosqlpy._core.engine.intake import portions
+from nosqlpy._core.engine.intake import CHUNK, portions
 from nosqlpy._core.engine.reads import decoder
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import Unloaded
@@ -22,11 +22,12 @@ from nosqlpy._core.values.bson_file import bson_batches, encode_bson
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.flat import encode_row, flatten
 from nosqlpy._core.values.json_array import array_batches
-from nosqlpy._core.values.json_lines import Batch, parse_lines, without_mark
+from nosqlpy._core.values.json_lines import Batch, line_portions, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
 from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, unzipped
+from nosqlpy._io.ids import new_id, new_ids
 from nosqlpy._io.places import Place, check_place, write_to
 from nosqlpy.aliases import Document, Durability
 from nosqlpy.errors import (
@@ -64,6 +65,10 @@ class Importing(msgspec.Struct, frozen=True):
     make_id: Callable[[], Any]
     on_reject: Callable[[dict[str, Any]], object] | None
 
+    def make_ids(self, count: int) -> list[Any]:
+        """Return so many new ids."""
+        return new_ids(count) if self.make_id is new_id else [self.make_id() for _ in range(count)]
+
 
 def import_file(
     database: Database,
@@ -78,8 +83,8 @@ def import_file(
 ) -> int:
     """Import a file of one of `FORMATS`, or a stream of its bytes; return how many documents went in.
 
-    A thousand lines at a time go in, as one atomic write. With mode ``replace`` the
-    first thousand and the removal of what was there are one write.
+    About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. With mode
+    ``replace`` the first of these and the removal of what was there are one write.
 
     Raises:
         QueryError: `source` is neither a path nor a stream.
@@ -165,15 +170,15 @@ class SoFar:
 
 
 class Lines(msgspec.Struct, frozen=True):
-    """Lines of JSON, of which the first has the number `first`."""
+    """Lines of JSON, with these `numbers`."""
 
-    lines: list[bytes]
-    first: int
+    text: bytes
+    numbers: range
 
     @property
     def last(self) -> int:
         """The number of the last line."""
-        return self.first + len(self.lines) - 1
+        return self.numbers[-1]
 
 
 def _written(
@@ -190,7 +195,7 @@ def _line_parts(
 ) -> Iterator[tuple[Imported, int | None]]:
     """Write plain lines in the short way, and from one on that is odd or refused, in the way that looks at each."""
     start = 0
-    prepared = importing.prepare_lines(lines.lines, lines.first, how.make_id, database.engine.document_size_max)
+    prepared = importing.prepare_lines(lines.text, lines.numbers, how.make_ids, database.engine.document_size_max)
     if prepared is not None:
         plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
         done, lsn = _commit(database, how.durability, plan)
@@ -200,7 +205,7 @@ def _line_parts(
         if done.error is None:
             return
         start = done.count
-    for batch in _parsed(lines.lines[start:], lines.first + start):
+    for batch in _parsed(lines.text.split(b"\n")[start:], lines.numbers.start + start):
         yield from _parts(database, name, batch, how, clear=clear)
 
 
@@ -272,20 +277,23 @@ def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Line
         return bson_batches((unzipped if how.format == "bson.gz" else blocks)(stream))
     if how.format in DELIMITERS:
         return sheet_batches(_chunks(stream), DELIMITERS[how.format], how.types)
-    return _numbered(_chunks(stream))
+    return _numbered(_texts(stream))
 
 
-def _numbered(chunks: Iterator[list[bytes]]) -> Iterator[Lines]:
+def _numbered(texts: Iterator[bytes]) -> Iterator[Lines]:
+    """Yield lines, about a thousand at a time."""
     number = 1
-    for lines in chunks:
-        yield Lines(lines, number)
-        number += len(lines)
+    for text in texts:
+        for lines, count in line_portions(text, CHUNK):
+            yield Lines(lines, range(number, number + count))
+            number += count
 
 
 def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
     """Yield the lines of `stream`, a thousand at a time or 32 MiB of them; once nothing, if there are none."""
     found = False
-    for lines in _blocks(stream):
+    for text in _texts(stream):
+        lines = text.split(b"\n")
         for places in portions(lines):
             found = True
             yield lines[places.start : places.stop]
@@ -293,8 +301,8 @@ def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
         yield []
 
 
-def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """Yield the complete lines of each block that is read; the last line needs no end.
+def _texts(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the complete lines of each block that is read, without the end of the last; the last line needs none.
 
     Raises:
         DocumentTooLarge: A line is longer than any document; the lines before it were yielded.
@@ -302,18 +310,18 @@ def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
     begun: list[bytes] = []  # parts of a line whose end was not read yet
     size, number = 0, 1
     for block in _read(stream):
-        *lines, rest = block.split(b"\n")
-        if lines:
-            lines[0] = b"".join([*begun, lines[0]])
-            yield lines
+        end = block.rfind(b"\n")
+        if end >= 0:
+            text = b"".join([*begun, block[:end]])
+            yield text
             begun, size = [], 0
-            number += len(lines)
-        begun.append(rest)
-        size += len(rest)
+            number += text.count(b"\n") + 1
+        begun.append(block[end + 1 :])
+        size += len(block) - end - 1
         if size > LINE_SIZE_MAX:
             raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is", details={"line": number})
     if size:
-        yield [b"".join(begun)]
+        yield b"".join(begun)
 
 
 def _read(stream: BinaryIO) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import pytest
 from core.engine.logged import Logged
 from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare, prepare_lines
 from nosqlpy._core.values.codec import decode_document
-from nosqlpy._core.values.json_lines import Batch, parse_lines
+from nosqlpy._core.values.json_lines import Batch, line_portions, parse_lines
 from nosqlpy.errors import DocumentError, DuplicateKeyError, QueryError
 
 SIZE_MAX = 1000
@@ -48,6 +48,10 @@ def test_documents_are_encoded_and_get_ids(plain: bool) -> None:
     assert done.error is None
 
 
+def made(count: int) -> list[str]:
+    return ["made"] * count
+
+
 LINES = [
     b'{"_id":1}',
     b'{"x":1.5,"_id":"b"}',
@@ -59,7 +63,7 @@ LINES = [
 
 def test_plain_lines_are_encoded_in_groups_as_they_are_one_by_one() -> None:
     lines = LINES * 50
-    short = prepare_lines(lines, 11, lambda: "made", SIZE_MAX)
+    short = prepare_lines(b"\n".join(lines), range(11, 11 + len(lines)), made, SIZE_MAX)
 
     assert short is not None
     assert short == prepare(parse_lines(lines, 11), lambda: "made", SIZE_MAX)
@@ -75,7 +79,50 @@ def test_plain_lines_are_encoded_in_groups_as_they_are_one_by_one() -> None:
     ],
 )
 def test_lines_of_which_one_is_odd_are_left_to_the_way_that_looks_at_each(odd: bytes) -> None:
-    assert prepare_lines([*LINES * 30, odd, *LINES], 1, lambda: "made", SIZE_MAX) is None
+    lines = [*LINES * 30, odd, *LINES]
+
+    assert prepare_lines(b"\n".join(lines), range(1, 1 + len(lines)), made, SIZE_MAX) is None
+
+
+HEADED = [b'{"_id":"%d","x":[1.5,{"y":null}]}' % number for number in range(300)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b'{"_id":1}{"_id":2}', b'{"_id":1,"a":', b"", b'{"_id":18446744073709551615}', b'{"_id":"x"', b"[]}"),
+        *(b'{"_id":7,"a":9223372036854775808,"b":0.1}', b'{"_id":1,"a":' + b"[" * 300 + b"]" * 300 + b"}"),
+        *(b'{"_id":1,"a":' + b"[" * 101 + b"]" * 101 + b"}", b'{"_id":1}\n{"_id":2,"a":{"b":3}\n}'),
+    ],
+)
+def test_lines_that_nearly_all_look_alike_are_left_to_that_way_too(odd: bytes) -> None:
+    lines = b"\n".join([*HEADED, odd, *HEADED])
+
+    assert prepare_lines(lines, range(lines.count(b"\n") + 1), made, SIZE_MAX) is None
+
+
+@pytest.mark.parametrize(
+    "document", [b'{"a":{"b":1}}', b'{"x":"no","_id":3}', b'{"a":"\\u005fid"}', b'{"\\u005fid":3}']
+)
+def test_lines_that_do_not_begin_with_an_id_get_the_ids_that_they_get_one_by_one(document: bytes) -> None:
+    lines = [document, b'{"n":-9223372036854775808,"m":9223372036854775807}'] * 200
+    short = prepare_lines(b"\n".join(lines), range(400), made, SIZE_MAX)
+
+    assert short == prepare(parse_lines(lines, 0), lambda: "made", SIZE_MAX)
+
+
+def test_ids_that_a_factory_makes_are_checked() -> None:
+    assert prepare_lines(b'{"a":1}\n{"a":2}', range(2), lambda count: [[1]] * count, SIZE_MAX) is None
+
+
+@pytest.mark.parametrize("lines", [1, 7, 1000, 5000])
+@pytest.mark.parametrize("line", [b"", b"{}", b"x" * 90, b"y" * 9000], ids=len)
+def test_portions_of_lines_are_all_lines_in_their_order_and_say_how_many_they_are(line: bytes, lines: int) -> None:
+    text = b"\n".join([line] * 2500)
+    portions = list(line_portions(text, lines))
+
+    assert b"\n".join(portion for portion, _ in portions) == text
+    assert [count for _, count in portions] == [portion.count(b"\n") + 1 for portion, _ in portions]
 
 
 def test_a_batch_without_documents_is_its_error() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -18,13 +17,13 @@ from nosqlpy._core.log.operation import Define, Put
 from nosqlpy._core.values.check import has_wide_int
 from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
 from nosqlpy._core.values.identity import ids_at_head
-from nosqlpy._core.values.json_lines import Batch, plain_groups
+from nosqlpy._core.values.json_lines import Batch, Plain, plain_groups
 from nosqlpy._core.values.keys import equality_keys
 from nosqlpy.errors import DocumentError, NosqlpyError
 
 _encode = msgspec.msgpack.Encoder().encode
-_past_int64 = re.compile(rb"\xcf[\x80-\xff]").search
-_many_digits = re.compile(rb"[0-9]{19}").search
+# MessagePack's mark of an unsigned 64-bit integer, and what follows it in one that no signed one can hold
+_UINT64, _PAST_INT64 = b"\xcf", b"\x80"
 # what decoding and encoding raise for a line that is no document, or for one that cannot be stored as it is
 _NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, OverflowError)
 
@@ -66,39 +65,59 @@ def prepare(batch: Batch, make_id: Callable[[], Any], size_max: int) -> Prepared
     return Prepared(equality_keys(ids), ids, blobs, batch.numbers, batch.error)
 
 
-def prepare_lines(lines: Sequence[bytes], first: int, make_id: Callable[[], Any], size_max: int) -> Prepared | None:
-    """Return the documents of JSON `lines`, of which the first has the number `first`, encoded; None if one is odd.
+def prepare_lines(text: bytes, numbers: range, make_ids: Callable[[int], list[Any]], size_max: int) -> Prepared | None:
+    """Return the documents of lines of JSON, which have these `numbers`, encoded; None if one is odd.
 
     None says that `parse_lines` and `prepare` have to look at each line.
     """
-    plain = plain_groups(lines)
+    plain = plain_groups(text, len(numbers))
     if plain is None:
         return None
     all_ids: list[Any] = []
     all_blobs: list[bytes] = []
     try:
-        for documents in plain.groups:
-            complete: Sequence[Mapping[str, Any]] = documents
-            ids = ids_at_head(documents) if plain.headed else None
-            if ids is None:
-                complete, ids = with_ids(documents, make_id)
-            all_blobs += map(_encode, complete)
+        for group, documents in plain.groups:
+            complete, ids = _identified(documents, plain, make_ids)
+            blobs = list(map(_encode, complete))
+            if _have_wide_int(blobs, group):
+                return None
+            all_blobs += blobs
             all_ids += ids
     except (*_NOT_PLAIN, DocumentError):
         return None
-    if max(map(len, all_blobs)) > size_max or _may_have_wide_int(lines, all_blobs):
+    if len(all_blobs) != len(numbers) or max(map(len, all_blobs)) > size_max:
         return None
-    return Prepared(equality_keys(all_ids), all_ids, all_blobs, range(first, first + len(lines)), None)
+    return Prepared(equality_keys(all_ids), all_ids, all_blobs, numbers, None)
 
 
-def _may_have_wide_int(lines: Sequence[bytes], blobs: Sequence[bytes]) -> bool:
-    """Return whether one of `blobs`, which the JSON `lines` became, may hold an int that signed 64 bits cannot hold.
+def _identified(
+    documents: list[dict[str, Any]], plain: Plain, make_ids: Callable[[int], list[Any]]
+) -> tuple[Sequence[Mapping[str, Any]], list[Any]]:
+    """Return `documents` as `with_ids` does; where all have an ``_id`` at their head, or none, in less time."""
+    if plain.headed:
+        ids = ids_at_head(documents)
+        if ids is not None:
+            return documents, ids
+    if plain.nameless:
+        ids = make_ids(len(documents))
+        if {str, int}.issuperset(map(type, ids)):
+            return [{"_id": id, **document} for id, document in zip(ids, documents, strict=True)], ids
+    return with_ids(documents, lambda: make_ids(1)[0])
 
-    Such an int has 19 digits or more, and MessagePack writes what may as well be a part of other values.
+
+def _have_wide_int(blobs: Sequence[bytes], lines: bytes) -> bool:
+    """Return whether one of `blobs`, which JSON `lines` became, may hold an int that signed 64 bits cannot hold.
+
+    The digits of such an int stand in the text; what only looks like one, encoded, is a part of another value.
     """
-    # a float has this byte too, but seldom one like the first of such an int behind it
-    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob and _past_int64(blob)]
-    return any(_many_digits(lines[position]) for position in suspects)
+    encoded = b"".join(blobs)
+    mark = encoded.find(_UINT64)
+    while mark >= 0:
+        number = encoded[mark + 1 : mark + 9]
+        if number >= _PAST_INT64 and b"%d" % int.from_bytes(number, "big") in lines:
+            return True
+        mark = encoded.find(_UINT64, mark + 1)
+    return False
 
 
 def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list[bytes] | None:

@@ -283,7 +283,7 @@ def slice_documents(body: bytes, start: int, lengths: list[int]) -> tuple[list[b
 
 def pack_numbers(numbers: Any) -> bytes:
     """Return `numbers` as little-endian unsigned 32-bit integers."""
-    packed = array("I", numbers)
+    packed = array("I", list(numbers))  # of a list, whose length it knows
     if byteorder == "big":
         packed.byteswap()
     return packed.tobytes()

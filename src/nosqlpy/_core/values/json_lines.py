@@ -1,8 +1,8 @@
-"""JSON Lines, a document on each: read a thousand at a time."""
+"""JSON Lines, a document on each: read about a thousand at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -28,9 +28,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _NO_BRACKET = bytes(set(range(256)) - set(b"{[\n"))
 
-GROUP = 100
-"""Documents that exist at a time while plain lines are encoded: so few that they stay in the processor's cache, and
-that Python's collector of cycles, which counts 700 new containers, has no reason to run."""
+PORTION_SIZE = 256 << 10
+"""Bytes of plain lines that are looked at, and written, together."""
+
+GROUP_SIZE = 6 << 10
+"""Bytes of plain lines whose documents exist at a time while they are encoded: so few that they stay in the processor's
+cache, and that Python's collector of cycles, which counts 700 new containers, seldom has a reason to run."""
 
 
 class Batch(msgspec.Struct):
@@ -71,46 +74,88 @@ def without_mark(head: bytes) -> bytes:
     return head.removeprefix(_BYTE_ORDER_MARK)
 
 
-class Plain(msgspec.Struct):
-    """Documents, a few at a time; `headed`: each begins with its ``_id``."""
+class Plain(msgspec.Struct, frozen=True):
+    """Lines and their documents, a few at a time; `headed`: each begins with its ``_id``; `nameless`: none has one."""
 
-    groups: Iterator[list[dict[str, Any]]]
+    groups: Iterator[tuple[bytes, list[dict[str, Any]]]]
     headed: bool
+    nameless: bool
 
 
-def plain_groups(lines: Sequence[bytes]) -> Plain | None:
-    """Return the documents of `lines` a few at a time; None unless they can hold only what JSON has, and not deep.
+def plain_groups(text: bytes, lines: int) -> Plain | None:
+    """Return the documents of so many lines a few at a time; None unless they can hold only what JSON has.
 
-    A line that is no document ends it with an error, as `parse_lines` would describe it, or brings no dict.
+    A line that is no document, or that may be nested too deep, ends it with an error that says
+    no more than that, or brings no dict. Whether a line brings several is seen at the end.
     """
-    text = b"\n".join(lines)
-    if not text or may_have_types(text) or any(map(_may_be_deep, _long(lines))):
+    if not text or may_have_types(text):
         return None
-    if b"\\" in text and b"\\u0000" in text:  # to look for one byte takes a thirtieth of the time
+    escaped = b"\\" in text
+    if escaped and b"\\u0000" in text:  # to look for one byte takes a thirtieth of the time
         return None
-    if text.startswith(_HEAD) and text.endswith(b"}") and text.count(b"}\n" + _HEAD) == len(lines) - 1:
-        return Plain(_headed_groups(lines), headed=True)
-    groups = (list(map(_decode, lines[start : start + GROUP])) for start in range(0, len(lines), GROUP))
-    return Plain(groups, headed=False)
+    whole = text.endswith(b"}")
+    headed = whole and text.startswith(_HEAD) and text.count(b"}\n" + _HEAD) == lines - 1
+    regular = headed or (whole and text.startswith(b"{") and text.count(b"}\n{") == lines - 1)
+    groups = _decoded(text, _decode_lines if regular else _decode_each)
+    return Plain(groups, headed, nameless=not headed and not escaped and b'"_id"' not in text)
 
 
-def _headed_groups(lines: Sequence[bytes]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the documents of lines that all begin with `_HEAD` and end with a brace, decoded by one call for a group.
+def _decoded(
+    text: bytes, decode: Callable[[bytes], list[dict[str, Any]]]
+) -> Iterator[tuple[bytes, list[dict[str, Any]]]]:
+    """Yield the lines of `text` and their documents, as many at a time as have `GROUP_SIZE` bytes.
 
-    No document goes on in the next line then, for inside of one a comma stands between ``}`` and ``{``; so where the
-    numbers are equal, every line is one document.
+    `decode` takes several lines. Where all begin with ``{`` and end with ``}`` it may be one call for all: no document
+    goes on in the next line then, for inside of one a comma stands between ``}`` and ``{``.
+    So if there are as many documents as lines, every line is one.
     """
-    for start in range(0, len(lines), GROUP):
-        group = lines[start : start + GROUP]
-        documents = _decode_lines(b"\n".join(group))
-        if len(documents) != len(group):
-            raise msgspec.DecodeError("a line holds several documents")
-        yield documents
+    for group in _cut(text, GROUP_SIZE):
+        size = len(group)
+        brackets = 2 * size - len(group.replace(b"{", b"")) - len(group.replace(b"[", b""))  # see `_count`
+        if brackets > 2 * DEPTH_MAX and _may_be_deep(group):
+            raise msgspec.DecodeError("a line may be nested too deep")
+        documents = decode(group)
+        # each document opens one: what they open besides is all that one of them can have
+        if brackets - len(documents) >= DEPTH_MAX and _may_be_deep(group):
+            raise msgspec.DecodeError("a line may be nested too deep")
+        yield group, documents
 
 
-def _long(lines: Sequence[bytes]) -> Iterable[bytes]:
-    """Return those of `lines` that have room for more levels than a document may have."""
-    return [line for line in lines if len(line) > 2 * DEPTH_MAX] if max(map(len, lines)) > 2 * DEPTH_MAX else ()
+def _decode_each(text: bytes) -> list[dict[str, Any]]:
+    return list(map(_decode, text.split(b"\n")))
+
+
+def _count(text: bytes, byte: bytes) -> int:
+    """Return how often `byte` stands in `text`; `bytes.count` takes longer, for it compares byte by byte."""
+    return len(text) - len(text.replace(byte, b""))
+
+
+def _cut(text: bytes, size: int) -> Iterator[bytes]:
+    """Yield the lines of `text`, as many at a time as have `size` bytes, or one that is longer.
+
+    They are found by their ends: nobody needs a list of them.
+    """
+    start = 0
+    while len(text) - start > size:
+        end = text.rfind(b"\n", start, start + size)
+        if end < 0:
+            end = text.find(b"\n", start + size)
+        if end < 0:
+            break
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def line_portions(text: bytes, lines: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines of `text`, about `lines` at a time, and how many they are."""
+    for piece in _cut(text, PORTION_SIZE):
+        count = _count(piece, b"\n") + 1
+        if count <= lines:
+            yield piece, count
+        else:
+            short = _cut(piece, lines * len(piece) // count)
+            yield from ((portion, _count(portion, b"\n") + 1) for portion in short)
 
 
 def parse_lines(lines: Sequence[bytes], first: int) -> Batch:
