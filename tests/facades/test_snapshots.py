@@ -9,6 +9,7 @@ import pytest
 
 from nosqlpy import Client
 from nosqlpy._core.engine import hints, snapshots
+from nosqlpy._core.values.standins import ObjectId
 from nosqlpy.errors import DuplicateKeyError
 
 EMAILS = [f"u{number}@example.org" for number in range(300)]
@@ -116,3 +117,43 @@ async def test_after_a_compaction_and_a_close_the_snapshot_is_of_the_base(connec
     assert await db["users"].count({"email": EMAILS[8]}) == 1
     assert await db["users"].count({"email": EMAILS[7]}) == 0
     assert not is_loaded(db)
+
+
+async def test_object_ids_are_found_by_indexes_of_a_snapshot_and_apart_from_binary_values(
+    connect: Any, directory: Path
+) -> None:
+    held = [ObjectId(bytes(10) + number.to_bytes(2, "big")) for number in range(300)]
+    with Client(directory) as client:
+        users = client["users"]
+        users.create_index("owner")
+        users.create_index([("x", 1), ("owner", 1)])
+        users.insert_many({"_id": id, "owner": held[-1 - n], "x": 0} for n, id in enumerate(held))
+        users.insert_many({"_id": id.binary, "owner": id.binary, "x": 1} for id in held[:50])
+    db = connect(directory)
+    users = db["users"]
+
+    async def found(query: Any) -> list[bytes | str]:
+        return [id if isinstance(id, bytes) else id.binary.hex() for id in await ids(query)]
+
+    assert await found(users.find({"owner": held[3]})) == [held[-4].binary.hex()]
+    assert await found(users.find({"owner": held[3].binary})) == [held[3].binary]
+    assert not is_loaded(db)
+    assert await found(users.find({"owner": {"$lt": held[2]}})) == [held[-2].binary.hex(), held[-1].binary.hex()]
+    assert await found(users.find({"x": 1, "owner": held[3]})) == []
+    late = users.find({"x": 0, "owner": {"$gt": held[297]}}).sort("owner")
+    assert await found(late) == [
+        held[1].binary.hex(),
+        held[0].binary.hex(),
+    ]
+    assert await found(users.find().sort("_id").limit(51)) == [*(id.binary for id in held[:50]), held[0].binary.hex()]
+
+
+async def test_a_snapshot_of_the_first_version_is_ignored(connect: Any, directory: Path) -> None:
+    filled(directory)
+    snapshot = snapshot_of(directory)
+    data = snapshot.read_bytes()
+    snapshot.write_bytes(data[:8] + b"\x01" + data[9:])
+    db = connect(directory)
+
+    assert await ids(db["users"].find({"email": EMAILS[7]})) == [7]
+    assert is_loaded(db)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Generator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from nosqlpy._core.log.section import (
 )
 from nosqlpy._core.values.codec import encode_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
+from nosqlpy._core.values.standins import ObjectId
 
 ODD_IDS = [None, True, 2.5, b"bytes", UUID(int=5), datetime(2024, 1, 2, tzinfo=UTC), {"a": [1, "x"]}, Decimal("1.5")]
 
@@ -110,6 +112,21 @@ def test_an_id_of_any_type_is_found(id: Any) -> None:
 def test_equal_ids_of_different_types_have_one_hash(one: Any, other: Any) -> None:
     assert equality_key(one) == equality_key(other)
     assert key_hash(equality_key(one)) == key_hash(equality_key(other))
+
+
+@pytest.mark.parametrize(
+    ("id", "written"),
+    [
+        ("é", "é".encode()),
+        (ObjectId(b"123456789012"), b"(35,123456789012)"),
+        ([ObjectId(b"123456789012")], b"(25,(35,123456789012))"),
+        (b"1234", b"(30,4,0,1234)"),
+        ({"a": b"1234"}, b"(20,(a,(30,4,0,1234)))"),
+    ],
+    ids=repr,
+)
+def test_hints_that_were_written_before_have_the_same_hashes(id: Any, written: bytes) -> None:
+    assert key_hash(equality_key(id)) == zlib.crc32(written)
 
 
 def test_many_ids_with_one_hash_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:

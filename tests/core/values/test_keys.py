@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nosqlpy._core.values.codec import encode_value, inspect_value
-from nosqlpy._core.values.keys import equality_keys, ids_of
+from nosqlpy._core.values.keys import equality_key, equality_keys, ids_of
 from nosqlpy._core.values.standins import ObjectId
 
 
@@ -32,3 +32,11 @@ def test_keys_of_other_values_are_not_told_back(id: Any) -> None:
     assert ids_of(equality_keys([id])) is None
     assert ids_of(equality_keys(["a", id])) is None
     assert ids_of(equality_keys([ObjectId(bytes(12)), id])) is None
+
+
+def test_no_other_value_with_the_same_bytes_has_the_key_of_an_object_id() -> None:
+    data = b"123456789012"
+    others = [data, data.decode(), [data], {"a": data}, int.from_bytes(data, "big") >> 40, [ObjectId(data)]]
+
+    assert equality_key(ObjectId(data)) == equality_key(ObjectId(bytes(data)))
+    assert equality_key(ObjectId(data)) not in equality_keys(others)

@@ -28,8 +28,8 @@ from nosqlpy._core.log.segment import HEADER_SIZE, damaged, decode_header, segme
 from nosqlpy._core.values.codec import encode_value, inspect_value
 from nosqlpy.errors import StorageError
 
-# a hint pays when opening would read so many bytes of log without it: about ten milliseconds …
-NEW_MIN = 4 << 20
+# a hint pays when opening would read so many bytes of log without it: a few milliseconds …
+NEW_MIN = 1 << 20
 # … which are this part of what the last one covers, since writing it takes time for all documents, …
 SHARE = 16
 # … or so many that opening would take noticeably longer

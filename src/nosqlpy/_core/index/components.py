@@ -27,6 +27,7 @@ NAN_RANK: Final = 9.5
 """NaN is a number, below all others, and in no range of them."""
 NUMBER_RANK: Final = 10
 STRING_RANK: Final = 15
+OBJECT_ID_RANK: Final = 35
 ABOVE: Final = 0.25
 """Added to a rank it is past all values of that rank, and before the next."""
 
@@ -48,6 +49,8 @@ def rank_of(key: Hashable) -> float:
         return STRING_RANK
     if kind is int or kind is float:
         return NUMBER_RANK
+    if kind is bytes:
+        return OBJECT_ID_RANK
     if isinstance(key, tuple):
         rank: float = key[0]
         return NAN_RANK if rank == NUMBER_RANK else rank
@@ -90,5 +93,5 @@ _CONTENTS: Final[dict[float, Callable[[tuple[Any, ...]], Any]]] = {
 }
 NESTED_RANKS: Final = frozenset((NULL_RANK, 20, 25, 65))
 """Ranks whose equality keys do not sort, or not as their values do; all others' do."""
-PLAIN_TYPES: Final = ({str}, {int})
+PLAIN_TYPES: Final = ({str}, {int}, {bytes})
 """What keys are of that sort by themselves, and quickly."""

@@ -26,9 +26,9 @@ Read = Callable[[int, int], bytes]
 """Returns `size` bytes of a file from `offset` on, or what there is of them."""
 
 
-def head_of(magic: bytes) -> bytes:
-    """Return the first bytes of a file of this kind."""
-    return _HEAD.pack(magic, FORMAT_VERSION, 0, 0, 0)
+def head_of(magic: bytes, version: int = FORMAT_VERSION) -> bytes:
+    """Return the first bytes of a file of this kind; one of another version is as good as none."""
+    return _HEAD.pack(magic, version, 0, 0, 0)
 
 
 def encode_directory(head: bytes, body: bytes, offset: int) -> bytes:

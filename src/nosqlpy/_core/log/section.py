@@ -37,6 +37,9 @@ _TABLE_SIZE: Final = 12
 NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
 
 
+# what the key of a binary value begins with
+_BINARY: Final = 30
+
 V = TypeVar("V")
 
 _decode_texts = msgspec.msgpack.Decoder(list[str]).decode
@@ -90,12 +93,17 @@ def _canonical(key: Any) -> bytes:
     if kind is str:
         return key.encode()  # type: ignore[no-any-return]
     if kind is bytes:
-        return key  # type: ignore[no-any-return]
+        return b"(35,%b)" % key  # an ObjectId's
     if kind is tuple:
-        return b"(%b)" % b",".join(map(_canonical, key))
+        part = _part_of_binary if key[0] == _BINARY else _canonical
+        return b"(%b)" % b",".join(map(part, key))
     if kind is datetime:
         return str(key).encode()
     return b"" if key is None else b"%d" % hash(key)
+
+
+def _part_of_binary(part: Any) -> bytes:
+    return part if type(part) is bytes else _canonical(part)
 
 
 def encode_section(

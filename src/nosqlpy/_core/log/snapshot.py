@@ -41,13 +41,14 @@ from nosqlpy._core.log.section import (
     words_of,
 )
 
-HEAD = head_of(b"\x89NQI\r\n\x1a\n")
+# in version 1 the key of an ObjectId was another one
+HEAD = head_of(b"\x89NQI\r\n\x1a\n", version=2)
 _NAME = re.compile(r"idx-([0-9a-f]{16})\.snap")
 _SALT = struct.Struct("<II")
 _TABLE_SIZE: Final = 8
 _LOW: Final = 0xFFFFFFFF
 # what is its own MessagePack, and decoded fast; the others are keys of a map there, since only so tuples come back
-_SCALARS: Final = frozenset((str, int, float, type(None)))
+_SCALARS: Final = frozenset((str, int, float, bytes, type(None)))
 
 
 class IndexContent(msgspec.Struct, frozen=True):

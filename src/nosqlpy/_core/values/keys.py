@@ -1,8 +1,9 @@
 """Equality keys: hashable stand-ins that are equal exactly where MongoDB takes two values for equal.
 
 Strings, numbers, null, dates are their own key, so an index over them costs
-nothing. The rest is wrapped as ``(bracket, content)``; no plain value is a
-tuple, so wrapped keys and plain ones never meet.
+nothing. That of an ObjectId is its 12 bytes, and no other key is bytes. The rest is
+wrapped as ``(bracket, content)``; no plain value is a tuple, so wrapped keys and plain
+ones never meet.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def ids_of(keys: Collection[Hashable]) -> Iterable[Any] | None:
         # a number of another type than int may be equal to one that is past 64 bits
         large = any(type(key) is int and not -_INT_END <= key < _INT_END for key in keys)
         return None if large else keys
-    if all(type(key) is tuple and key[0] == _OBJECT_ID_BRACKET for key in keys):
-        return (ObjectId(key[1]) for key in cast("Collection[tuple[int, bytes]]", keys))
+    if {bytes}.issuperset(map(type, keys)):
+        return map(ObjectId, cast("Collection[bytes]", keys))
     return None
 
 
@@ -93,7 +94,6 @@ def _code_key(value: Any) -> Hashable:
 
 
 _INT_END: Final = 1 << 63
-_OBJECT_ID_BRACKET: Final = 35
 _NAN_KEY: Final = (10,)
 _TRUE_KEY: Final = (40, True)
 _FALSE_KEY: Final = (40, False)
@@ -109,7 +109,7 @@ _KEYS: Final[dict[int, Callable[[Any], Hashable]]] = {
     OBJECT: _object_key,
     ARRAY: lambda value: (25, *map(equality_key, value)),
     BINARY: lambda value: (30, *binary_content(value)),
-    OBJECT_ID: lambda value: (_OBJECT_ID_BRACKET, value.binary),
+    OBJECT_ID: lambda value: value.binary,
     BOOL: lambda value: _TRUE_KEY if value else _FALSE_KEY,
     DATE: date_content,
     TIMESTAMP: lambda value: (47, value.time, value.inc),
