@@ -277,7 +277,7 @@ def test_a_pipe_instead_of_a_file_does_not_hang(data: Path) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-c", program, str(data)],
-            capture_output=True, timeout=5, check=False, env={"PYTHONPATH": str(Path(nosqlpy.__file__).parents[1])},
+            capture_output=True, timeout=60, check=False, env={"PYTHONPATH": str(Path(nosqlpy.__file__).parents[1])},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         pytest.fail("it hangs")
