@@ -16,6 +16,8 @@ from nosqlpy import (
     DocumentError,
     InsertOne,
     InvalidName,
+    InvalidURL,
+    NotSupportedError,
     QueryError,
     ReturnDocument,
     UpdateOne,
@@ -28,6 +30,13 @@ def nested(levels: int, kind: type = dict) -> Any:
     for _ in range(levels):
         value = {"a": value} if kind is dict else [value]
     return value
+
+
+class Unhashable(str):
+    """Text without a hash, as a bson.Code is."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
 
 
 STORED = [{"_id": 1, "n": 1}, {"_id": 2, "n": 2.5}]
@@ -113,7 +122,39 @@ ODD: list[tuple[Call, type[Exception], str]] = [
     (lambda db, _: db.dump(io.BytesIO(), collections=[{}]), InvalidName, "str, not dict"),
     (lambda db, _: db.dump(io.BytesIO(), compression={}), ConfigurationError, "compression is"),
     (lambda db, _: db.list_collection_names(RING), QueryError, "nested more than 100 levels"),
+    (lambda db, _: db.backup("\ud800"), InvalidURL, "backup takes the path of a directory"),
+    (lambda db, _: db.repair("\ud800", "b"), InvalidURL, "repair takes the path of a directory"),
+    (lambda db, _: db.restore(io.BytesIO(), "\ud800"), InvalidURL, "restore takes the path of a directory"),
+    (lambda db, _: db.compact(progress=5), QueryError, "progress is a function, not int"),
+    (lambda db, _: db.compact(progress=DEEP_LIST), QueryError, "progress is a function, not list"),
+    (lambda _, u: u.find(sort=Unhashable("n")).to_list(), QueryError, "sort key.*Unhashable"),
+    (lambda _, u: u.find(sort=[(Unhashable("n"), 1)]).to_list(), QueryError, "sort key.*Unhashable"),
+    (lambda _, u: u.find().sort(Unhashable("n")).to_list(), QueryError, "sort key.*Unhashable"),
+    (lambda _, u: u.find({}, [Unhashable("n")]).to_list(), QueryError, "list of field names"),
+    (lambda _, u: u.distinct(Unhashable("n")), QueryError, "distinct.*Unhashable"),
+    (lambda _, u: u.import_file(io.BytesIO(), types=NotImplemented), QueryError, "types are a.*NotImplementedType"),
+    (lambda _, u: u.import_file(io.BytesIO(), format="csv", types=["int"]), QueryError, "types are a.*list"),
+    (lambda _, u: u.import_file(io.BytesIO(), format="csv", types={"n": DEEP_LIST}), QueryError, "no type of list"),
+    (lambda _, u: u.import_file(io.BytesIO(), on_reject=5), QueryError, "on_reject is a function, not int"),
+    (lambda _, u: u.import_file(io.BytesIO(), mode=DEEP_LIST), ConfigurationError, "mode is one of"),
+    (lambda _, u: u.import_file(io.BytesIO(), format=DEEP_LIST), NotSupportedError, "format of type list"),
+    (lambda _, u: u.export_file(io.BytesIO(), format=DEEP), NotSupportedError, "format of type dict"),
+    (lambda _, u: u.insert({}, durability=DEEP_LIST), ConfigurationError, "durability is one of"),
+    (lambda db, _: db.dump(io.BytesIO(), compression=DEEP_LIST), ConfigurationError, "'zlib' or None, not list"),
+    (lambda _, u: u.find().explain(DEEP_LIST), QueryError, "verbosity of explain is one of"),
 ]
+
+
+@pytest.mark.parametrize("option", ["durability", "compression", "compaction", "recovery"])
+@pytest.mark.parametrize("face", [Client, AsyncClient])
+def test_an_option_of_a_client_that_is_nested_3000_deep_is_refused_by_name(face: Any, option: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option} is one of"):
+        face(":memory:", **{option: DEEP_LIST})
+
+
+async def test_coll_mod_takes_a_dbref_for_the_document_that_it_is(db: Any, users: Any) -> None:
+    dbref = pytest.importorskip("bson").DBRef
+    await refuse(db, users, lambda db, _: db.coll_mod("users", index=dbref("n", 1)), QueryError, "coll_mod has no")
 
 
 @pytest.mark.parametrize(("call", "error", "message"), ODD)

@@ -103,9 +103,18 @@ def directory_of(method: str, target: Any) -> Path:
         text: Any = os.fspath(target)
     except TypeError:
         text = None
-    if not isinstance(text, str) or not text or "\0" in text or "://" in text or text == ":memory:":
+    if not isinstance(text, str) or not text or "\0" in text or "://" in text or text == ":memory:" or _is_odd(text):
         raise InvalidURL(f"{method} takes the path of a directory")
     return Path(text).absolute()
+
+
+def _is_odd(path: str) -> bool:
+    """Return whether no file can have this path, for a lone surrogate in it."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def refuse_inside(target: Path, directory: Path | None) -> None:

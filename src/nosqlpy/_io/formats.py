@@ -37,7 +37,8 @@ def format_of(format: str | None, place: Place | BinaryIO) -> str:
         return format
     if format is not None:
         supported = f"use {', '.join(map(repr, FORMATS))}"
-        raise NotSupportedError(f"format {format!r} is not supported{nearest(str(format), FORMATS)}: {supported}")
+        shown = repr(format) if isinstance(format, str) else f"of type {type(format).__name__}"
+        raise NotSupportedError(f"format {shown} is not supported{nearest(format, FORMATS)}: {supported}")
     name = Path(os.fspath(place)).name.lower() if isinstance(place, (str, os.PathLike)) else ""
     ending = "bson.gz" if name.endswith(".bson.gz") else name.rpartition(".")[2] if "." in name else ""
     if ending in _OTHER_FORMATS:

@@ -197,7 +197,7 @@ def check_durability(durability: Any) -> None:
 
 def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
-        hint = nearest(str(value), choices)
+        hint = nearest(value, choices)
         raise ConfigurationError(f"{name} is one of {', '.join(choices)}{hint}")
 
 

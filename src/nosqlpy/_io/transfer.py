@@ -87,7 +87,7 @@ def import_file(
     ``replace`` the first of these and the removal of what was there are one write.
 
     Raises:
-        QueryError: `source` is neither a path nor a stream.
+        QueryError: `source` is neither a path nor a stream, `types` are no document, or `on_reject` is no function.
         QueryError: A line is no document; those before it are in. `details` has ``line``, ``column``
             and ``imported``.
         DuplicateKeyError: Mode ``insert`` or ``replace``, and an ``_id`` is taken; likewise.
@@ -100,13 +100,16 @@ def import_file(
     check_place("import_file", source, "read")
     found = format_of(format, source)
     if mode not in MODES:
-        raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(str(mode), MODES)}")
-    if types and found not in DELIMITERS:
+        raise ConfigurationError(f"mode is one of {', '.join(MODES)}{nearest(mode, MODES)}")
+    columns = {} if types is None else types
+    check_types(columns)
+    if columns and found not in DELIMITERS:
         raise ConfigurationError("types are those of the columns of CSV and TSV; JSON says itself what its values are")
     if on_reject is not None and mode == "replace":
         raise ConfigurationError("mode 'replace' is atomic in its first part, and so takes no on_reject")
-    check_types(types or {})
-    how = Importing(found, mode, types or {}, durability, make_id, on_reject)
+    if on_reject is not None and not callable(on_reject):
+        raise QueryError(f"on_reject is a function, not {type(on_reject).__name__}", code=14, code_name="TypeMismatch")
+    how = Importing(found, mode, columns, durability, make_id, on_reject)
     if not isinstance(source, (str, os.PathLike)):
         return _import(database, name, source, "", how)
     with Path(source).open("rb") as file:

@@ -33,7 +33,7 @@ def explain(
         QueryError: There is no such verbosity.
     """
     if verbosity not in VERBOSITIES:
-        hint = nearest(str(verbosity), VERBOSITIES)
+        hint = nearest(verbosity, VERBOSITIES)
         raise QueryError(f"the verbosity of explain is one of {', '.join(VERBOSITIES)}{hint}")
     stopwatch = Stopwatch(clock)
     started = clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -320,7 +320,7 @@ def _within(query: Query, found: int) -> int:
 
 def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[Any]]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
-    if not isinstance(key, str):
+    if not isinstance(key, str) or not isinstance(key, Hashable):  # a bson.Code is a str
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     collection, path = engine.collections.get(name), parse_path(key)

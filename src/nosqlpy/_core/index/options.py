@@ -95,6 +95,7 @@ def changed_index(change: Mapping[str, Any], held: Sequence[IndexDefinition]) ->
     """
     if TYPES[type(change)] != OBJECT:
         raise _mismatch(f"the index that coll_mod changes is a document, not {type(change).__name__}")
+    change = as_mapping(change)
     for name in change:
         if name in _UNSUPPORTED:
             raise NotSupportedError(f"coll_mod does not change the option {name!r} of an index")

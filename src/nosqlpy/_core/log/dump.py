@@ -76,7 +76,8 @@ class DumpWriter:
 
     def __init__(self, compression: str | None) -> None:
         if compression not in tuple(COMPRESSIONS):  # as a list: not all that is given has a hash
-            raise ConfigurationError(f"compression is 'zlib' or None, not {compression!r}")
+            shown = repr(compression) if isinstance(compression, str) else type(compression).__name__
+            raise ConfigurationError(f"compression is 'zlib' or None, not {shown}")
         self._compression = COMPRESSIONS[compression]
         self._crc = self._number = 0
 

@@ -8,7 +8,7 @@ compare equal keep the order in which they come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from heapq import nlargest, nsmallest
@@ -323,6 +323,8 @@ def _unsigned(pair: Any) -> Any:
 
 def _key(path: str, value: Any) -> tuple[str, int]:
     """Return a path and its direction; the score of a text search descends."""
+    if type(path) is not str and not isinstance(path, Hashable):  # as a bson.Code, which is a str
+        raise QueryError(f"a sort key is a path, hence a str, not {type(path).__name__}")
     if not isinstance(value, Mapping):
         return path, _checked_direction(path, value)
     if next(iter(value), None) != "$meta":

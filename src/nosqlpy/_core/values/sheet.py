@@ -54,14 +54,16 @@ def check_types(types: Mapping[str, str]) -> None:
     """Refuse a type that no cell can be read as.
 
     Raises:
-        QueryError: There is no such type.
+        QueryError: There is no such type, or `types` are no document.
     """
+    if not isinstance(types, Mapping):
+        message = f"types are a document of columns and the types of their cells, not {type(types).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
     for name in types.values():
-        if name not in READERS:
+        if not isinstance(name, str) or name not in READERS:
+            shown = repr(name) if isinstance(name, str) else f"of {type(name).__name__}"
             known = ", ".join(READERS)
-            raise QueryError(
-                f"there is no type {name!r} of a column{nearest(str(name), READERS)}: it is one of {known}"
-            )
+            raise QueryError(f"there is no type {shown} of a column{nearest(name, READERS)}: it is one of {known}")
 
 
 class _Rows:
