@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nosqlpy._io.places import Place, check_bytes
 from nosqlpy.errors import NotSupportedError, QueryError
@@ -37,7 +37,8 @@ def format_of(format: str | None, place: Place | BinaryIO) -> str:
         return format
     if format is not None:
         supported = f"use {', '.join(map(repr, FORMATS))}"
-        shown = repr(format) if isinstance(format, str) else f"of type {type(format).__name__}"
+        given: Any = format
+        shown = repr(given) if isinstance(given, str) else f"of type {type(given).__name__}"
         raise NotSupportedError(f"format {shown} is not supported{nearest(format, FORMATS)}: {supported}")
     name = Path(os.fspath(place)).name.lower() if isinstance(place, (str, os.PathLike)) else ""
     ending = "bson.gz" if name.endswith(".bson.gz") else name.rpartition(".")[2] if "." in name else ""

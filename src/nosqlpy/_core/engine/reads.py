@@ -318,7 +318,7 @@ def _within(query: Query, found: int) -> int:
     return min(found, query.limit) if query.limit else found
 
 
-def distinct(engine: Engine, name: str, key: str, query: Query) -> Steps[list[Any]]:
+def distinct(engine: Engine, name: str, key: Any, query: Query) -> Steps[list[Any]]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
     if not isinstance(key, str) or not isinstance(key, Hashable):  # a bson.Code is a str
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
