@@ -158,16 +158,15 @@ class Reader:
         places: Any = slots if all_places else [slot for slot in slots if type(slot) is int]
         if not places:
             return list(slots)  # type: ignore[arg-type]  # they are bytes
-        # as a rule they are those of a scan, in the order in which they were written
-        ascending = all(map(lt, places, islice(places, 1, None)))
-        ordered = places if ascending else sorted(set(places))
-        documents = self._read_together(columns_of(ordered), files)
+        documents = self._read_together(columns_of(places), files)
         if documents is None:
-            documents = self._read_apart(ordered, files)
-        if ascending and all_places:
+            ordered = sorted(set(places))
+            found = dict(zip(ordered, self._read_apart(ordered, files), strict=True))
+            documents = list(map(found.__getitem__, places))
+        if all_places:
             return documents
-        found = dict(zip(ordered, documents, strict=True))
-        return [slot if isinstance(slot, bytes) else found[slot] for slot in slots]
+        each = iter(documents)
+        return [slot if isinstance(slot, bytes) else next(each) for slot in slots]
 
     def packed(self, placed: bytes) -> list[bytes]:
         """Return the documents at packed places, many of which lie one behind the other.
@@ -214,13 +213,16 @@ class Reader:
     def _read_together(self, columns: PlaceColumns, files: Files | None) -> list[bytes] | None:
         """Return documents by one read, or None where that would read too much else, or one is damaged."""
         starts, lengths, crcs = columns
-        first, last = min(starts), max(starts)
+        ascending = all(map(lt, starts, islice(starts, 1, None)))
+        first, last = (starts[0], starts[-1]) if ascending else (min(starts), max(starts))
         number = first >> 48
         if number != last >> 48 or last - first > 2 * sum(lengths) + GAP:
             return None
-        read = self._span(number, first & 0xFFFFFFFFFFFF, last - first + lengths[starts.index(last)], files)
+        read = self._span(
+            number, first & 0xFFFFFFFFFFFF, last - first + lengths[-1 if ascending else starts.index(last)], files
+        )
         base = number << 48 | read.begin
-        if all(map(lt, starts, islice(starts, 1, None))):
+        if ascending:
             documents = self._pieces(read.data, base, starts, lengths)
         else:
             documents = [
