@@ -545,3 +545,25 @@ def test_a_function_that_changes_all_documents_leaves_them_in_their_order(db):
     db.update(lambda document: document.update(n=document["n"] * 2))
 
     assert [(document.doc_id, document["n"]) for document in db] == [(5, 4), (3, 2), (9, 6)]
+
+
+def test_a_function_that_updates_all_documents_keeps_their_order_and_ids(db):
+    letters(db)
+    db.insert(Document({"n": 0}, doc_id=1 << 40))
+    updated = db.update(lambda document: document.update(n=document["n"] + 1, new=True))
+
+    assert updated == [1, 2, 3, 1 << 40]
+    assert [(document.doc_id, document["n"]) for document in db] == [(1, 2), (2, 3), (3, 4), (1 << 40, 1)]
+    assert db.count(where("new") == True) == 4  # noqa: E712 - a query, as TinyDB writes it
+
+
+def test_a_function_that_updates_all_documents_writes_them_at_once(tmp_path):
+    with TinyDB(tmp_path / "db") as db:
+        db.insert_multiple({"n": number} for number in range(2500))
+        client = db.storage.client
+        before = client.stats()["commits"]
+        db.update(increment("n"))
+        db.update(lambda document: document.update(n=document["n"] * 2))
+
+        assert client.stats()["commits"] == before + 2
+        assert db.all()[-1] == {"n": 5000}

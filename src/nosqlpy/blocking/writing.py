@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nosqlpy._core.engine import bulk, points, writes
+from nosqlpy._core.engine import bulk, importing, points, writes
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.update.compile import compile_replacement
 from nosqlpy._core.values.typed import TypeCodec
@@ -64,6 +64,12 @@ class Writing(Generic[T]):
             DocumentError: It holds a value that cannot be stored; the message has its path.
         """
         return self._backend.within(session).write_one(durability, writes.save, self._name, self._intake.one(document))
+
+    def _save_many(self, documents: Sequence[T]) -> None:
+        """Save documents as one atomic write; for the interfaces of other libraries."""
+        self._backend.write_all(
+            None, importing.save_many, self._name, self._backend.prepare(self._intake.many(documents))
+        )
 
     def delete(self, id: Any, /, *, durability: Durability | None = None, session: Transaction | None = None) -> bool:
         """Delete the document with this ``_id``; return whether there was one."""

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from core.engine.logged import Logged
-from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare, prepare_lines
+from core.engine.logged import Logged, several
+from nosqlpy._core.engine.definitions import create_index
+from nosqlpy._core.engine.importing import Imported, Prepared, import_batch, prepare, prepare_lines, save_many
+from nosqlpy._core.index.options import define_index
 from nosqlpy._core.values.codec import decode_document
 from nosqlpy._core.values.json_lines import Batch, line_portions, parse_lines
 from nosqlpy.errors import DocumentError, DuplicateKeyError, QueryError
@@ -228,3 +230,38 @@ def test_documents_before_a_line_that_is_none_go_in() -> None:
 
     assert imported(db, {"_id": 1}, error=error) == Imported(1, 11, error)
     assert db.ids("a") == [1]
+
+
+# ── saving many ─────────────────────────────────────────────────────────────────
+
+
+def saved(db: Logged, *documents: dict[str, Any]) -> Imported:
+    return db.run(save_many, "a", several(*documents))
+
+
+def test_many_documents_take_the_places_of_those_with_their_ids_in_one_frame() -> None:
+    db = filled()
+    before = db.engine.tail.end.lsn
+    saved(db, {"_id": 2, "x": 3}, {"_id": 3, "x": 4}, {"_id": 1, "x": 3})
+
+    assert db.find("a") == [{"_id": 1, "x": 3}, {"_id": 2, "x": 3}, {"_id": 3, "x": 4}]
+    assert db.ids("a", {"x": 3}) == [1, 2]
+    assert db.engine.tail.end.lsn == before + 1
+    assert db.reopened().collections["a"].slots.count() == 3
+
+
+def test_many_documents_of_which_a_unique_index_refuses_one_are_not_saved() -> None:
+    db = filled()
+    db.run(create_index, "a", define_index("x", "one", {"unique": True}))
+    with pytest.raises(DuplicateKeyError):
+        saved(db, {"_id": 1, "x": 5}, {"_id": 3, "x": 2})
+
+    assert db.find("a") == [{"_id": 1, "x": 1}, {"_id": 2, "x": 2}]
+
+
+def test_many_documents_whose_unique_keys_change_places_are_saved() -> None:
+    db = filled()
+    db.run(create_index, "a", define_index("x", "one", {"unique": True}))
+    saved(db, {"_id": 1, "x": 2}, {"_id": 2, "x": 1})
+
+    assert db.find("a") == [{"_id": 1, "x": 2}, {"_id": 2, "x": 1}]

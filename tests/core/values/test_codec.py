@@ -500,3 +500,11 @@ def test_the_codec_does_not_import_bson():
     )
 
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("wide", [2**63, 2**64 - 1])
+def test_an_int_past_64_bits_in_a_list_of_ints_is_refused(wide: int) -> None:
+    with pytest.raises(DocumentError):
+        encode_document({"a": [1, wide, -1]})
+
+    assert decode_document(encode_document({"a": [1, 2**63 - 1, -(2**63)]})) == {"a": [1, 2**63 - 1, -(2**63)]}

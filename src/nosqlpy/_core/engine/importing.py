@@ -9,6 +9,7 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.definitions import ensure_collection
+from nosqlpy._core.engine.intake import NewDocuments
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.validation import Before, Validator
@@ -185,6 +186,19 @@ def import_batch(engine: Engine, name: str, batch: Prepared, *, upsert: bool, cl
     elif not clear:
         operations = []
     return engine.change(operations, imported, warnings)
+
+
+def save_many(engine: Engine, name: str, new: NewDocuments) -> Change[Imported]:
+    """Plan that documents go in, each in the place of the one with its id: all of them or none.
+
+    Raises:
+        WriteError: A validator or a unique index refuses one.
+    """
+    batch = Prepared(new.keys, new.ids, new.blobs, range(1, len(new.ids) + 1), None)
+    change = import_batch(engine, name, batch, upsert=True, clear=False)
+    if change.result.error is not None:
+        raise change.result.error
+    return change
 
 
 def _replaced(slots: Slots | None, batch: Prepared, *, upsert: bool) -> Before | None:

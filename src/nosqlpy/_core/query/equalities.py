@@ -71,7 +71,7 @@ def _values(name: str, operand: Any) -> list[Any] | None:
     """Return the values of which a match has one, or None if the condition is not of that kind."""
     if name == "$eq" or (name == "" and not _is_regex(operand)):
         return [operand]
-    if name == "$in" and not any(map(_is_regex, operand)):
+    if name == "$in" and all(TYPES[kind] != REGEX for kind in set(map(type, operand))):  # few types, many values
         return list(operand)
     if name == "$all":
         return next(([item] for item in operand if not _is_regex(item) and not _is_element_match(item)), None)

@@ -78,8 +78,12 @@ def has_wide_int(value: Any) -> bool:
         return bool(value > _INT64_MAX)
     if kind is dict:
         return any(map(has_wide_int, value.values()))
-    # a list of texts, such as the ids of a frame, is told by one call
-    return kind is list and not _NARROW.issuperset(map(type, value)) and any(map(has_wide_int, value))
+    if kind is not list:
+        return False
+    kinds = set(map(type, value))
+    if kinds == {int}:  # a list of ints, or of texts, such as the ids of a frame, is told by one call
+        return bool(max(value) > _INT64_MAX)
+    return not _NARROW.issuperset(kinds) and any(map(has_wide_int, value))
 
 
 def is_plain(document: dict[str, Any], depth: int = 1) -> bool:

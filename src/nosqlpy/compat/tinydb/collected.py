@@ -91,7 +91,9 @@ class CollectionRows:
     def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
         """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
         with CollectorPaused():
-            documents = {id_class(key): document for key, document in self.read(choice)}
+            every = isinstance(choice, Every)  # all of them are kept, so they may come at once
+            rows = map(from_stored, self.collection.find().to_list()) if every else self.read(choice)
+            documents = {id_class(key): document for key, document in rows}
             picked = pick(documents)
             chosen = {doc_id: documents[doc_id] for doc_id in picked}
             native = change.native(list(chosen.values())) if change and len(chosen) == len(picked) else None
@@ -100,8 +102,7 @@ class CollectionRows:
             elif native is not None:
                 writing.update(self.collection, picked, native)
             else:
-                every = isinstance(choice, Every) and len(chosen) == len(documents)
-                writing.replace(self.collection, _changed(chosen, picked, change), every=every)
+                writing.replace(self.collection, _changed(chosen, picked, change))
         return picked
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
