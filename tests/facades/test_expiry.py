@@ -222,6 +222,20 @@ async def test_a_transaction_sees_nothing_that_had_expired_when_it_began(session
     assert ids(await sessions.find().to_list()) == [3, 1]
 
 
+async def test_a_document_that_a_transaction_stores_in_the_place_of_an_expired_one_comes_last(
+    sessions: Any, db: Any
+) -> None:
+    async with db.transaction() as tx:
+        await sessions.insert({"_id": 5, "seen": NOON - timedelta(days=1)}, session=tx)
+        await sessions.save({"_id": 6}, session=tx)
+        await sessions.save({"_id": 5, "n": "stored again"}, session=tx)
+        await sessions.save({"_id": 1, "n": "expired before"}, session=tx)
+        within = ids(await sessions.find(session=tx).to_list())
+
+    assert within == [2, 3, 6, 5, 1]
+    assert ids(await sessions.find().to_list()) == within
+
+
 async def test_the_background_removes_what_has_expired(
     users: Any,
     clock: Clock,
