@@ -19,18 +19,11 @@ class Turn:
 
     __slots__ = ("caller", "holder", "wake")
 
-    def __init__(self, holder: object, caller: object, wake: Callable[[], object]) -> None:
+    def __init__(self, holder: object, caller: object) -> None:
         self.holder: object = holder
         self.caller: object = caller
-        # called, on any thread, once it is the holder's turn
-        self.wake: Callable[[], object] = wake
-
-
-def waiting_turn(holder: object) -> tuple[Turn, threading.Lock]:
-    """Return a turn for this thread, which is not waiting yet, and what it lets go of when it is woken."""
-    asleep = threading.Lock()
-    asleep.acquire()
-    return Turn(holder, threading.get_ident(), asleep.release), asleep
+        # called, on any thread, once it is the turn of a holder who has waited
+        self.wake: Callable[[], object]
 
 
 class Gate:
@@ -48,12 +41,16 @@ class Gate:
         # a signal handler may come in between, and do as another thread would
         self._lock = threading.RLock()
 
+    def take(self, turn: Turn) -> bool:
+        """Return whether it is this turn now, which it is if it is nobody's. `leave` ends it either way."""
+        with self._lock:
+            if self.owner is None and not self._waiting:
+                self.owner = turn
+        return self.owner is turn
+
     def enter(self, turn: Turn) -> bool:
         """Return whether it is this turn now; else it waits until it is woken. `leave` ends it either way."""
         with self._lock:
-            if self.owner is None and not self._waiting:  # nearly always
-                self.owner = turn
-                return True
             self._waiting.append(turn)
             self._pass_on(turn)
             return self.owner is turn
@@ -76,12 +73,15 @@ class Gate:
             if turn is not entering:
                 turn.wake()
 
-    def await_turn(self, turn: Turn, asleep: threading.Lock, timeout_s: float | None) -> None:
-        """Return once it is this turn, which lets go of `asleep` when it is woken. Whatever happens, `leave` ends it.
+    def await_turn(self, turn: Turn, timeout_s: float | None) -> None:
+        """Return once it is this turn, which this thread waits for. Whatever happens, `leave` ends it.
 
         Raises:
             LockedError: It did not come within `timeout_s` seconds (None: for ever), or never can.
         """
+        asleep = threading.Lock()
+        asleep.acquire()
+        turn.wake = asleep.release
         if not self.enter(turn):
             self.check_patience(turn, timeout_s)
             asleep.acquire(timeout=-1 if timeout_s is None else timeout_s)

@@ -60,6 +60,11 @@ def event_loop() -> Any:
         return trio.lowlevel.current_trio_token()
 
 
+def current_task() -> object:
+    """Return what tells the running task from all others."""
+    return anyio.get_current_task().id
+
+
 def call_soon(loop: Any, function: Callable[[], None]) -> None:
     """Have `function` called on its event loop, from any thread."""
     schedule = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
@@ -103,7 +108,7 @@ class AsyncLocalBackend(Backend):
         super().__init__(options)
         self._loop: Any = None
         self._event: anyio.Event | None = None
-        self._paused_at = 0.0
+        self.paused_at: float = 0.0
 
     def within(self, session: Session[AsyncLocalBackend] | None) -> AsyncLocalBackend:
         """Return the backend of what is done within a transaction; without one, this.
@@ -141,7 +146,7 @@ class AsyncLocalBackend(Backend):
         """In a forked process: forget the parent's event loop, too."""
         super().forked()
         self._loop = self._event = None
-        self._paused_at = 0.0
+        self.paused_at = 0.0
 
     async def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds, in a state between two writes."""
@@ -171,7 +176,7 @@ class AsyncLocalBackend(Backend):
 
     async def lookup(self, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A) -> R | UnsetType:
         """Return what a short read finds; UNSET where the general form must find it."""
-        if time.perf_counter() - self._paused_at >= SLICE_S:  # as in `point`
+        if time.perf_counter() - self.paused_at >= SLICE_S:  # as in `point`
             await self.pause()
         database = self._database
         if database is None or self._closed or database.words[BELL] != database.seen or self._loop is not event_loop():
@@ -217,7 +222,7 @@ class AsyncLocalBackend(Backend):
 
     async def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
         """Return the document with this ``_id``; that there is none is believed between two writes only."""
-        if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
+        if time.perf_counter() - self.paused_at >= SLICE_S:  # seen here, it costs a point read no coroutine
             await self.pause()
         engine = (await self.database()).engine
         if engine.collated and asked is not None:
@@ -248,7 +253,7 @@ class AsyncLocalBackend(Backend):
     ) -> R:
         """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
         wanted = self.writable(durability)
-        if time.perf_counter() - self._paused_at >= SLICE_S:  # seen here, it costs no coroutine
+        if time.perf_counter() - self.paused_at >= SLICE_S:  # seen here, it costs no coroutine
             await self.pause()
         database = await self.database()
         near = is_near(database.engine, name, asked)
@@ -359,24 +364,20 @@ class AsyncLocalBackend(Backend):
         try:
             return await self._locked(database, function, inline=inline)
         except Occupied:
-            turn, woken = self._waiting_turn(self)
+            turn = Turn(self, current_task())
         try:
-            await self._await_turn(database, turn, woken)
+            await self._await_turn(database, turn)
             return await self._locked(database, partial(database.conclude, turn, function), inline=inline)
         finally:
             database.end_turn(turn)
 
-    def _waiting_turn(self, holder: AsyncLocalBackend) -> tuple[Turn, anyio.Event]:
-        """Return a turn for this task, which is not waiting yet, and what is set when it is woken."""
-        woken = anyio.Event()
-        return Turn(holder, anyio.get_current_task().id, partial(call_soon, event_loop(), woken.set)), woken
-
-    async def _await_turn(self, database: Database, turn: Turn, woken: anyio.Event) -> None:
+    async def _await_turn(self, database: Database, turn: Turn) -> None:
         """Return once it is this turn. Whatever happens, `Database.end_turn` ends it.
 
         No worker thread waits: whose turn it is may need one.
         """
-        timeout_s = self.options.lock_timeout
+        timeout_s, woken = self.options.lock_timeout, anyio.Event()
+        turn.wake = partial(call_soon, event_loop(), woken.set)
         if not database.gate.enter(turn):
             database.gate.check_patience(turn, timeout_s)
             with anyio.move_on_after(timeout_s):
@@ -455,9 +456,9 @@ class AsyncLocalBackend(Backend):
 
     async def pause(self) -> None:
         """Let other tasks run, if this one has run for about a millisecond."""
-        if time.perf_counter() - self._paused_at >= SLICE_S:
+        if time.perf_counter() - self.paused_at >= SLICE_S:
             await anyio.lowlevel.checkpoint()
-            self._paused_at = time.perf_counter()
+            self.paused_at = time.perf_counter()
 
 
 async def in_worker(function: Callable[Concatenate[Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs) -> R:

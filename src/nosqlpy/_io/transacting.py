@@ -70,7 +70,7 @@ class Unit:
         self.durability = durability
         self.ended = False
         self.database: Database
-        self._turn: Turn | None = None
+        self.turn: Turn | None = None
         self._view: TransactionView | None = None
         self._busy = threading.Lock()
         # notes that an operation is done
@@ -95,7 +95,7 @@ class Unit:
             TransactionError: It has begun before.
         """
         self.check_new()
-        self.database, self._turn = database, turn
+        self.database, self.turn = database, turn
 
     def check_new(self) -> None:
         """Refuse to begin twice.
@@ -103,7 +103,7 @@ class Unit:
         Raises:
             TransactionError: The transaction has begun before.
         """
-        if self._turn is not None or self.ended:
+        if self.turn is not None or self.ended:
             raise TransactionError("the transaction has begun before: each one is used once")
 
     def begin(self) -> None:
@@ -119,8 +119,8 @@ class Unit:
     def conclude(self) -> Turn:
         """Note that the transaction ends with a commit, which is to be made now; return its turn."""
         self.ended = True
-        assert self._turn is not None, "it is in progress"
-        return self._turn
+        assert self.turn is not None, "it is in progress"
+        return self.turn
 
     def release(self) -> None:
         """Let others write, and forget what was written, if that was not committed. Doing so again does nothing."""
@@ -128,16 +128,16 @@ class Unit:
         view, self._view = self._view, None
         if view is not None:
             view.spoil()  # cursors that have begun look at what they have taken
-        turn = self._turn
+        turn = self.turn
         if turn is not None:
             self.database.end_turn(turn)
-            self._turn = None
+            self.turn = None
 
     def __del__(self) -> None:
-        if self._turn is not None and not self.ended:
+        if self.turn is not None and not self.ended:
             # the collector may strike while its thread holds the very locks that this needs
             with suppress(RuntimeError):  # the interpreter is ending
-                _thread.start_new_thread(self.database.end_turn, (self._turn,))
+                _thread.start_new_thread(self.database.end_turn, (self.turn,))
             message = "a transaction was neither committed nor rolled back; use it in a with statement"
             warnings.warn(message, ResourceWarning, stacklevel=1)
 
@@ -157,7 +157,7 @@ class Unit:
         view = self._view
         if view is not None and view.begun == view.applied and not self.ended:
             database = self.database
-            if database.gate.owner is self._turn and not database.closed:  # a client that is closed ends its turn
+            if database.gate.owner is self.turn and not database.closed:  # a client that is closed ends its turn
                 return view
         self._busy.release()
         self.check_in_progress()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from threading import get_ident
 from time import perf_counter
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -17,7 +18,7 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.database import Database
-from nosqlpy._io.gate import Occupied, waiting_turn
+from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy._io.local import LocalBackend, Outcome, Steps
 from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
@@ -75,11 +76,12 @@ class LocalTransaction(LocalBackend):
         if unit.durability is not None or self.options.read_only:
             outer.writable(unit.durability)
         database = outer.opened()
-        turn, asleep = waiting_turn(outer)
+        turn = Turn(outer, get_ident())
         unit.expect(database, turn)
         try:
-            database.gate.await_turn(turn, asleep, self.options.lock_timeout)
-            database.exclusively(database.reserve, turn)
+            if not database.gate.take(turn):
+                database.gate.await_turn(turn, self.options.lock_timeout)
+            database.begin_turn(turn)
             unit.begin()
         except BaseException:
             unit.release()
@@ -97,6 +99,7 @@ class LocalTransaction(LocalBackend):
         try:
             database, durability = unit.database, unit.durability or self.options.durability
             lsn = database.write_last(unit.conclude(), durability, view.commit)
+            unit.turn = None  # which has ended
             if lsn is not None:
                 database.wait_durable(lsn)
         except Occupied:
@@ -116,11 +119,13 @@ class LocalTransaction(LocalBackend):
 
     def leave(self, error: BaseException | None) -> None:
         """End the transaction with its block: commit, or roll back where an `error` has left it."""
+        unit = self.unit
         try:
-            if error is None and not self.unit.ended:
+            if error is None and not unit.ended:
                 self.commit()
         finally:
-            self.unit.release()
+            if unit.turn is not None:
+                unit.release()
 
     # ── operations ───────────────────────────────────────────────────────────────
 

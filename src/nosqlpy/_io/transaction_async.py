@@ -20,9 +20,9 @@ from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._io.database import Database
 from nosqlpy._io.following import INLINE_BYTES
-from nosqlpy._io.gate import Occupied
+from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy._io.local import Outcome, Steps
-from nosqlpy._io.local_async import INLINE_DOCUMENTS, AsyncLocalBackend, event_loop, is_near
+from nosqlpy._io.local_async import INLINE_DOCUMENTS, SLICE_S, AsyncLocalBackend, current_task, event_loop, is_near
 from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
@@ -82,10 +82,11 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         unit.durability = outer.writable(unit.durability)
         database = await outer.database()
         self._loop = event_loop()
-        turn, woken = self._waiting_turn(outer)
+        turn = Turn(outer, current_task())
+        unit.expect(database, turn)
         try:
-            unit.expect(database, turn)
-            await self._await_turn(database, turn, woken)
+            if not database.gate.take(turn):
+                await self._await_turn(database, turn)
             await self._locked(database, partial(database.reserve, turn))
             unit.begin()
         except BaseException:
@@ -202,10 +203,27 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
     ) -> R:
         """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
+        unit, outer = self.unit, self._outer
         if durability is not None:
-            self.unit.refuse(durability, plan)
-        view = await self._enter()
-        return await self._apply(view, partial(plan, view, name, asked), inline=is_near(view, name, asked))
+            unit.refuse(durability, plan)
+        if time.perf_counter() - outer.paused_at >= SLICE_S:  # seen here, it costs no coroutine
+            await outer.pause()
+        if self._loop is not event_loop():
+            await outer.database()  # it says what is wrong
+        view = unit.enter()
+        began = time.perf_counter()
+        try:
+            near = is_near(view, name, asked)
+            if near:
+                try:
+                    return view.apply(plan(view, name, asked))
+                except (CallNeeded, Unloaded):
+                    pass  # what it needs is seen to outside of this
+            return await self._applied(view, partial(plan, view, name, asked), inline=near)
+        finally:
+            unit.leave()
+            if (seconds := time.perf_counter() - began) >= self.slow_s:
+                self.took(seconds, plan, (name, asked), wrote=True)
 
     async def write_bulk(
         self,
@@ -236,20 +254,23 @@ class AsyncLocalTransaction(AsyncLocalBackend):
 
     async def _apply(self, view: TransactionView, plan: partial[Change[R]], *, inline: bool) -> R:
         """Plan a write and apply it; leave the operation that was entered."""
-        unit = self.unit
         began = time.perf_counter()
         try:
-            while True:
-                try:
-                    return view.apply(plan() if inline else await self._on_worker(plan))
-                except CallNeeded as needed:
-                    needed.make()
-                except Unloaded as needed:
-                    await self._on_worker(partial(unit.database.load, needed))
+            return await self._applied(view, plan, inline=inline)
         finally:
-            unit.leave()
+            self.unit.leave()
             if (seconds := time.perf_counter() - began) >= self.slow_s:
                 self.took(seconds, plan.func, plan.args[1:], wrote=True)
+
+    async def _applied(self, view: TransactionView, plan: Callable[[], Change[R]], *, inline: bool) -> R:
+        """Plan a write and apply it, with what that needs besides."""
+        while True:
+            try:
+                return view.apply(plan() if inline else await self._on_worker(plan))
+            except CallNeeded as needed:
+                needed.make()
+            except Unloaded as needed:
+                await self._on_worker(partial(self.unit.database.load, needed))
 
     async def write_steps(
         self,

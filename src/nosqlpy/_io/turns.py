@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.committing import Committing
-from nosqlpy._io.gate import Occupied, Turn, waiting_turn
+from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy.aliases import Durability
 
 R = TypeVar("R")
@@ -30,9 +30,9 @@ class Turns(Committing):
         try:
             return self.exclusively(function)
         except Occupied:
-            turn, asleep = waiting_turn(self)
+            turn = Turn(self, get_ident())
         try:
-            self.gate.await_turn(turn, asleep, timeout_s)
+            self.gate.await_turn(turn, timeout_s)
             return self.exclusively(self.conclude, turn, function)
         finally:
             self.end_turn(turn)
@@ -48,6 +48,30 @@ class Turns(Committing):
         if self.engine.failed or self.engine.read_only:
             self.engine.check_writable()
         self._reserved = turn
+
+    def begin_turn(self, turn: Turn) -> None:
+        """Do as `exclusively` with `reserve`, in one function.
+
+        Raises:
+            LockedError: Another process kept the lock for longer than ``lock_timeout``.
+            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
+            StorageError: An earlier write failed half-way; the database must be reopened.
+        """
+        thread, inside = get_ident(), self._inside
+        if thread in inside:
+            raise self._entangled()
+        try:
+            inside.add(thread)
+            with self.lock:
+                try:
+                    if self._shares:
+                        self._take()
+                    self.reserve(turn)
+                finally:
+                    if self._shares:
+                        self._give()
+        finally:
+            inside.discard(thread)
 
     def conclude(self, turn: Turn, function: Callable[[], R]) -> R:
         """Return the result of `function`, with which a turn ends. To be called by `exclusively`."""

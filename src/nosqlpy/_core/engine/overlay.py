@@ -60,7 +60,7 @@ class OverlaySlots(Slots):
         # keys of the collection whose documents do not stand in their old place any more
         self._gone: set[Hashable] = set()
         self._ids: dict[Hashable, Any] = {}
-        # whether the collection has a document of a key, for those that are going to be touched
+        # whether the collection has a document of a key, for all that are touched: to be found out by who plans that
         self.known: dict[Hashable, bool] = {}
         # whether a document that takes the place of one of the collection may stand elsewhere in its indexes
         self.moves: bool = False
@@ -137,20 +137,11 @@ class OverlaySlots(Slots):
 
     # ── changing ─────────────────────────────────────────────────────────────────
 
-    def know(self, keys: Iterable[Hashable]) -> None:
-        """Find out which of `keys` the collection has: applying a change cannot fail, and looking there can.
-
-        Raises:
-            Unloaded: The collection must be loaded for that.
-        """
-        for key in keys:
-            if key not in self.known:
-                self.known[key] = self.base.holds(key)
-
     def put_under(self, operation: Put) -> None:
         """Store documents, each in the place of the one with its key."""
-        changed, noted, added, size = self._changed, self._ids, self._added, 0
-        for key, id, document in zip(operation.keys, operation.ids, operation.documents, strict=True):
+        changed, added, size = self._changed, self._added, 0
+        for place, key in enumerate(operation.keys):
+            document = operation.documents[place]
             before = changed.get(key)
             if before is not None:
                 size -= len(before)
@@ -158,7 +149,7 @@ class OverlaySlots(Slots):
                 added[key] = None
             if operation.indexed and key not in added:
                 self.moves = True
-            changed[key], noted[key] = document, id
+            changed[key], self._ids[key] = document, operation.ids[place]
             size += len(document)
         self._memory.resident += size
 
@@ -210,7 +201,7 @@ class OverlaidCollection(CollectionState):
     Its natural order and its columns are made when they are asked for.
     """
 
-    __slots__ = ("_base", "_indexes", "_memory", "_natural", "_written", "overlay")
+    __slots__ = ("_base", "_indexes", "_memory", "_natural", "_written", "overlay", "plain")
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         # not all that a collection makes: its documents and its indexes are others'
@@ -223,11 +214,15 @@ class OverlaidCollection(CollectionState):
         self._indexes = base.indexes.by_name
         self._memory = memory
         self._natural: NaturalOrder | None = None
-        self.lie_over(base)
+        # whether there is neither of them, so that a change need only be made in the overlay
+        self.plain: bool = True
+        # as `lie_over`, without a call
+        self._base, self.indexes, self.ids = base, base.indexes, base.ids
 
     def __getattr__(self, name: str) -> Any:
         if name == "natural":
             self.natural = self._natural = NaturalOrder(self.overlay)
+            self.plain = False
             return self.natural
         if name == "columns":
             self.columns = Columns(self._memory.columns)
@@ -299,6 +294,7 @@ class OverlaidCollection(CollectionState):
             for definition in self.indexes.definitions():
                 written.build(definition)
             self._written = written
+            self.plain = False
         return self._written
 
     def claims(self, leaving: Collection[Hashable] = ()) -> Claims:

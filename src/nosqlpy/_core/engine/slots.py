@@ -215,7 +215,7 @@ class Slots:
         size = sum(map(len, documents))
         live, resident = self.live + size, memory.resident + size
         if not fresh:
-            lost, freed = self._bury([held[key] for key in keys if key in held])
+            lost, freed = self._bury(list(filter(None, map(held.get, keys))))
             live, resident = live - lost, resident - freed
         held.update(zip(keys, documents, strict=True))
         self.live, memory.resident = live, resident

@@ -48,7 +48,8 @@ class _Collections(dict[str, CollectionState]):
             return
         if found := self._expiry.of(held):
             overlaid = self.overlaid.get(held.number) or self.lay_over(held)
-            overlaid.overlay.know(found)
+            for key in found:
+                overlaid.overlay.known.setdefault(key, True)
             ids = [key if type(key) is str else decode_id(data) for key, data in found.items()]
             overlaid.delete(Delete(held.number, list(found), ids))
 
@@ -135,16 +136,17 @@ class TransactionView(Engine):
             return Change(operations, b"", end, end, result)
         size = self.memory.resident
         for operation in operations:
-            if type(operation) is Define:
-                if operation.verb != "create":
-                    raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")
-                continue
             if type(operation) is Put:
-                for document in operation.documents:
-                    size += len(document)
+                size += sum(map(len, operation.documents))
+            elif type(operation) is Define:
+                _check_definition(operation)
+                continue
             held = self._overlaid.get(operation.collection) or self._lay_over_base(operation.collection)
             if held is not None:
-                held.overlay.know(operation.keys)  # type: ignore[union-attr]
+                overlay = held.overlay
+                for key in operation.keys:  # type: ignore[union-attr]
+                    if key not in overlay.known:  # applying a change cannot fail, and looking there can
+                        overlay.known[key] = overlay.base.holds(key)
         if size > CHANGE_SIZE_MAX:
             raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
         return Change(operations, b"", end, end, result, warnings)
@@ -157,8 +159,12 @@ class TransactionView(Engine):
         if change.operations:
             self.begun += 1
             for operation in change.operations:
-                if type(operation) is Put:  # as `replay`, without a call
-                    self._overlaid[operation.collection].put(operation)
+                if type(operation) is Put:  # as `replay`, with fewer calls
+                    held = self._overlaid[operation.collection]
+                    if held.plain:
+                        held.overlay.put_under(operation)
+                    else:
+                        held.put(operation)
                 else:
                     self.replay(operation)
             self.applied = self.begun
@@ -215,3 +221,13 @@ class TransactionView(Engine):
     def spoil(self) -> None:
         """Note that the view is no longer what it was: the transaction is over, or in doubt."""
         self.begun += 1
+
+
+def _check_definition(operation: Define) -> None:
+    """Refuse what no transaction can do.
+
+    Raises:
+        TransactionError: It does something else to the catalogue than make a collection.
+    """
+    if operation.verb != "create":
+        raise TransactionError(f"{operation.verb!r} changes the catalogue, which no transaction can do")

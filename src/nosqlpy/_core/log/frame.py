@@ -114,7 +114,10 @@ def encode_commit(
         crc = zlib.crc32(single, zlib.crc32(head, salt))
         data = b"".join((head, _crc(crc), single))
     else:
-        data, crc = _encode(*encode_bulk(operations), lsn, synced_upto, prev_crc, salt)
+        kind, covered, rest = encode_bulk(operations)
+        head = _head(MARK, len(covered) + len(rest), lsn, synced_upto, prev_crc, kind, 0, 0)
+        crc = zlib.crc32(covered, zlib.crc32(head, salt))
+        data = b"".join((head, _crc(crc), covered, rest))
     if len(data) <= PART_BYTES:
         return data, lsn, crc
     frames = [Frame(0, 0, 0, part, 0, KIND_PART) for part in split_operations(operations, PART_BYTES // 2)]
