@@ -7,12 +7,12 @@ operation twice gives the same state as applying it once.
 from __future__ import annotations
 
 import struct
+import zlib
 from array import array
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from sys import byteorder
 from typing import Any, TypeAlias
-from zlib import crc32
 
 import msgspec
 
@@ -150,9 +150,9 @@ def encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
             usual = usual and _SIMPLE.issuperset(map(type, ids))
             pack = _PACK_FEW.get(len(documents))
             if pack is None or byteorder == "big":
-                lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(crc32, documents))
+                lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(zlib.crc32, documents))
             else:
-                lengths, crcs = pack(*map(len, documents)), pack(*map(crc32, documents))
+                lengths, crcs = pack(*map(len, documents)), pack(*map(zlib.crc32, documents))
             columns.append([PUT, operation.collection, ids, lengths, crcs])
             blobs += documents
         elif type(operation) is Delete:
@@ -191,7 +191,7 @@ def _decode_body(kind: int, body: bytes) -> list[Operation] | None:
         return []
     operations: list[Operation] = []
     for operation, crcs in decode_bulk(body):
-        if type(operation) is Put and list(map(crc32, operation.documents)) != crcs:
+        if type(operation) is Put and list(map(zlib.crc32, operation.documents)) != crcs:
             return None
         operations.append(operation)
     return operations
@@ -242,7 +242,7 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
         operation = _decode_single(body)
         if not isinstance(operation, Put):
             return [operation]
-        crc = crc32(operation.documents[0])
+        crc = zlib.crc32(operation.documents[0])
         return [Located(operation.collection, operation.keys, operation.ids, [OP.size, len(body)], [crc])]
     if kind == KIND_COMMIT:
         return []
