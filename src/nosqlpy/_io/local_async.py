@@ -1,10 +1,9 @@
 """The async backend: runs the engine in this process, on the event loop.
 
-What takes microseconds runs inline: a thread hop would cost five to ten times as much.
-Waiting for a sync, for another thread's write or for files happens in worker threads.
-What takes long on the loop is cut into slices, with a checkpoint about every millisecond.
-Cancelling a call before its frame is appended leaves nothing; after that the write is
-done, and only the wait for its sync ends.
+What takes microseconds runs inline: a thread hop would cost five to ten times as much. Waiting for a sync, for
+another thread's write or for files happens in worker threads. What takes long on the loop is cut into slices,
+with a checkpoint about every millisecond. Cancelling a call before its frame is appended leaves nothing; after
+that the write is done, and only the wait for its sync ends.
 """
 
 from __future__ import annotations
