@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bson import Code
 
 from nosqlpy import (
     AsyncClient,
@@ -92,6 +93,29 @@ async def test_the_constants_of_return_document_are_flags(users: Any) -> None:
     after = await users.find_one_and_update({"_id": 1}, SET, return_document=ReturnDocument.AFTER)
 
     assert (before, after) == (STORED[0], {"_id": 1, "n": 9})
+
+
+CODE = Code("n")
+# a bson.Code is a str in Python, and not hashable
+CODES: list[Call] = [
+    lambda _, u: u.find(sort=CODE).to_list(),
+    lambda _, u: u.find(sort=[CODE]).to_list(),
+    lambda _, u: u.find(sort=[(CODE, 1)]).to_list(),
+    lambda _, u: u.find({}, [CODE]).to_list(),
+    lambda _, u: u.create_index(CODE),
+    lambda _, u: u.create_index([CODE]),
+    lambda _, u: u.create_index([("n", CODE)]),
+    lambda _, u: u.distinct(CODE),
+    lambda _, u: u.aggregate([{"$count": CODE}]).to_list(),
+    lambda _, u: u.aggregate([{"$unset": CODE}]).to_list(),
+    lambda _, u: u.aggregate([{"$unset": ["n", CODE]}]).to_list(),
+    lambda _, u: u.update_many({}, {"$rename": {"n": CODE}}),
+]
+
+
+@pytest.mark.parametrize("call", CODES)
+async def test_code_is_no_name(db: Any, users: Any, call: Call) -> None:
+    await refuse(db, users, call, QueryError, ".")
 
 
 ODD: list[tuple[Call, type[Exception], str]] = [

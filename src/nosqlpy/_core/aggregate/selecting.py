@@ -19,7 +19,7 @@ from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.partial import Layout, Row
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.numbers import LONGS, NUMERIC, integer
-from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping, type_name
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping, is_string, type_name
 from nosqlpy.aliases import Document
 from nosqlpy.errors import NotSupportedError
 
@@ -122,8 +122,8 @@ def compile_sample(name: str, operand: Any, scope: Scope) -> Stage:
 @stage("$count")
 def compile_count(name: str, operand: Any, _scope: Scope) -> Stage:
     """Return the stage that counts: one document, or none where there is nothing to count."""
-    if not isinstance(operand, str) or not operand:
-        raise malformed("the count field must be a non-empty string", 40156 if not isinstance(operand, str) else 40157)
+    if not is_string(operand) or not operand:
+        raise malformed("the count field must be a non-empty string", 40157 if is_string(operand) else 40156)
     if operand.startswith("$"):
         raise malformed("the count field cannot be a $-prefixed path", 40158)
     if "\0" in operand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -34,6 +34,7 @@ from nosqlpy._core.values.metadata import carry_score, without_score
 from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
 from nosqlpy._core.values.typed import itself
+from nosqlpy._core.values.types import is_string
 from nosqlpy.aliases import Document, Filter, IndexKeys, SortSpec
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import QueryError
@@ -320,7 +321,7 @@ def _within(query: Query, found: int) -> int:
 
 def distinct(engine: Engine, name: str, key: Any, query: Query) -> Steps[list[Any]]:
     """Return the distinct values at the path `key`, in order; the elements of an array count each, not the array."""
-    if not isinstance(key, str) or not isinstance(key, Hashable):  # a bson.Code is a str
+    if not is_string(key):
         message = f"distinct takes a path, hence a str, not {type(key).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     collection, path = engine.collections.get(name), parse_path(key)

@@ -183,7 +183,8 @@ def _remainder(left: Any, right: Any, numbers: tuple[int, int]) -> Any:
         divisor = as_decimal(right)
         if not divisor:
             raise failure("can't $mod by zero", 5733415)
-        return _as_either(DECIMAL128.plus(_EXACT.remainder(as_decimal(left), divisor)), left, right, DECIMAL)
+        found = _EXACT.remainder(as_decimal(left), divisor)
+        return _as_either(DECIMAL128.create_decimal(found), left, right, DECIMAL)  # which keeps -0
     if right == 0:
         raise failure("can't $mod by zero", 16610)
     if DOUBLE in numbers:

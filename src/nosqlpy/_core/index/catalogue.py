@@ -10,6 +10,7 @@ import msgspec
 from nosqlpy._core.text.spec import ALL_FIELDS
 from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.paths import parse_path
+from nosqlpy._core.values.types import is_string
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
@@ -136,9 +137,10 @@ def is_wildcard(pair: tuple[str, int | str]) -> bool:
 
 def index_keys(keys: IndexKeys) -> Keys:
     """Return the (path, direction) pairs that `keys` means: ``"a"``, ``[("a", 1)]``, ``["a"]`` or ``{"a": 1}``."""
-    if isinstance(keys, str):
+    if is_string(keys):
         return ((_checked_path(keys), 1),)
-    if not isinstance(keys, (Mapping, Sequence)):
+    given: Any = keys
+    if not isinstance(given, (Mapping, Sequence)) or isinstance(given, str):
         raise QueryError(f"index keys are a name, a list or a mapping, not {type(keys).__name__}")
     entries: Sequence[Any] = list(keys.items()) if isinstance(keys, Mapping) else list(keys)
     if not entries:
@@ -181,8 +183,8 @@ def _check_together(pairs: Keys) -> None:
 
 
 def _pair(entry: Any) -> tuple[str, int | str]:
-    path, direction = (entry, 1) if isinstance(entry, str) else _two(entry)
-    if isinstance(direction, str):
+    path, direction = (entry, 1) if is_string(entry) else _two(entry)
+    if is_string(direction):
         if direction in WAYS:
             return path if direction == TEXT and path == ALL_FIELDS else _checked_path(path, direction), direction
         if direction in MONGODB_KINDS:

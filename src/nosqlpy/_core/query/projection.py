@@ -7,7 +7,7 @@ includes. The rules and codes are those of the server's projection_parser.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -26,7 +26,7 @@ from nosqlpy._core.values.metadata import SCORE
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.paths import DBREF_FIELDS
-from nosqlpy._core.values.types import BOOL, OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import BOOL, OBJECT, TYPES, as_mapping, is_string
 from nosqlpy.aliases import Projection as ProjectionSpec
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
@@ -267,7 +267,7 @@ def _computing(expression: Expression, variables: Mapping[str, Any]) -> Compute:
 
 def _names(specification: Any) -> Sequence[str]:
     listed = isinstance(specification, Sequence) and not isinstance(specification, str)
-    if not listed or not all(isinstance(name, str) and isinstance(name, Hashable) for name in specification):
+    if not listed or not all(map(is_string, specification)):
         message = "a projection is a list of field names, or a document of field names with 1 or 0"
         raise QueryError(message, code=14, code_name="TypeMismatch")
     return cast("Sequence[str]", specification)

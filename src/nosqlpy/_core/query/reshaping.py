@@ -16,7 +16,7 @@ from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.query.projection import compile_projection
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.collation import Collation
-from nosqlpy._core.values.types import MISSING
+from nosqlpy._core.values.types import MISSING, is_string
 from nosqlpy.aliases import Document
 from nosqlpy.errors import OperationFailure, QueryError
 from nosqlpy.naming import nearest
@@ -128,12 +128,12 @@ def _refusal(message: str, code: int) -> QueryError:
 
 
 def _unset(name: str, operand: Any, variables: Mapping[str, Any], collation: Collation | None) -> Reshaping:
-    names = [operand] if isinstance(operand, str) else operand
+    names = [operand] if is_string(operand) else operand
     if not isinstance(names, list | tuple):
         raise _refusal(f"{name} takes a field's name, or a list of names", 31002)
     if not names:
         raise _refusal(f"{name} takes a field's name, or a list of names that is not empty", 31119)
-    if not all(isinstance(path, str) for path in names):
+    if not all(map(is_string, names)):
         raise _refusal(f"{name} takes names of fields, each a str", 31120)
     if len(set(names)) < len(names):
         raise _refusal(f"{name} names a field twice", 31250)

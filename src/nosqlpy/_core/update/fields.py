@@ -13,7 +13,7 @@ from nosqlpy._core.update.registry import Place, Step, operator, step_operator
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.extensions import bson_class
 from nosqlpy._core.values.order import compare
-from nosqlpy._core.values.types import MISSING, type_name
+from nosqlpy._core.values.types import MISSING, is_string, type_name
 from nosqlpy.errors import QueryError, WriteError
 
 _REMOVE: Final = Modifier(change=lambda _: REMOVED, lenient=True)
@@ -91,7 +91,7 @@ def _wants_timestamp(operand: Any, place: Place) -> bool:
 def compile_rename(operand: Any, place: Place) -> Step:
     """Move the field to the path that the operand is, if it is there."""
     source = place.path
-    if not isinstance(operand, str):
+    if not is_string(operand):
         raise QueryError(f"$rename of {source.text!r} takes the new path, a string, not {type_name(operand)}")
     if "\0" in operand:
         raise QueryError(f"$rename of {source.text!r}: the new path must not contain NUL")

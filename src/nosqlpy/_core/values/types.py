@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -121,6 +121,11 @@ def type_number(value: Any) -> int:
 def is_dbref(value: Any) -> bool:
     """Return whether `value` is a ``bson.DBRef``, which MongoDB sees as a document."""
     return hasattr(value, "as_doc")
+
+
+def is_string(value: Any) -> TypeGuard[str]:
+    """Return whether `value` is of BSON type string; ``bson.Code`` is a str in Python only, and not hashable."""
+    return TYPES[type(value)] == STRING
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
