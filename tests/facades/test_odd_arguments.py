@@ -113,6 +113,21 @@ CODES: list[Call] = [
 ]
 
 
+LONE = "\ud800"
+LONE_SURROGATES: list[Call] = [
+    lambda _, u: u.find({"$expr": {"$strLenBytes": LONE}}).to_list(),
+    lambda _, u: u.find({"$expr": {"$strLenBytes": {"$literal": LONE}}}).to_list(),
+    lambda _, u: u.find({"$expr": {"$bsonSize": {"a": LONE}}}).to_list(),
+    lambda _, u: u.find({"$expr": {"$strLenBytes": "$$v"}}, let={"v": {"$literal": LONE}}).to_list(),
+    lambda _, u: u.aggregate([{"$project": {"b": {"$literal": LONE}}}]).to_list(),
+]
+
+
+@pytest.mark.parametrize("call", LONE_SURROGATES)
+async def test_half_a_character_is_refused_in_expressions(db: Any, users: Any, call: Call) -> None:
+    await refuse(db, users, call, QueryError, "lone surrogate")
+
+
 @pytest.mark.parametrize("call", CODES)
 async def test_code_is_no_name(db: Any, users: Any, call: Call) -> None:
     await refuse(db, users, call, QueryError, ".")

@@ -17,8 +17,8 @@ from nosqlpy._core.aggregate.stage import Scope, malformed
 from nosqlpy._core.expression.failures import failure
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.expression.operators import Codes, Fields
+from nosqlpy._core.expression.sorting import checked_count
 from nosqlpy._core.query.sort import Ordering, compile_sort
-from nosqlpy._core.values.numbers import NUMERIC, integer
 from nosqlpy._core.values.paths import plain
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
 
@@ -61,24 +61,13 @@ def _counting(name: str, operand: Any, scope: Scope) -> Callable[[Any], int] | i
     """Return how many values are asked for, or what tells it of a group's ``_id``."""
     expression = scope.expression(operand)
     if expression.constant:
-        return _checked_count(name, expression.value, malformed)
+        return checked_count(name, expression.value, malformed)
 
     def count_of(id: Any) -> int:
         document, kind = plain(id)
-        return _checked_count(name, expression.evaluate(document if kind is dict else {}, scope.variables), failure)
+        return checked_count(name, expression.evaluate(document if kind is dict else {}, scope.variables), failure)
 
     return count_of
-
-
-def _checked_count(name: str, value: Any, error: Callable[[str, int], Exception]) -> int:
-    if TYPES[type(value)] not in NUMERIC:
-        raise error(f"value for 'n' of {name} must be of integral type, not {type_name(value)}", 5787902)
-    number = integer(value)
-    if number is None:
-        raise error(f"value for 'n' of {name} must be of integral type", 5787903)
-    if number <= 0:
-        raise error(f"'n' of {name} must be greater than 0", 5787908)
-    return number
 
 
 def _of_some(name: str, fields: Fields, chooser: Callable[[Callable[[Any], Any]], Choose]) -> None:

@@ -13,12 +13,12 @@ from nosqlpy._core.expression.boolean import is_true
 from nosqlpy._core.expression.failures import failure, malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combined, constant
 from nosqlpy._core.expression.operators import Codes, Fields, of_operands
-from nosqlpy._core.expression.parse import compile_operand, compile_operands
+from nosqlpy._core.expression.parse import compile_operand, compile_operands, constant_text
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.depth import check_depth
-from nosqlpy._core.values.types import ARRAY, MISSING, OBJECT, TYPES, as_mapping, type_name
+from nosqlpy._core.values.types import ARRAY, MISSING, OBJECT, STRING, TYPES, as_mapping, type_name
 
 _COND: Final = Fields(("if", "then", "else"), {}, Codes(0, 17083, (17080, 17081, 17082)))
 _BRANCH: Final = Fields(("case", "then"), {}, Codes(40062, 40063, (40064, 40065)))
@@ -108,7 +108,10 @@ def first_not_null(operands: Sequence[Evaluate]) -> Evaluate:
 def compile_literal(operand: Any, _scope: Scope) -> Expression:
     """Return the operand as it is written."""
     check_depth(operand)
-    return constant(copy_value(operand) if TYPES[type(operand)] in (ARRAY, OBJECT) else operand)
+    bracket = TYPES[type(operand)]
+    if bracket == STRING:
+        return constant_text(operand)
+    return constant(copy_value(operand) if bracket in (ARRAY, OBJECT) else operand)
 
 
 syntax("$const")(compile_literal)

@@ -16,6 +16,7 @@ from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combi
 from nosqlpy._core.expression.registry import find_operator
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.values.order import normal_date
+from nosqlpy._core.values.paths import has_surrogate
 from nosqlpy._core.values.types import ARRAY, DATE, MISSING, OBJECT, STRING, TYPES, as_mapping
 
 
@@ -28,7 +29,9 @@ def compile_operand(value: Any, scope: Scope) -> Expression:
     """
     number = TYPES[type(value)]
     if number == STRING:
-        return compile_field_path(value, scope) if value.startswith("$") else constant(value)
+        if value.startswith("$"):
+            return compile_field_path(value, scope)
+        return constant_text(value)
     if number == OBJECT:
         return _compile_document(as_mapping(value), scope.deeper())
     if number == ARRAY:
@@ -36,6 +39,13 @@ def compile_operand(value: Any, scope: Scope) -> Expression:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise malformed("an int in an expression must fit 64 bits; use a float or a Decimal", 2)
     return constant(normal_date(value) if number == DATE else value)
+
+
+def constant_text(text: str) -> Expression:
+    """Return the expression that is a text, which a document could hold."""
+    if has_surrogate(text):
+        raise malformed("a string in an expression has a lone surrogate, which UTF-8 cannot hold", 2)
+    return constant(text)
 
 
 def compile_operands(operand: Any, scope: Scope) -> list[Expression]:

@@ -96,14 +96,22 @@ def _key_at(parts: tuple[str, ...], order_key: Order) -> Callable[[Any], Any]:
     return key
 
 
+def checked_count(name: str, value: Any, error: Callable[[str, int], Exception]) -> int:
+    """Return how many values are asked for, by an operator or accumulator `name`; `error` makes what is raised."""
+    if TYPES[type(value)] not in NUMERIC:
+        raise error(f"value for 'n' of {name} must be of integral type, not {type_name(value)}", 5787902)
+    number = integer(value)
+    if number is None:
+        raise error(f"value for 'n' of {name} must be of integral type", 5787903)
+    if number <= 0:
+        raise error(f"'n' of {name} must be greater than 0", 5787908)
+    return number
+
+
 def _some_of(name: str, choose: Callable[[Keys, list[Any], int], list[Any]]) -> None:
     @of_fields(name, ("n", "input"), {}, Codes(5787801, 5787901, (5787906, 5787907)), keyed=True)
     def chosen(keys: Keys, count: Any, array: Any) -> list[Any]:
-        number = integer(count) if TYPES[type(count)] in NUMERIC else None
-        if number is None:
-            raise failure(f"value for 'n' of {name} must be of integral type, not {type_name(count)}", 5787902)
-        if number <= 0:
-            raise failure(f"'n' of {name} must be greater than 0", 5787908)
+        number = checked_count(name, count, failure)
         if type(array) is not list:
             raise failure(f"input of {name} must be an array, not {type_name(array)}", 5788200)
         return choose(keys, array, number)

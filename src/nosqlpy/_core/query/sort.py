@@ -31,7 +31,7 @@ from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.metadata import SCORE, score_of
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
-from nosqlpy._core.values.types import TYPES, is_string
+from nosqlpy._core.values.types import TYPES
 from nosqlpy.aliases import SortSpec
 from nosqlpy.errors import QueryError
 
@@ -283,12 +283,12 @@ def natural_direction(keys: Keys) -> int | None:
 
 
 def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
-    if is_string(spec):
+    if isinstance(spec, str):
         return [_signed(spec, direction)]
     if isinstance(spec, Mapping):
         return map(_unsigned, spec.items())
-    if isinstance(spec, Sequence) and not isinstance(spec, bytes | str):
-        pairs = [_signed(item, 1) if is_string(item) else _unsigned(item) for item in spec]
+    if isinstance(spec, Sequence) and not isinstance(spec, bytes):
+        pairs = [_signed(item, 1) if isinstance(item, str) else _unsigned(item) for item in spec]
         if None not in pairs:
             return pairs
     raise QueryError(
@@ -311,7 +311,7 @@ def _unsigned(pair: Any) -> Any:
     if not isinstance(pair, Sequence) or len(pair) != 2:
         return None
     path, direction = pair
-    if not is_string(path):
+    if not isinstance(path, str):
         raise QueryError(f"a sort key is a path, hence a str, not {type(path).__name__}")
     if path.startswith("-"):
         name = path[1:]

@@ -7,7 +7,7 @@ Python class to the type of its instances, resolved once per class.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
@@ -124,8 +124,8 @@ def is_dbref(value: Any) -> bool:
 
 
 def is_string(value: Any) -> TypeGuard[str]:
-    """Return whether `value` is of BSON type string; ``bson.Code`` is a str in Python only, and not hashable."""
-    return TYPES[type(value)] == STRING
+    """Return whether `value` can be a name: it is of BSON type string, as ``bson.Code`` is not, and hashable."""
+    return type(value) is str or (TYPES[type(value)] == STRING and isinstance(value, Hashable))
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
