@@ -204,8 +204,7 @@ class AsyncLocalBackend(Backend):
                 return await self.point(name, asked.value, asked.decode, asked)
             data = await self.lookup(points.first, name, asked)
             if data is UNSET:
-                found = await self.read(reads.find_first, name, Request(asked.query, asked.decode))
-                return await self.prepare(found)
+                return await self.prepare(await self.read(reads.find_first, name, Request(asked.query, asked.decode)))
             return None if data is None else asked.decode(data)
         finally:
             if (seconds := time.perf_counter() - began) >= self.slow_s:
