@@ -53,8 +53,9 @@ class Committing(Marking):
     interrupted write is neither done nor undone, or during the turn of a transaction.
     """
 
+    __slots__ = ("_admitted", "_appender", "_pending", "_reserved", "_segment_size", "_syncer", "gate", "warned")
+
     _syncer: Syncer
-    seen: int
 
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)

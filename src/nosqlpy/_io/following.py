@@ -42,6 +42,21 @@ class Following:
     as long as ``words[BELL]`` is equal to it, there is nothing to take in.
     """
 
+    # what every write looks at: CPython finds it sooner here than in a dict of more than thirty attributes
+    __slots__ = (
+        "__dict__",
+        "_group",
+        "_holds",
+        "_inside",
+        "_shares",
+        "closed",
+        "engine",
+        "lock",
+        "seen",
+        "storage",
+        "words",
+    )
+
     def __init__(self, storage: Storage, options: Options) -> None:
         self.storage = storage
         self.options = options

@@ -167,8 +167,9 @@ class Engine:
 
     def apply(self, change: Change[R]) -> R:
         """Make an appended change visible; return its result."""
-        repeated = self.begun == change.end.lsn
-        self.begun = change.end.lsn
+        end = change.end
+        repeated = self.begun == end.lsn
+        self.begun = end.lsn
         if self._prepared and change.operations is not self._prepared_for:
             self._prepared = {}  # of a write that was refused
         for operation in change.operations:
@@ -180,8 +181,8 @@ class Engine:
                 self.replay(operation)
         if repeated:
             self.recount()
-        self.tail.end = change.end
-        self.applied = change.end.lsn
+        self.tail.end = end
+        self.applied = end.lsn
         return change.result
 
     def replay(self, operation: Operation) -> None:

@@ -56,10 +56,10 @@ class OperatorUpdater:
         self._on_update = on_update
         self._on_insert = on_insert
         self._expansion = expansion
-        # all that it reaches, if that is one field, and what it makes of its value; not made for updates that
-        # do not come twice
-        self._field = field
-        self._change = change if change is not None or field is None else _changing(reach.names[0], on_update)
+        # all that it reaches, if that is one field that can be changed where it lies, and what it makes of its value;
+        # not made for updates that do not come twice
+        self._field = field if reach.patches else None
+        self._change = _changing(reach.names[0], on_update) if change is None and field is not None else change
 
     @property
     def needs_position(self) -> bool:
