@@ -56,6 +56,7 @@ class Committing(Marking):
     __slots__ = ("_admitted", "_appender", "_pending", "_reserved", "_segment_size", "_syncer", "gate", "warned")
 
     _syncer: Syncer
+    seen: int
 
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)

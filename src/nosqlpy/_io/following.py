@@ -58,7 +58,7 @@ class Following:
     )
 
     def __init__(self, storage: Storage, options: Options) -> None:
-        self.storage = storage
+        self.storage: Storage = storage
         self.options = options
         self.lock: threading.Lock = threading.Lock()
         self.closed: bool = False

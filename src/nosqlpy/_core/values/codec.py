@@ -124,7 +124,12 @@ def encode_value(value: Any) -> bytes:
     """
     if type(value) is int and _INT64_MIN <= value <= _INT64_MAX:
         return _encode(value)
-    if type(value) is str or (type(value) is not int and is_plain_value(value)):
+    if type(value) is str:
+        try:
+            return _encode(value)
+        except UnicodeEncodeError:
+            return _encode(storable(value))
+    if type(value) is not int and is_plain_value(value):
         data = encode_plain(value)
         if data is not None:
             return data
