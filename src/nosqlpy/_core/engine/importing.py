@@ -99,7 +99,7 @@ def _identified(
         ids = ids_at_head(documents)
         if ids is not None:
             return documents, ids
-    if plain.nameless:
+    if plain.nameless and set(map(type, documents)) == {dict}:
         ids = make_ids(len(documents))
         if {str, int}.issuperset(map(type, ids)):
             return [{"_id": id, **document} for id, document in zip(ids, documents, strict=True)], ids
