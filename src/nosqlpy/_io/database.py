@@ -28,6 +28,7 @@ from nosqlpy._io.gate import Gate
 from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
+from nosqlpy._io.sync_thread import SyncThread
 from nosqlpy.aliases import Document
 from nosqlpy.errors import ClosedError, CorruptionError, InvalidOperation, StorageError
 
@@ -52,6 +53,7 @@ class Database(Expiring):
     seen: int
     _loading: threading.Lock
     words: memoryview
+    _sync_thread: SyncThread
 
     def __init__(self, storage: Storage, options: Options) -> None:
         super().__init__(storage, options)
@@ -279,6 +281,7 @@ class Database(Expiring):
                 return
             self.closed = True
             self._syncer.stop()
+            self._sync_thread.stop()
             try:
                 if self.engine.failed:
                     self._flush_failed()
@@ -340,6 +343,7 @@ class Database(Expiring):
         self._loading = threading.Lock()
         self._disk_sync = threading.Lock()
         self._syncer.forget()
+        self._sync_thread = SyncThread(self.sync_log)
         self.engine.fail(
             ClosedError("this client was opened before the process forked; open one of its own in the new process")
         )

@@ -8,7 +8,6 @@ that the write is done, and only the wait for its sync ends.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from msgspec import UNSET, UnsetType
 
 from nosqlpy._core.engine import matching, points, reads
 from nosqlpy._core.engine.execution import Query, Request
-from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.intake import CallNeeded
 from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.points import GeneralUpdate, PointFind
@@ -35,6 +33,7 @@ from nosqlpy._io.committing import WouldWait
 from nosqlpy._io.database import Database
 from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy._io.local import Backend, Outcome, Pauses, Steps
+from nosqlpy._io.loops import SyncWaiters, call_soon, event_loop
 from nosqlpy._io.options import Options
 from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Durability
@@ -49,28 +48,9 @@ SLICE_S = 0.001
 INLINE_DOCUMENTS = 1000
 
 
-def event_loop() -> Any:
-    """Return what tells the running event loop from all others, on asyncio and trio."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        import trio  # noqa: PLC0415 - only there where it runs
-
-        return trio.lowlevel.current_trio_token()
-
-
 def current_task() -> object:
     """Return what tells the running task from all others."""
     return anyio.get_current_task().id
-
-
-def call_soon(loop: Any, function: Callable[[], None]) -> None:
-    """Have `function` called on its event loop, from any thread."""
-    schedule = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-    try:
-        schedule(function)
-    except RuntimeError:  # the loop has ended, and with it whoever waited there
-        return
 
 
 def give_turn() -> None:
@@ -106,7 +86,7 @@ class AsyncLocalBackend(Backend):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._loop: Any = None
-        self._event: anyio.Event | None = None
+        self._waiters = SyncWaiters()
         self.paused_at: float = 0.0
 
     def within(self, session: Session[AsyncLocalBackend] | None) -> AsyncLocalBackend:
@@ -144,7 +124,8 @@ class AsyncLocalBackend(Backend):
     def forked(self) -> None:
         """In a forked process: forget the parent's event loop, too."""
         super().forked()
-        self._loop = self._event = None
+        self._loop = None
+        self._waiters = SyncWaiters()
         self.paused_at = 0.0
 
     async def read(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -394,32 +375,12 @@ class AsyncLocalBackend(Backend):
         return await anyio.to_thread.run_sync(function)
 
     async def _wait_durable(self, database: Database, lsn: int) -> None:
-        """Return when frame `lsn` is durable. The sync is done by a worker thread; cancelling ends the wait only."""
-        while True:
-            event, wake, owner = self._event, None, object()
-            if event is None:
-                event = anyio.Event()
-                wake = partial(call_soon, self._loop, self._wake)
-            verdict = database.join_sync(lsn, owner, wake)
-            if verdict is Verdict.DONE:
-                return
-            if verdict is Verdict.SYNC:
-                await self._sync(database, owner)
-            else:
-                self._event = event
-                await event.wait()
+        """Return when frame `lsn` is durable; cancelling ends the wait only."""
+        await self._waiters.wait(database, lsn, self.turned)
 
-    def _wake(self) -> None:
-        """On the loop: let all tasks that wait for a sync look again."""
-        event, self._event = self._event, None
-        if event is not None:
-            event.set()
-
-    async def _sync(self, database: Database, owner: object) -> None:
-        try:
-            await anyio.to_thread.run_sync(database.sync_log, owner, abandon_on_cancel=True)
-        finally:
-            database.end_sync(owner, unclaimed=True)  # cancelled before the thread took it over
+    def turned(self) -> None:
+        """Note that the loop has its turn."""
+        self.paused_at = time.perf_counter()
 
     async def sync(self) -> None:
         """Return when everything that was written before the call is durable."""

@@ -17,6 +17,7 @@ from nosqlpy._io.driver import storage_error
 from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
+from nosqlpy._io.sync_thread import SyncRequest, SyncThread
 from nosqlpy._io.syncer import Syncer
 from nosqlpy._io.turns import Turns
 from nosqlpy.errors import ClosedError, LockedError, StorageError
@@ -38,6 +39,7 @@ class Syncing(Turns):
         self.compactions = 0
         # called now and then, after a sync in the background
         self.after_sync: Callable[[], None] = _nothing
+        self._sync_thread = SyncThread(self.sync_log)
         self._syncer = Syncer(self._flush_in_background, self._sync_in_background, options.sync_interval)
 
     def wait_durable(self, lsn: int) -> None:
@@ -63,16 +65,20 @@ class Syncing(Turns):
     def join_sync(self, lsn: int, owner: object, wake: Callable[[], None] | None = None) -> Verdict:
         """Say what a writer waiting for `lsn` does next; ``SYNC`` makes it the one who must call `sync_log`.
 
-        `wake` is called, on any thread, when the sync that the writer is told to wait for has ended.
+        `wake` is called, on any thread, when the sync has ended that the writer is told to wait for, or to do.
         """
         self._hear()
         with self._sync_lock:
             verdict = self._group.verdict(lsn)
             if verdict is Verdict.SYNC:
                 self._group.begin(owner)
-            elif verdict is Verdict.WAIT and wake is not None:
+            if verdict is not Verdict.DONE and wake is not None:
                 self._wakers.append(wake)
             return verdict
+
+    def is_durable(self, lsn: int) -> bool:
+        """Return whether frame `lsn` is known to be durable."""
+        return self._group.synced >= lsn
 
     def _hear(self) -> None:
         """Learn what other processes have synced, or that one of them could not."""
@@ -98,8 +104,16 @@ class Syncing(Turns):
                 return
         try:
             self._sync_all()
+        except Exception as error:
+            if isinstance(owner, SyncRequest):
+                owner.error = error
+            raise
         finally:
             self.end_sync(owner)
+
+    def sync_soon(self, request: SyncRequest) -> None:
+        """Have a thread sync the log for a request, as by `sync_log`. The request knows what came in its way."""
+        self._sync_thread.ask(request)
 
     def _sync_all(self) -> None:
         with self.lock:

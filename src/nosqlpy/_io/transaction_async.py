@@ -22,7 +22,8 @@ from nosqlpy._io.database import Database
 from nosqlpy._io.following import INLINE_BYTES
 from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy._io.local import Outcome, Steps
-from nosqlpy._io.local_async import INLINE_DOCUMENTS, SLICE_S, AsyncLocalBackend, current_task, event_loop, is_near
+from nosqlpy._io.local_async import INLINE_DOCUMENTS, SLICE_S, AsyncLocalBackend, current_task, is_near
+from nosqlpy._io.loops import SyncWaiters, event_loop
 from nosqlpy._io.transacting import CATALOGUE, Session, Unit, backend_of, refusal
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
@@ -44,7 +45,7 @@ class AsyncLocalTransaction(AsyncLocalBackend):
             self._set_profiles(outer.profiles)
         self.unit = Unit(outer, durability)
         self._outer = outer
-        self._event: anyio.Event | None = None
+        self._waiters = SyncWaiters()
         self._loop: Any = None
 
     @property
