@@ -129,3 +129,71 @@ def test_an_index_holds_exactly_what_was_entered_and_not_removed(steps: Any) -> 
     assert {(value, key) for value in ["v", 0, None, (10,)] for key in made.lookup(value)} == model
     assert len(made) == len({value for value, _ in model})
     assert made.count(["v", 0, None, (10,)]) == len(model)
+
+
+WRITES = st.lists(
+    st.tuples(st.sampled_from(["insert", "insert", "insert", "update", "remove", "read"]), st.integers(0, 9)),
+    max_size=25,
+)
+
+
+@given(start=st.integers(0, 30), writes=WRITES)
+def test_the_order_of_the_keys_is_natural_only_where_it_is_that_of_the_documents(start: int, writes: Any) -> None:
+    made, documents = index(), {n: n for n in range(start)}
+    for n, value in documents.items():
+        made.enter([value], n)
+    for number, (write, value) in enumerate(writes, start):
+        some = next((n for n in documents if n % 10 == value), None)
+        if write == "read":
+            made.order()
+        elif write == "insert":  # mostly greater than all before
+            documents[number] = value if value < 2 else number * 10
+            if number % 2:
+                made.enter([documents[number]], number)
+            else:
+                made.enter_one(documents[number], number)
+        elif some is not None:
+            made.begin()
+            made.discard([documents[some]], some)
+            if write == "update":
+                documents[some] = number * 10 + value
+                made.add([documents[some]], some, moved=True)
+            else:
+                del documents[some]
+            made.end()
+    found = made.documents(made.order().everything()[0].all()) if documents else []
+
+    assert sorted(found) == sorted(documents)
+    assert not made.is_natural or found == sorted(documents)
+
+
+def test_keys_that_came_in_order_are_in_natural_order_until_a_document_moves_or_an_earlier_key_comes() -> None:
+    made = index()
+    for n in range(5):
+        made.enter([n], n)
+
+    assert made.is_natural
+    made.enter_one(9, 9)
+    assert made.is_natural
+    made.leave([2], 2)
+    assert made.is_natural
+    made.enter_one(2, 10)
+    assert not made.is_natural
+
+
+def test_an_array_that_comes_to_keys_in_order_ends_their_natural_order() -> None:
+    made = index()
+    made.enter([1], 1)
+    ordered = made.is_natural
+    made.enter([(-2, (25, 2, 3)), 2, 3], 2)
+
+    assert ordered
+    assert not made.is_natural
+
+
+def test_a_key_of_several_documents_is_in_no_natural_order() -> None:
+    made = index()
+    for n, value in enumerate([1, 2, 1]):
+        made.enter([value], n)
+
+    assert not made.is_natural

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, islice, pairwise
+from operator import lt
 from sys import getsizeof
 from typing import Any, Protocol
 
@@ -52,6 +53,7 @@ class HashIndex:
 
     __slots__ = (
         "_entries",
+        "_in_place",
         "_kept",
         "_order",
         "_shared",
@@ -89,6 +91,8 @@ class HashIndex:
         self.kinds: set[type] = set()
         # whether a key may have several documents
         self._shared = False
+        # whether the keys came in the natural order of their documents
+        self._in_place = True
         # a document's key, or a bucket of several
         self._entries: dict[Hashable, Any] = {}
         # the order that a reader made, if it is of this version; and the one that the change at hand maintains
@@ -118,6 +122,8 @@ class HashIndex:
         It is the last one in natural order, unless it `moved` there.
         """
         entries, order = self._entries, self._kept
+        if moved:
+            self._in_place = False
         for value in values:
             held = entries.setdefault(value, key)
             if type(held) is Bucket:
@@ -130,7 +136,7 @@ class HashIndex:
                 if moved:
                     self.moved.add(value)
             elif order is not None:
-                order.add(value)
+                order.append(value)
 
     def add_distinct(self, values: Sequence[Hashable], keys: Sequence[Hashable]) -> bool:
         """Enter each document under the value beside it, by one call; return whether no value was there, or came twice.
@@ -179,7 +185,7 @@ class HashIndex:
             self._shared = True
             self._entries[value] = Bucket.fromkeys((held, key))
         elif kept is not None:
-            kept.add(value)
+            kept.append(value)
         self.end()
 
     def leave_one(self, value: str | int, key: Hashable) -> None:
@@ -204,6 +210,7 @@ class HashIndex:
         """Remove every entry."""
         self.forget_order()
         self._shared = False
+        self._in_place = True
         self._entries.clear()
         self.multikey.clear()
         self.kinds.clear()
@@ -275,8 +282,8 @@ class HashIndex:
 
     @property
     def is_natural(self) -> bool:
-        """Whether the order of the keys is surely the natural order of their documents."""
-        return False
+        """Whether the order of the keys is surely the natural order of their documents, as in a log by its times."""
+        return self._in_place and not self._shared and len(self.keys) == 1 and self.order().ascending
 
     def sizes(self, values: Iterable[Hashable]) -> int:
         """Return how many entries `values` have together, all of which are there."""
@@ -340,6 +347,7 @@ class HashIndex:
     def fill(self, content: IndexContent, documents: Sequence[Hashable]) -> None:
         """Take over what `content` returned; `documents` are the keys of documents by their rows. It was empty."""
         found: list[Any] = list(map(documents.__getitem__, content.rows))
+        self._in_place = all(map(lt, content.rows, islice(content.rows, 1, None)))
         if content.counts is not None:
             self._shared = True
             found = [

@@ -37,11 +37,11 @@ class Documents(Protocol):
 class IdOrder(SingleOrder):
     """The keys of ids in order; `ascending` while that is surely the natural order of their documents."""
 
-    __slots__ = ("ascending",)
+    __slots__ = ()
 
     def __init__(self, keys: list[Hashable]) -> None:
         super().__init__(keys)
-        self.ascending: bool = keys == list(chain.from_iterable(span.all() for span in self.everything()))
+        self.ascending = keys == list(chain.from_iterable(span.all() for span in self.everything()))
 
     def append(self, key: Hashable) -> None:
         """Add the key of a document that comes last, unless it is there."""

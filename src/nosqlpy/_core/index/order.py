@@ -184,6 +184,10 @@ class Order:
         """Add a key, unless it is there."""
         raise NotImplementedError
 
+    def append(self, key: Hashable) -> None:
+        """Add the key of a document that comes last, unless it is there."""
+        self.add(key)
+
     def discard(self, key: Hashable) -> None:
         """Remove a key, if it is there."""
         raise NotImplementedError
@@ -200,11 +204,14 @@ class Order:
 
 
 class SingleOrder(Order):
-    """The keys of an index on one field, by their rank; those that stand for whole arrays are left out."""
+    """The keys of an index on one field, by their rank; those that stand for whole arrays are left out.
 
-    __slots__ = ("_ranks",)
+    It is `ascending` while they surely came in this order, or were given in it.
+    """
 
-    def __init__(self, keys: Iterable[Hashable]) -> None:
+    __slots__ = ("_ranks", "ascending")
+
+    def __init__(self, keys: list[Hashable]) -> None:
         found: dict[float, list[Any]] = {}
         for key in keys:
             found.setdefault(rank_of(key), []).append(key)
@@ -213,6 +220,16 @@ class SingleOrder(Order):
             for rank, held in found.items()
             if rank >= -1
         }
+        # they are compared at once, most of them being the same objects
+        only = self.everything() if len(found) == 1 and NESTED_RANKS.isdisjoint(found) else []
+        self.ascending: bool = len(only) == 1 and only[0].all() == keys
+
+    def append(self, key: Hashable) -> None:
+        """Add the key of a document that comes last, unless it is there."""
+        self.add(key)
+        if self.ascending:
+            held = self._ranks.get(rank_of(key))  # none for a whole array
+            self.ascending = held is not None and len(self._ranks) == 1 and held.last == key
 
     def add(self, key: Hashable) -> None:
         """Add a key, unless it is there."""
