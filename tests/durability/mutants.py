@@ -121,7 +121,7 @@ def roll_back_not_synced(patch: pytest.MonkeyPatch) -> None:
 def cache_trusted(patch: pytest.MonkeyPatch) -> None:
     """After an unclean stop the active segment is used on as it is, although a sync of it may have failed."""
 
-    def reuse(engine: Engine, frames: Any, *rest: Any) -> Any:
+    def reuse(engine: Engine, *_: Any) -> Any:
         engine.tail.synced_upto = engine.tail.end.size
         yield effects.Sync(engine.tail.name)
 

@@ -363,3 +363,27 @@ def compact(world: World, engine: Engine) -> None:
     for _ in compaction.rebase(engine, moment):
         pass
     world.run(hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections))
+
+
+def test_a_collection_that_is_loaded_keeps_its_place_among_the_others() -> None:
+    _, engine = held(
+        Define(2, "create", {"name": "b"}), Define(3, "create", {"name": "c"}), put({"_id": 1}, collection=2)
+    )
+    engine.load(2)
+    engine.load(1)
+
+    assert list(engine.collections) == ["a", "b", "c"]
+    assert [collection.is_loaded for collection in engine.collections.values()] == [True, True, False]
+    assert [engine.collection(number) for number in (1, 2, 3)] == list(engine.collections.values())
+
+
+def test_how_many_bytes_there_are_is_known_after_what_was_written_since_is_brought_in() -> None:
+    world, engine = held(put(*some(20)))
+    write(world, engine, put({"_id": "id 3", "x": "longer"}, {"_id": "new"}), delete("id 4", "id 5"))
+    write(world, engine, put({"_id": "id 5", "y": 1}))
+    engine.load(1)
+    slots = engine.collections["a"].slots
+    counted = slots.live
+    slots.recount()
+
+    assert counted == slots.live == sum(map(len, slots.all()))

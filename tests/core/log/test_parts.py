@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.log.test_frame import HEADER, ONE, put, segment
 from nosqlpy._core.log import frame
-from nosqlpy._core.log.frame import encode_again, encode_commit, scan_segment
+from nosqlpy._core.log.frame import copy_frames, encode_again, encode_commit, scan_segment
 from nosqlpy._core.log.operation import KIND_BULK, KIND_COMMIT, KIND_OP, KIND_PART, Define, Delete, Operation, Put
 from nosqlpy._core.log.salvage import Saved, salvage
 from nosqlpy._core.log.segment import HEADER_SIZE
@@ -123,6 +124,20 @@ def test_frames_are_written_again_as_what_they_are() -> None:
     frames = scan_segment(HEADER.encode() + data, HEADER).frames
 
     assert encode_again(frames, lsn=11, prev_crc=77, salt=HEADER.salt)[0] == data
+
+
+def test_frames_are_copied_into_another_segment_as_what_they_are() -> None:
+    data, lsn, crc = large()
+    data += encode_commit([put("x")], lsn=lsn + 1, synced_upto=9, prev_crc=crc, salt=HEADER.salt)[0]
+    before = scan_segment(HEADER.encode() + data, HEADER).frames
+    other = msgspec.structs.replace(HEADER, base_lsn=20, salt=HEADER.salt + 1, prev_crc=5)
+    copied, last = copy_frames(HEADER.encode() + data + b"torn", before, lsn=21, prev_crc=5, salt=other.salt)
+    after = scan_segment(other.encode() + copied, other).frames
+
+    assert [(each.kind, each.operations) for each in after] == [(each.kind, each.operations) for each in before]
+    assert [each.kind for each in after[-2:]] == [KIND_COMMIT, KIND_OP]
+    assert after[-1].crc == last
+    assert (copied, last) == encode_again(before, lsn=21, prev_crc=5, salt=other.salt)
 
 
 def test_every_flipped_bit_of_a_large_commit_is_a_torn_tail_or_damage() -> None:

@@ -177,8 +177,11 @@ class Reader:
         documents: list[bytes] = []
         apart: list[int] = []
         for begin in range(0, len(placed), PACKED_STEP * PLACE_SIZE):
-            part = unpack_columns(placed[begin : begin + PACKED_STEP * PLACE_SIZE])
+            places = placed[begin : begin + PACKED_STEP * PLACE_SIZE]
+            part = unpack_columns(places)
             found = self._read_together(part, None)
+            if found is None and _ascend(part.starts):
+                found = self.many(unpack_places(places))
             documents += self._read_near(part, len(documents), apart) if found is None else found
         apart.sort()
         for begin in range(0, len(apart), PACKED_STEP):
@@ -213,7 +216,7 @@ class Reader:
     def _read_together(self, columns: PlaceColumns, files: Files | None) -> list[bytes] | None:
         """Return documents by one read, or None where that would read too much else, or one is damaged."""
         starts, lengths, crcs = columns
-        ascending = all(map(lt, starts, islice(starts, 1, None)))
+        ascending = _ascend(starts)
         first, last = (starts[0], starts[-1]) if ascending else (min(starts), max(starts))
         number = first >> 48
         if number != last >> 48 or last - first > 2 * sum(lengths) + GAP:
@@ -276,6 +279,10 @@ class Reader:
                 raise _damaged(place)
             documents.append(document)
         return documents
+
+
+def _ascend(numbers: Sequence[int]) -> bool:
+    return all(map(lt, numbers, islice(numbers, 1, None)))
 
 
 def _runs(ordered: Sequence[Place]) -> Iterator[Sequence[Place]]:

@@ -23,7 +23,7 @@ from nosqlpy._core.engine.shared import Watermark, read_watermark
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
-from nosqlpy._core.log.frame import Frame, Scan, encode_again, scan_segment
+from nosqlpy._core.log.frame import Frame, Scan, copy_frames, scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.operation import MALFORMED
 from nosqlpy._core.log.packed import check_unpacked
@@ -320,7 +320,7 @@ def _tidy(
         torn = f"torn-{engine.tail.header.number:08x}.bin"
         yield from _keep(torn, data[scan.end :], names)
         report = msgspec.structs.replace(report, torn_file=torn)
-    yield from _rewrite(engine, scan.frames)
+    yield from _rewrite(engine, scan.frames, data)
     return report
 
 
@@ -334,12 +334,12 @@ def _keep(name: str, data: bytes, names: Sequence[str]) -> Procedure[None]:
     yield from write_new(name, data)
 
 
-def _rewrite(engine: Engine, frames: Sequence[Frame]) -> Procedure[None]:
+def _rewrite(engine: Engine, frames: Sequence[Frame], old_data: bytes) -> Procedure[None]:
     """Write the intact frames of the active segment to a new one, durably, and make that the active one."""
     old = engine.tail
     salt = yield from new_salt()
     header = msgspec.structs.replace(old.header, number=engine.take_segment_number(), salt=salt)
-    data, crc = encode_again(frames, lsn=header.base_lsn + 1, prev_crc=header.prev_crc, salt=salt)
+    data, crc = copy_frames(old_data, frames, lsn=header.base_lsn + 1, prev_crc=header.prev_crc, salt=salt)
     content = header.encode() + data
     yield from write_new(segment_name(header.number), content)
     yield SyncDirectory()

@@ -146,6 +146,29 @@ def encode_again(
     return b"".join(encoded), crc
 
 
+def copy_frames(data: bytes, frames: Sequence[Frame], *, lsn: int, prev_crc: int, salt: int) -> tuple[bytes, int]:
+    """Return the bytes of frames that follow each other in `data`, a segment, from its first one on, with new heads.
+
+    They are numbered from `lsn` on; what they hold is taken over as it is. The last checksum is returned as well.
+    """
+    copied: list[bytes] = []
+    parts: list[int] = []
+    crc, begin = prev_crc, HEADER_SIZE
+    for number, frame in enumerate(frames, start=lsn):
+        kind, body = frame.kind, data[begin + FRAME_SIZE : frame.end]
+        if kind == KIND_COMMIT:
+            body = _PARTS.pack(len(parts), _sum_of(parts))
+        head = _head(MARK, len(body), number, 0, crc, kind, 0, 0)
+        covered = body[: covered_size(kind, body)] if kind in COLUMNS else body
+        crc, begin = zlib.crc32(covered, zlib.crc32(head, salt)), frame.end
+        copied += (head, _crc(crc), body)
+        if kind == KIND_PART:
+            parts.append(crc)
+        else:
+            parts.clear()
+    return b"".join(copied), crc
+
+
 def _sum_of(crcs: Sequence[int]) -> int:
     return zlib.crc32(b"".join(map(CRC.pack, crcs)))
 
