@@ -195,7 +195,7 @@ class LocalTransaction(LocalBackend):
         began = perf_counter()
         try:
             try:
-                return view.apply(plan(view, name, asked))
+                return view.write_one(plan, name, asked)
             except (CallNeeded, Unloaded):
                 pass  # what it needs is seen to outside of this
             return self._apply(view, partial(plan, view, name, asked))

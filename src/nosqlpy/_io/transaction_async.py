@@ -217,7 +217,7 @@ class AsyncLocalTransaction(AsyncLocalBackend):
             near = is_near(view, name, asked)
             if near:
                 try:
-                    return view.apply(plan(view, name, asked))
+                    return view.write_one(plan, name, asked)
                 except (CallNeeded, Unloaded):
                     pass  # what it needs is seen to outside of this
             return await self._applied(view, partial(plan, view, name, asked), inline=near)

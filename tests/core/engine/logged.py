@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from itertools import count
 from typing import Any
 
+from nosqlpy._core.engine import points, writes
 from nosqlpy._core.engine.definitions import create_index
 from nosqlpy._core.engine.intake import Intake, NewDocument, NewDocuments
 from nosqlpy._core.engine.reads import Request, compile_query, decoder, execute
@@ -153,6 +154,10 @@ class Inside(Logged):
 
     def commit(self, change: Any) -> Any:
         return self.view.apply(change)
+
+    def run(self, plan: Any, *args: Any, **options: Any) -> Any:
+        one = len(args) == 2 and not options and plan in (writes.insert_one, points.update)
+        return self.view.write_one(plan, *args) if one else super().run(plan, *args, **options)
 
     def finish(self) -> None:
         self.db.commit(self.view.commit(self.db.engine))

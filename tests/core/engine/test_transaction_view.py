@@ -251,6 +251,11 @@ def _count(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
     return [db.run(points.update, name, PointUpdate("_id", document["_id"], increment)) for document in documents]
 
 
+def _insert_each(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
+    del filter
+    return [db.run(writes.insert_one, name, new(document)) for document in documents]
+
+
 def _remove(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
     del filter
     return [db.run(writes.delete_by_id, name, document["_id"]) for document in documents]
@@ -258,7 +263,7 @@ def _remove(db: Logged, name: str, documents: list[Any], filter: Any) -> Any:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from([_insert, _save, _update, _delete, _count, _remove]),
+        st.sampled_from([_insert, _insert_each, _save, _update, _delete, _count, _remove]),
         NAMES,
         st.lists(DOCUMENTS, min_size=1, max_size=3),
         FILTERS,
@@ -288,6 +293,30 @@ def answers(db: Logged) -> list[Any]:
         found.append([reads.get(engine, name, id) for id in (0, 1, "s", 9)])
         found.append(finish(reads.distinct(engine, name, "g", request().query)))
     return found
+
+
+@settings(deadline=None)
+@given(STEPS, STEPS, st.booleans())
+def test_a_transaction_commits_what_its_writes_would_have_done_whether_or_not_it_looks(
+    before: Any, within: Any, look: bool
+) -> None:
+    direct, db = Logged(), Logged()
+    for engine in (direct, db):
+        engine.insert("a", {"_id": 0, "g": 0, "times": 1}, {"_id": 1, "g": [1, 2]}, {"_id": "s", "times": 5})
+        engine.index("a", "g")
+        engine.insert("b", {"_id": 0, "times": 1})
+    for step, *arguments in before:
+        outcome(step, direct, *arguments)
+        outcome(step, db, *arguments)
+    inside = Inside(db)
+    for step, *arguments in within:
+        assert outcome(step, inside, *arguments) == outcome(step, direct, *arguments)
+    if look:
+        assert answers(inside) == answers(direct)
+    inside.finish()
+
+    assert answers(db) == answers(direct)
+    db.check()
 
 
 @settings(deadline=None)

@@ -6,13 +6,17 @@ framed with all others, once, when the transaction commits.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Sequence, ValuesView
-from typing import Any, TypeVar
+from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
+from typing import Any, Final, TypeVar
 
+from nosqlpy._core.engine import points, writes
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.expiry import Expiry
 from nosqlpy._core.engine.flags import Progress
+from nosqlpy._core.engine.intake import NewDocument
+from nosqlpy._core.engine.journal import Journal
 from nosqlpy._core.engine.overlay import OverlaidCollection, OverlayMemory
+from nosqlpy._core.engine.points import PointUpdate
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
@@ -21,11 +25,14 @@ from nosqlpy.errors import TransactionError, WriteConflict, WriteError
 
 R = TypeVar("R")
 
+# what plans one put at most, of the document that it is asked for
+_JOURNALED: Final = frozenset((writes.insert_one, writes.insert_one_result, points.update))
+
 
 class _Collections(dict[str, CollectionState]):
     """The collections that a transaction writes to, by name, and behind them all those of the engine."""
 
-    __slots__ = ("_base", "_expiry", "_memory", "_seen", "overlaid")
+    __slots__ = ("_base", "_expiry", "_memory", "_seen", "journal", "overlaid")
 
     def __init__(self, base: Engine, memory: Memory, expiry: Expiry | None) -> None:
         self._base = base
@@ -34,12 +41,25 @@ class _Collections(dict[str, CollectionState]):
         self._seen = base.collections
         # those that were written to, by their numbers
         self.overlaid: dict[int, OverlaidCollection] = {}
+        # what was written to others, and nobody has looked at since
+        self.journal: Journal = Journal()
 
     def lay_over(self, base: CollectionState) -> OverlaidCollection:
         """Return a collection that can be written to, over `base`."""
         made = OverlaidCollection(base, self._memory)
         self.overlaid[made.number] = self[made.name] = made
         return made
+
+    def settle(self) -> None:
+        """Lay what is in the journal over the collections, before anybody looks at them."""
+        for operation in self.journal.settled(self._base):
+            base = self._base.collection(operation.collection)
+            assert base is not None, "nobody else writes"
+            held = self.overlaid.get(base.number) or self.lay_over(base)
+            held.overlay.known[operation.keys[0]] = not operation.fresh
+            self._memory.resident -= len(operation.documents[0])  # which is counted once more
+            held.overlay.put_under(operation)
+        self.journal = Journal()
 
     def _hide(self, name: str) -> None:
         """Remove what has expired from a collection, as the transaction sees it."""
@@ -55,6 +75,8 @@ class _Collections(dict[str, CollectionState]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a collection as the transaction sees it."""
+        if self.journal.puts:
+            self.settle()
         if self._base.collections is not self._seen:
             self._refresh()
         if self._base.expiring:
@@ -70,6 +92,8 @@ class _Collections(dict[str, CollectionState]):
                 made.lie_over(self._seen[name])
 
     def __getitem__(self, name: str) -> CollectionState:
+        if self.journal.puts:
+            self.settle()
         if self._base.collections is not self._seen:
             self._refresh()
         if self._base.expiring:
@@ -95,7 +119,23 @@ class _Collections(dict[str, CollectionState]):
         return self._merged().values()
 
     def _merged(self) -> dict[str, CollectionState]:
+        if self.journal.puts:
+            self.settle()
         return {**self._base.collections, **{name: self[name] for name in dict.keys(self)}}
+
+
+class _Planner(Engine):
+    """Plans a write of one document as the engine does, and frames nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, base: Engine) -> None:
+        self.document_size_max, self.tail = base.document_size_max, base.tail
+
+    def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
+        """Return `operations` as a change."""
+        end = self.tail.end
+        return Change(operations, b"", end, end, result, warnings)
 
 
 class TransactionView(Engine):
@@ -106,7 +146,7 @@ class TransactionView(Engine):
     `expiry` is hidden, and removed by the commit.
     """
 
-    __slots__ = ("_base", "_created", "_moment", "_overlaid", "_warnings")
+    __slots__ = ("_base", "_created", "_moment", "_overlaid", "_planner", "_warnings")
 
     collections: _Collections
 
@@ -123,6 +163,7 @@ class TransactionView(Engine):
         self._overlaid = self.collections.overlaid
         self._created: list[Operation] = []
         self._warnings: tuple[str, ...] = ()
+        self._planner = _Planner(base)
 
     def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
         """Return `operations` as a change that `apply` makes visible to the transaction.
@@ -135,6 +176,8 @@ class TransactionView(Engine):
         if not operations:
             return Change(operations, b"", end, end, result)
         size = self.memory.resident
+        if self.collections.journal.puts:
+            self.collections.settle()
         for operation in operations:
             if type(operation) is Put:
                 size += sum(map(len, operation.documents))
@@ -148,7 +191,7 @@ class TransactionView(Engine):
                     if key not in overlay.known:  # applying a change cannot fail, and looking there can
                         overlay.known[key] = overlay.base.holds(key)
         if size > CHANGE_SIZE_MAX:
-            raise WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
+            raise _too_large(size)
         return Change(operations, b"", end, end, result, warnings)
 
     def prepare(self, operations: Sequence[Operation], progress: Progress | None = None) -> None:
@@ -189,6 +232,43 @@ class TransactionView(Engine):
         base = self._base.collection(number)
         return None if base is None else self.collections.lay_over(base)
 
+    def write_one(self, plan: Callable[[Engine, str, Any], Change[R]], name: str, asked: Any) -> R:
+        """Plan a write of one document and apply it; return its result.
+
+        One of a document that nothing was written to before is planned as outside of a transaction, and noted in the
+        journal: no overlay is needed as long as nobody looks at the collection.
+        """
+        base, journal = self._base, self.collections.journal
+        collection = base.collections.get(name)
+        key = asked.key if type(asked) is NewDocument else asked.value if type(asked) is PointUpdate else None
+        if (
+            plan not in _JOURNALED
+            or key is None
+            or type(collection) is not CollectionState
+            or base.expiring
+            or collection.validator is not None
+            or collection.collation is not None
+            or collection.indexes.refusing
+            or collection.number in self._overlaid
+            or (collection.number, key) in journal.puts
+        ):
+            return self.apply(plan(self, name, asked))
+        planner = self._planner
+        planner.collections = base.collections
+        change = plan(planner, name, asked)
+        if change.operations:
+            (operation,) = change.operations
+            assert type(operation) is Put, "that is what is journaled"
+            size = self.memory.resident + len(operation.documents[0])
+            if size > CHANGE_SIZE_MAX:
+                raise _too_large(size)
+            self.begun += 1
+            operation.fresh = type(asked) is NewDocument
+            journal.note(operation, collection)
+            self.memory.resident = size
+            self.applied = self.begun
+        return change.result
+
     def version(self) -> int:
         """Return what is another number after every change that a reader may have missed, the engine's among them."""
         return self.begun + self._base.begun
@@ -213,6 +293,11 @@ class TransactionView(Engine):
 
     def operations(self) -> list[Operation]:
         """Return what the transaction has done, as few operations as say it."""
+        journal = self.collections.journal
+        if journal.puts:
+            if not self._overlaid:
+                return journal.operations(self._base)
+            self.collections.settle()
         operations = [*self._created]
         for collection in self._overlaid.values():
             operations += collection.operations()
@@ -221,6 +306,10 @@ class TransactionView(Engine):
     def spoil(self) -> None:
         """Note that the view is no longer what it was: the transaction is over, or in doubt."""
         self.begun += 1
+
+
+def _too_large(size: int) -> WriteError:
+    return WriteError(f"the transaction has {size} bytes; the limit is {CHANGE_SIZE_MAX}: split it")
 
 
 def _check_definition(operation: Define) -> None:
