@@ -38,7 +38,6 @@ INDEXES: dict[str, tuple[Any, dict[str, Any]]] = {
     "g_hashed": ({"g": "hashed"}, {}),
     "n_1_g_-1": ([("n", 1), ("g", -1)], {}),
     "w_text": ({"w": "text"}, {"default_language": "none"}),
-    "$**_1": ("$**", {}),
     EXPIRY: ("t", {"expireAfterSeconds": EXPIRES_S}),
 }
 PLACE = Path("/simulated")  # nothing is ever made there
