@@ -20,7 +20,7 @@ from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.frame import scan_segment, scan_tail
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
 from nosqlpy._core.log.operation import MALFORMED
-from nosqlpy._core.log.segment import damaged, decode_header, segment_name, segment_number
+from nosqlpy._core.log.segment import KIND_BASE, damaged, decode_header, segment_name, segment_number
 from nosqlpy.errors import CorruptionError, StorageError
 
 # how often the next segment is looked for beside a compaction that removes it, before everything is read anew
@@ -133,16 +133,24 @@ def _move_on(engine: Engine, manifest: Manifest, upto: int | None) -> Procedure[
 def _next(tail: Tail, manifest: Manifest) -> int:
     """Return the number of the segment that goes on where `tail` ends."""
     numbers = [*(segment.number for segment in manifest.sealed), manifest.active]
+    goes_on = _is_itself if tail.header.number in numbers else _stands_for
     for segment, number in zip(manifest.sealed, numbers[1:], strict=True):
-        # a base is equal to the log so far; where the engine's own segment is there, it is not asked for that
-        covered = segment.kind and tail.header.number not in numbers
-        if (covered and segment.last_lsn == tail.end.lsn) or _is_sealed(tail, segment):
+        if goes_on(segment, tail):
             return number
     raise _LostError
 
 
-def _is_sealed(tail: Tail, segment: SealedSegment) -> bool:
-    """Return whether `segment` is the one of `tail`, all of which was read, or its copy."""
+def _is_itself(segment: SealedSegment, tail: Tail) -> bool:
+    """Return whether `segment` is that of `tail`, all of which was read. Empty ones differ in their numbers only."""
+    return segment.number == tail.header.number and _is_like(segment, tail)
+
+
+def _stands_for(segment: SealedSegment, tail: Tail) -> bool:
+    """Return whether `segment` is a copy of that of `tail`, which is gone, or a base equal to the log so far."""
+    return (segment.kind == KIND_BASE and segment.last_lsn == tail.end.lsn) or _is_like(segment, tail)
+
+
+def _is_like(segment: SealedSegment, tail: Tail) -> bool:
     end = tail.end
     return (segment.size, segment.last_lsn, segment.crc) == (end.size, end.lsn, end.crc)
 
