@@ -10,13 +10,13 @@ import pytest
 from core.engine.logged import Logged
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import effects
-from nosqlpy._core.engine.effects import ListFiles
+from nosqlpy._core.engine.effects import ListFiles, ReadFile
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.recovery import check_place, recover
 from nosqlpy._core.log.frame import encode_commit
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
 from nosqlpy._core.log.operation import Define, Delete, Operation
-from nosqlpy._core.log.segment import SegmentHeader
+from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader
 from nosqlpy.errors import CorruptionError, StorageError
 
 
@@ -58,6 +58,18 @@ def test_a_place_that_holds_a_database_needs_no_leave() -> None:
     world.run(check_place(create=False))
 
     assert world.files[MANIFEST]
+
+
+@pytest.mark.parametrize("seen", [bytes(HEADER_SIZE + 1), FileNotFoundError()], ids=["written to", "gone"])
+def test_a_place_in_which_another_process_makes_a_database_in_this_moment_is_no_damage(seen: Any) -> None:
+    check = check_place(create=True)
+    assert check.send(None) == ListFiles()
+    assert check.send(["LOCK", "seg-00000001.nql"]) == ReadFile("seg-00000001.nql")
+    again = check.throw(seen) if isinstance(seen, OSError) else check.send(seen)
+    with pytest.raises(StopIteration):
+        check.send(["LOCK", MANIFEST, "seg-00000001.nql"])
+
+    assert again == ListFiles()
 
 
 def test_a_place_without_database_needs_leave() -> None:

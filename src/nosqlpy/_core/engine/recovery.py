@@ -200,8 +200,14 @@ def check_place(*, create: bool) -> Procedure[None]:
         CorruptionError: There was a database once.
     """
     names: list[str] = yield ListFiles()
-    if MANIFEST not in names:
+    if MANIFEST in names:
+        return
+    try:
         yield from _check_new(names, create=create)
+    except (StorageError, FileNotFoundError):
+        names = yield ListFiles()
+        if MANIFEST not in names:  # else another process was making it in this moment
+            raise
 
 
 def _check_new(names: Sequence[str], *, create: bool) -> Procedure[None]:
