@@ -12,7 +12,7 @@ from threading import get_ident
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nosqlpy._core.engine import following, shared
-from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.effects import DoubtfulError, Procedure
 from nosqlpy._core.engine.expiry import Expiry, Known, removal
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.shared import BELL, END
@@ -21,7 +21,7 @@ from nosqlpy._core.index.deferred import loading
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.gate import Gate, Occupied, Turn
-from nosqlpy._io.marking import DoubtfulError, Marking
+from nosqlpy._io.marking import Marking
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.syncer import Syncer

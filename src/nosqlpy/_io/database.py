@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import hints, snapshots
-from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.effects import DoubtfulError, Procedure
 from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.shared import private_words
@@ -25,7 +25,6 @@ from nosqlpy._core.log.segment import HEADER_SIZE
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.expiring import Expiring
 from nosqlpy._io.gate import Gate
-from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.sync_thread import SyncThread

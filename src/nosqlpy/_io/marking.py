@@ -12,6 +12,7 @@ import errno
 import time
 
 from nosqlpy._core.engine import shared
+from nosqlpy._core.engine.effects import DoubtfulError
 from nosqlpy._core.engine.publish import rotate
 from nosqlpy._core.engine.shared import SOUND
 from nosqlpy._core.log.segment import segment_number
@@ -19,10 +20,6 @@ from nosqlpy._io.following import Following
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.lock import PAUSE_MAX_S, PAUSE_MIN_S
 from nosqlpy._io.storage.port import Storage
-
-
-class DoubtfulError(OSError):
-    """A sync was reported to have succeeded, and that is not to be believed."""
 
 
 class Marking(Following):

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable
 
 from nosqlpy._core.engine import following, shared
-from nosqlpy._core.engine.effects import Procedure
+from nosqlpy._core.engine.effects import DoubtfulError, Procedure
 from nosqlpy._core.engine.groupcommit import Verdict
 from nosqlpy._core.engine.shared import BELL, GENERATION
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._io.driver import storage_error
-from nosqlpy._io.marking import DoubtfulError
 from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.sync_thread import SyncRequest, SyncThread

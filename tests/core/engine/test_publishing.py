@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import pytest
 
 from core.engine.logged import fresh
-from core.engine.world import World, written
+from core.engine.world import World, ids, written
 from nosqlpy._core.engine import effects
-from nosqlpy._core.engine.effects import RandomBytes, Remove, Replace, Sync, SyncDirectory, WriteFile
+from nosqlpy._core.engine.effects import (
+    DoubtfulError,
+    Procedure,
+    RandomBytes,
+    Remove,
+    Replace,
+    Sync,
+    SyncDirectory,
+    WriteFile,
+)
 from nosqlpy._core.engine.publish import InDoubtError, create_active, mark, publish, remove, rotate, sync, write_new
 from nosqlpy._core.log.manifest import MANIFEST, decode_manifest
-from nosqlpy._core.log.segment import HEADER_SIZE, decode_header
+from nosqlpy._core.log.segment import HEADER_SIZE, decode_header, segment_name
 
 FAILURE = OSError(5, "the disk failed")
 
@@ -47,6 +58,36 @@ def test_an_error_other_than_the_systems_goes_through() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         steps.throw(KeyboardInterrupt())
+
+
+def doubted(procedure: Procedure[None]) -> Procedure[None]:
+    """Do as `procedure`, whose first effect is a sync that is not to be believed."""
+    assert type(next(procedure)) is Sync
+    effect = procedure.throw(DoubtfulError(5, "it may have failed"))
+    with contextlib.suppress(StopIteration):
+        while True:
+            effect = procedure.send((yield effect))
+
+
+def test_a_segment_whose_sync_is_in_doubt_is_sealed_as_a_copy() -> None:
+    world, engine = written(1, 2)
+    old, end = engine.tail.name, engine.tail.end
+    world.run(doubted(rotate(engine)))
+    (sealed,) = engine.manifest.sealed
+
+    assert segment_name(sealed.number) != old
+    assert (sealed.size, sealed.last_lsn, sealed.crc) == (end.size, end.lsn, end.crc)
+    assert ids(world.open().engine) == [1, 2]
+
+
+def test_a_log_whose_sync_is_in_doubt_is_closed_behind_a_copy() -> None:
+    world, engine = written(1, 2)
+    world.run(doubted(mark(engine, clean=True)))
+    manifest = decode_manifest(world.files[MANIFEST])
+
+    assert [segment.last_lsn for segment in manifest.sealed] == [engine.tail.end.lsn]
+    assert manifest.clean_size == engine.tail.end.size == HEADER_SIZE
+    assert ids(world.open().engine) == [1, 2]
 
 
 def test_a_sync_that_fails_is_not_tried_again() -> None:

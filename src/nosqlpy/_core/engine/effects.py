@@ -62,9 +62,13 @@ class Truncate(msgspec.Struct, frozen=True):
 
 
 class Sync(msgspec.Struct, frozen=True):
-    """Make what was written to a file durable."""
+    """Make what was written to a file durable. May be answered by `DoubtfulError`."""
 
     name: str
+
+
+class DoubtfulError(OSError):
+    """A sync was reported to have succeeded, and that is not to be believed: another process may have had it fail."""
 
 
 class SyncDirectory(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from nosqlpy._core.engine.effects import (
+    DoubtfulError,
     Procedure,
     RandomBytes,
     ReadOn,
@@ -33,10 +34,13 @@ def sync(name: str) -> Procedure[None]:
     """Make what was written to the file `name` durable.
 
     Raises:
+        DoubtfulError: It may have failed.
         InDoubtError: It failed. It is not tried again: the system may have dropped what it could not write.
     """
     try:
         yield Sync(name)
+    except DoubtfulError:
+        raise
     except OSError as error:
         raise InDoubtError(f"{name} could not be synced: {error}") from error
 
@@ -99,17 +103,20 @@ def remove(names: Iterable[str]) -> Procedure[None]:
 
 
 def rotate(engine: Engine, *, anew: bool = False) -> Procedure[None]:
-    """Sync and seal the active segment, and start the next one; `anew` seals a copy of it instead of a sync.
+    """Sync and seal the active segment, and start the next one; `anew`, or where that sync is in doubt, seal a copy.
 
     The copy is the segment but for its number, so that whoever has read that goes on behind it. The file
     of the segment stays: there may be places in it.
     """
     manifest, tail = engine.manifest, engine.tail
     end, number = tail.end, tail.header.number
-    if anew:
+    try:
+        if anew:
+            number = yield from _write_copy(engine)
+        else:
+            yield from sync(tail.name)
+    except DoubtfulError:
         number = yield from _write_copy(engine)
-    else:
-        yield from sync(tail.name)
     sealed = SealedSegment(number, KIND_LOG, end.lsn, end.size, end.crc)
     fresh = yield from create_active(manifest.database, engine.take_segment_number(), end.lsn, end.crc)
     published = msgspec.structs.replace(
@@ -156,9 +163,12 @@ def begin_epoch(engine: Engine) -> Procedure[None]:
 
 def mark(engine: Engine, *, clean: bool) -> Procedure[None]:
     """Sync the log and publish where it ends, on closing; or publish, before the first append, that this is unknown."""
-    end = engine.tail.end
     if clean:
-        yield from sync(engine.tail.name)
+        try:
+            yield from sync(engine.tail.name)
+        except DoubtfulError:
+            yield from rotate(engine, anew=True)
+    end = engine.tail.end
     marked = msgspec.structs.replace(
         engine.manifest,
         generation=engine.manifest.generation + 1,
