@@ -73,7 +73,9 @@ def test_processes_that_are_killed_lose_no_money_and_no_acknowledged_entry(tmp_p
                 started += 1
                 running.append(stack.enter_context(child(mover, place, started, random.choice(("safe", "durable")))))
             victim = running.pop(random.randrange(4))
-            acknowledged.add(int(told(victim)))
+            first = told(victim)
+            assert first or not entries(victim), "it has said nothing, and nothing on stderr"
+            acknowledged.add(int(first))
             until = time.monotonic() + random.random() / 8
             while time.monotonic() < until:
                 assert sum(account["n"] for account in reader["bank"].find()) == MONEY

@@ -32,6 +32,8 @@ HOLDER = 6
 # set while what a sync of the log says can be believed
 SOUND = 7
 _WATERMARK = 8
+# who has waited long for the lock of writers, and when he last tried; 0 for nobody
+WAITING = 16
 # from here on a word for each process, by its number: which segment it is syncing, and which sync that is
 _SYNCING = 256
 PROCESSES_MAX = PAGE_SIZE // 8 - _SYNCING

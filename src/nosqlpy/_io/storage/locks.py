@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from nosqlpy._core.engine.shared import HOLDER
+from nosqlpy._core.engine.shared import HOLDER, WAITING
+from nosqlpy._io.storage.line import Line
 from nosqlpy._io.storage.lock import FileLock
 from nosqlpy._io.storage.page import SharedPage, last_holder
 from nosqlpy._io.storage.system import BUSY, SYSTEM, Place, System
@@ -32,18 +34,22 @@ class DirectoryLocks:
             LockedError: Another process has it.
         """
         if self._lock.open(self._at(), create=not shared):
-            self._lock.wait(timeout_s, shared=shared)
+            with self.page.borrowed(self._at()) as words:
+                Line(words, self._pid).wait(partial(self._lock.attempt, shared=shared), timeout_s, self._lock.refusal)
             self._note()
 
     def try_lock(self) -> bool:
-        """Take the lock of writers, which was taken before, if nobody has it; return whether it is taken."""
+        """Take the lock of writers, which was taken before, if nobody has it, or goes first; return whether it is."""
+        words = self.page.words
+        if words[WAITING]:
+            return False
         try:
             self._lock.take()
         except OSError as error:
             if error.errno in BUSY:
                 return False
             raise
-        self.page.words[HOLDER] = self._pid
+        words[HOLDER] = self._pid
         return True
 
     def unlock(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nosqlpy._core.engine.shared import HOLDER, PAGE_SIZE, PROCESSES_MAX, private_words
@@ -57,6 +59,27 @@ class SharedPage:
         mapping = mmap.mmap(descriptor, PAGE_SIZE, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
         self.words = memoryview(mapping).cast("Q")
         return True
+
+    @contextmanager
+    def borrowed(self, directory: Place) -> Iterator[memoryview]:
+        """Have the words for a while, also before the page is mapped for good; private ones if there is no page yet."""
+        if self._mapped:
+            yield self.words
+            return
+        try:
+            descriptor = self._system.open(directory, SHM, os.O_RDWR)
+        except OSError:
+            yield private_words()
+            return
+        try:
+            if os.fstat(descriptor).st_size < PAGE_SIZE:
+                yield private_words()
+                return
+            mapping = mmap.mmap(descriptor, PAGE_SIZE)
+        finally:
+            os.close(descriptor)
+        with mapping, memoryview(mapping).cast("Q") as words:
+            yield words
 
     def attend(self, directory: Place) -> bool:
         """Note that this process has the database open; return whether no other one has. The caller holds the lock."""
