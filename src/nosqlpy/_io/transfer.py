@@ -6,6 +6,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
@@ -284,9 +285,9 @@ def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Line
 
 
 def _numbered(texts: Iterator[bytes]) -> Iterator[Lines]:
-    """Yield lines, about a thousand at a time."""
+    """Yield lines, about a thousand at a time; an empty file has an empty one, so that ``replace`` has one to write."""
     number = 1
-    for text in texts:
+    for text in chain([next(texts, b"")], texts):
         for lines, count in line_portions(text, CHUNK):
             yield Lines(lines, range(number, number + count))
             number += count
