@@ -81,7 +81,7 @@ class LocalTransaction(LocalBackend):
         try:
             if not database.gate.take(turn):
                 database.gate.await_turn(turn, self.options.lock_timeout)
-            database.begin_turn(turn)
+            database.exclusively(database.reserve, turn)
             unit.begin()
         except BaseException:
             unit.release()

@@ -49,30 +49,6 @@ class Turns(Committing):
             self.engine.check_writable()
         self._reserved = turn
 
-    def begin_turn(self, turn: Turn) -> None:
-        """Do as `exclusively` with `reserve`, in one function.
-
-        Raises:
-            LockedError: Another process kept the lock for longer than ``lock_timeout``.
-            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
-            StorageError: An earlier write failed half-way; the database must be reopened.
-        """
-        thread, inside = get_ident(), self._inside
-        if thread in inside:
-            raise self._entangled()
-        try:
-            inside.add(thread)
-            with self.lock:
-                try:
-                    if self._shares:
-                        self._take()
-                    self.reserve(turn)
-                finally:
-                    if self._shares:
-                        self._give()
-        finally:
-            inside.discard(thread)
-
     def conclude(self, turn: Turn, function: Callable[[], R]) -> R:
         """Return the result of `function`, with which a turn ends. To be called by `exclusively`."""
         self._admitted = turn
