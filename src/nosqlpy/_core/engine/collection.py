@@ -218,9 +218,14 @@ class CollectionState:
     def fetch(self, plan: Plan, most: int = 0) -> Sequence[bytes]:
         """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given."""
         if plan.stage == "COLLSCAN" and not plan.directions:
-            return self.slots.first(most) if most else self.slots.all()
+            return self.slots.first(most) if most else self.all()
         keys = self.keys(plan)
         return self.slots.some(islice(keys, most) if most else keys)
+
+    def all(self) -> Sequence[bytes]:
+        """Return all documents of this moment: the list that their columns have, if nothing was written since."""
+        now, held = self.slots.now(), self.columns.held
+        return self.slots.all() if now is None or held.moment is not now else self.slots.stored(held.slots)
 
     def keys(self, plan: Plan) -> Iterable[Hashable]:
         """Return the keys that `plan` leads to, none twice."""

@@ -63,6 +63,13 @@ class ColumnMemory:
             if key is not None:
                 owner.let_go(key)
 
+    def touched(self, columns: Columns, keys: Sequence[Key]) -> None:
+        """Note that columns were used once more, which take what they took."""
+        for key in keys:
+            size = self._sizes.pop((columns, key), None)
+            if size is not None:  # else another thread has just let it go
+                self._sizes[columns, key] = size
+
     def left(self, columns: Columns, key: Key | None) -> None:
         """Note that a column is gone."""
         self._sizes.pop((columns, key), None)
@@ -86,10 +93,21 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """The documents of one moment, and columns of them."""
+    """The documents of one moment, and columns of them; `moment` is what the slots call it, None if they do not say."""
 
     slots: list[Slot]
     columns: Mapping[Key, Kept]
+    moment: object | None = None
+
+    def entries(self, keys: Sequence[Key]) -> Mapping[Key, Entries] | None:
+        """Return columns, if all of them are there and were asked for since the documents changed."""
+        found: dict[Key, Entries] = {}
+        for key in keys:
+            kept = self.columns.get(key)
+            if kept is None or kept.idle:
+                return None
+            found[key] = kept.entries
+        return found
 
 
 _NOTHING: Final = Held([], {})
@@ -148,14 +166,28 @@ class Columns:
 
     def let_go(self, key: Key) -> None:
         """Let go of one column, and of the documents if it was the last."""
-        columns = {each: kept for each, kept in self.held.columns.items() if each != key}
-        self.held = Held(self.held.slots, columns) if columns else _NOTHING
+        held = self.held
+        columns = {each: kept for each, kept in held.columns.items() if each != key}
+        self.held = Held(held.slots, columns, held.moment) if columns else _NOTHING
         self._memory.left(self, key)
         if not columns:
             self._memory.left(self, None)
 
-    def at(self, blobs: Sequence[bytes], keys: Sequence[Key]) -> Steps[Mapping[Key, Entries] | None]:
-        """Return the columns of the documents of one moment; None if they cannot be kept."""
+    def ready(self, blobs: Sequence[bytes], keys: Sequence[Key]) -> Mapping[Key, Entries] | None:
+        """Return the columns of the documents of one moment, if they are kept for just this list of them."""
+        held = self.held
+        if held.slots is not (blobs.slots if type(blobs) is Stored else blobs):
+            return None
+        found = held.entries(keys)
+        if found is not None:
+            self._written = 0
+            self._memory.touched(self, keys)
+        return found
+
+    def at(
+        self, blobs: Sequence[bytes], keys: Sequence[Key], moment: object | None = None
+    ) -> Steps[Mapping[Key, Entries] | None]:
+        """Return the columns of the documents of one `moment`; None if they cannot be kept."""
         slots: Any = blobs.slots if isinstance(blobs, Stored) else blobs
         before = self.held
         columns = yield from self._moved(slots, blobs, keys)
@@ -166,7 +198,7 @@ class Columns:
                 self._refused.update(missing)
                 return None
             columns.update(made)
-        self.held, self._written = Held(slots, columns), 0
+        self.held, self._written = Held(slots, columns, moment), 0
         for key in before.columns:
             if key not in columns:
                 self._memory.left(self, key)
@@ -238,23 +270,41 @@ def taken(blobs: Sequence[bytes], positions: Sequence[int]) -> list[bytes]:
 class Scan:
     """A scan of the documents of one moment that reads columns; its rows are positions."""
 
-    __slots__ = ("_blobs", "_columns", "layout", "masks", "sort_columns")
+    __slots__ = ("_blobs", "_columns", "_moment", "layout", "masks", "sort_columns")
 
     layout: ColumnLayout
     sort_columns: list[Column | None]
 
     def __init__(
-        self, columns: Columns, blobs: Sequence[bytes], predicate: Predicate, ordering: Ordering | None
+        self,
+        columns: Columns,
+        blobs: Sequence[bytes],
+        predicate: Predicate,
+        ordering: Ordering | None,
+        moment: object | None,
     ) -> None:
         self._columns = columns
         self._blobs = blobs
+        self._moment = moment
         self.layout = ColumnLayout()
         self.masks = predicate.masks_on(self.layout)
         self.sort_columns = [] if ordering is None else ordering.columns_on(self.layout)
 
     def wanted(self, *, build: bool) -> bool:
         """Return whether the columns are kept, or are going to be."""
-        return bool(self.layout.wanted) and self._columns.wanted(self.layout.wanted, build=build)
+        keys = self.layout.wanted
+        if not keys:
+            return False
+        found = self._columns.ready(self._blobs, list(keys))
+        if found is not None:
+            self.layout.held = found
+            return True
+        return self._columns.wanted(keys, build=build)
+
+    @property
+    def short(self) -> bool:
+        """Whether the columns are there, and one step goes through them."""
+        return bool(self.layout.held) and len(self._blobs) <= STEP
 
     @property
     def paths(self) -> list[str]:
@@ -265,7 +315,7 @@ class Scan:
         """Have the columns for this moment; return whether they can be used."""
         if self.layout.held:
             return True
-        held = yield from self._columns.at(self._blobs, list(self.layout.wanted))
+        held = yield from self._columns.at(self._blobs, list(self.layout.wanted), self._moment)
         if held is None:
             return False
         self.layout.held = held
@@ -305,11 +355,13 @@ def scan_of(
     *,
     also: Callable[[Layout], None] | None = None,
     build: bool = True,
+    moment: object | None = None,
 ) -> Scan | None:
     """Return a scan of columns, None where documents are decoded.
 
-    `also` asks a layout for columns that are read besides those of the filter and the sort; if they are not to be
-    `build`, only such are used as are there.
+    `moment` is what the slots said of the documents before they were asked for these; `also` asks a layout
+    for columns that are read besides those of the filter and the sort; if they are not to be `build`, only such
+    are used as are there.
     """
     if (
         not predicate.columnar
@@ -317,7 +369,7 @@ def scan_of(
         or (predicate.everything and ordering is None and also is None)
     ):
         return None
-    scan = Scan(columns, blobs, predicate, ordering)
+    scan = Scan(columns, blobs, predicate, ordering, moment)
     if also is not None:
         also(scan.layout)
     return scan if scan.wanted(build=build) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from nosqlpy._core.engine.reader import Slot, Stored, slots_of
 from nosqlpy._core.engine.state import SORT_MEMORY
 from nosqlpy._core.plan.plan import Plan
 from nosqlpy._core.plan.planner import Hint
-from nosqlpy._core.query.buckets import Steps, released
+from nosqlpy._core.query.buckets import Steps, finished, released
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.projection import Projection
 from nosqlpy._core.query.sort import Ordering
@@ -115,7 +115,7 @@ class Execution(Generic[T]):
         self.scan: Scan | None = scan
         # whether finding the answer takes several steps
         self._ordering = None if plan.directions or ordered else query.ordering
-        self.several = len(blobs) > STEP or self._ordering is not None or scan is not None
+        self.several = len(blobs) > STEP or self._ordering is not None if scan is None else not scan.short
         self._all_match = plan.exact or query.predicate.everything
         # documents that were looked at so far
         self.examined = 0
@@ -143,7 +143,7 @@ class Execution(Generic[T]):
         """Yield batches of documents, some of them empty; each step looks at a bounded number of documents."""
         query, decode = self._query, self._decode
         check, size = query.check, query.batch_size or STEP
-        for blobs in self._answer() if self.several else (self._few(),):
+        for blobs in self._answer() if self.several else (self._few(size),):
             if check is not None:
                 check()
             if len(blobs) <= size:
@@ -155,12 +155,19 @@ class Execution(Generic[T]):
         """Return batches of the answer, encoded."""
         return self._window(self.matching() if self._ordering is None else self._ordered(self._ordering))
 
-    def _few(self) -> Sequence[bytes]:
-        """Return the answer where one step is enough for it, encoded."""
+    def _few(self, size: int) -> Sequence[bytes]:
+        """Return the answer where one step is enough for it, encoded; more than `size` are given out in several."""
         query = self._query
+        window = slice(query.skip, query.skip + query.limit if query.limit else None)
         self.examined = len(self._blobs)
-        found = self._blobs if self._all_match else query.predicate.select(self._blobs[:])
-        return found[query.skip : query.skip + query.limit if query.limit else None]
+        if self.scan is None:
+            return (self._blobs if self._all_match else query.predicate.select(self._blobs[:]))[window]
+        (rows,) = self.scan.positions()
+        if self._ordering is not None:
+            rows = finished(self._arranged(self.scan, self._ordering, (rows,)))
+        found = taken(self._blobs, rows[window])
+        self.several = len(found) > size
+        return found
 
     def matching(self) -> Iterator[list[bytes]]:
         """Yield batches of the encoded documents that match, in the order in which the plan finds them."""
@@ -221,16 +228,20 @@ class Execution(Generic[T]):
 
     def _ordered_by(self, scan: Scan, ordering: Ordering) -> Iterator[list[bytes]]:
         """Yield the documents in order, by columns that are there."""
+        found = yield from _idle(self._arranged(scan, ordering, self.positions(scan)))
+        for start in range(0, len(found), STEP):
+            yield taken(self._blobs, found[start : start + STEP])
+        yield from _idle(released(found))
+
+    def _arranged(self, scan: Scan, ordering: Ordering, parts: Iterable[Sequence[int]]) -> Steps[list[int]]:
+        """Return the positions of documents in their order, by columns that are there."""
         query, blobs = self._query, self._blobs
         sorter: Sorter[int] = Sorter(ordering, query.skip + query.limit if query.limit else 0, self._sort_memory)
-        for rows in self.positions(scan):
+        for rows in parts:
             keys = ordering.rows_on(scan.sort_columns, rows, lambda place, rows=rows: blobs[rows[place]])  # type: ignore[misc]
-            yield from _idle(sorter.take(keys, rows))
-            yield []
-        found = yield from _idle(sorter.sorted())
-        for start in range(0, len(found), STEP):
-            yield taken(blobs, found[start : start + STEP])
-        yield from _idle(released(found))
+            yield from sorter.take(keys, rows)
+            yield
+        return (yield from sorter.sorted())
 
     def _window(self, matching: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """Leave out what is skipped, and end when the limit is reached."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import msgspec
 
 from nosqlpy._core.engine import columns
-from nosqlpy._core.engine.columns import Columns
+from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.execution import Query
 from nosqlpy._core.engine.reads import compile_query, plan_of
 from nosqlpy._core.engine.searching import check_searched, settled
@@ -83,7 +83,7 @@ def matches_of(engine: Engine, name: str, query: Query, limit: int) -> list[Matc
     plan = plan_of(collection, msgspec.structs.replace(query, limit=limit) if limit or query.ordering else query)
     query = settled(query, plan)
     if plan.stage == "COLLSCAN" and not plan.directions:
-        found = _scan(collection.columns, collection.slots.all(), query, 0 if query.ordering else limit)
+        found = _scan(collection, query, 0 if query.ordering else limit)
     else:
         keys = collection.keys(plan)
         is_ordered = plan.directions or query.ordering is None
@@ -135,9 +135,9 @@ def _tested(candidates: list[Match], query: Query, limit: int) -> list[Match]:
     return found
 
 
-def _scan(kept: Columns, blobs: Sequence[bytes], query: Query, limit: int) -> list[Match]:
+def _scan(collection: CollectionState, query: Query, limit: int) -> list[Match]:
     found: list[Match] = []
-    for selected in _selected(kept, blobs, query, build=not limit):
+    for selected in _selected(collection, query, build=not limit):
         _check(query)
         found += [Match(equality_key(decode_id(data)), data) for data in selected]
         if limit and len(found) >= limit:
@@ -145,10 +145,11 @@ def _scan(kept: Columns, blobs: Sequence[bytes], query: Query, limit: int) -> li
     return found
 
 
-def _selected(kept: Columns, blobs: Sequence[bytes], query: Query, *, build: bool) -> Iterator[list[bytes]]:
+def _selected(collection: CollectionState, query: Query, *, build: bool) -> Iterator[list[bytes]]:
     """Yield the documents that match, by columns if these are there, or going to be."""
+    moment, blobs = collection.slots.now(), collection.all()
     if len(blobs) >= columns.LEAST:
-        scan = columns.scan_of(kept, blobs, query.predicate, build=build)
+        scan = columns.scan_of(collection.columns, blobs, query.predicate, build=build, moment=moment)
         if scan is not None and _checked(scan.prepare(), query):
             for rows in scan.positions():
                 yield columns.taken(blobs, rows)

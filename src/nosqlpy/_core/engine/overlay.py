@@ -105,6 +105,9 @@ class OverlaySlots(Slots):
         """Return the keys of all documents."""
         return [key for key, _ in self.items()]
 
+    def now(self) -> None:
+        """Return None: moments of a transaction are not told apart."""
+
     def all(self) -> Sequence[bytes]:
         """Return all documents of this moment."""
         return self.base.stored([slot for _, slot in self.items()])

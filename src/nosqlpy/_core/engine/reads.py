@@ -17,8 +17,8 @@ from nosqlpy._core.engine.searching import check_score, check_searched, scored_d
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.trying import first_by_id
 from nosqlpy._core.index.catalogue import index_keys
-from nosqlpy._core.plan.plan import Plan
-from nosqlpy._core.plan.planner import NATURAL, Hint, choose
+from nosqlpy._core.plan.plan import Plan, scan
+from nosqlpy._core.plan.planner import NATURAL, Hint, choose, serves_none
 from nosqlpy._core.query.buckets import Steps, mapped, ranked, released
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.query.matched import compile_find_projection
@@ -138,6 +138,9 @@ def _hint(hint: Any) -> Hint:
 T = TypeVar("T")
 R = TypeVar("R")
 
+# forms of queries that no index serves, which are remembered of a collection
+IDLE_MAX = 512
+
 # where the documents of a cursor come from
 Source: TypeAlias = "Callable[[Engine, str, Any], Any]"
 
@@ -158,6 +161,7 @@ def execute(
     if collection is None:
         check_searched(query)
         return Execution(query, Plan("EOF", None, (), 0), (), decode)
+    moment = collection.slots.now()
     plan = plan_of(collection, query)
     query, ordered = settled(query, plan), False
     if request.convert is not None and (held := covered(collection, query, plan)) is not None:
@@ -171,8 +175,8 @@ def execute(
         blobs = collection.fetch(plan, query.skip + query.limit)
     else:
         blobs = collection.fetch(plan)
-    scan = _scan(collection, query, plan, blobs, also=also, build=build)
-    return Execution(query, plan, blobs, decode, engine.sort_memory, scan, ordered=ordered)
+    columns_scan = _scan(collection, query, plan, blobs, moment, also=also, build=build)
+    return Execution(query, plan, blobs, decode, engine.sort_memory, columns_scan, ordered=ordered)
 
 
 def collated(request: Request[T], collation: Collation) -> Request[T]:
@@ -194,6 +198,7 @@ def _scan(
     query: Query,
     plan: Plan,
     blobs: Sequence[bytes],
+    moment: object | None,
     *,
     also: Callable[[Layout], None] | None = None,
     build: bool = True,
@@ -202,7 +207,7 @@ def _scan(
     if plan.stage != "COLLSCAN" or plan.directions or query.scored or len(blobs) < columns.LEAST:
         return None
     build = build and not (query.limit and query.ordering is None)  # who needs a few only does not look at all
-    return scan_of(collection.columns, blobs, query.predicate, query.ordering, also=also, build=build)
+    return scan_of(collection.columns, blobs, query.predicate, query.ordering, also=also, build=build, moment=moment)
 
 
 def plan_of(collection: CollectionState, query: Query) -> Plan:
@@ -211,11 +216,20 @@ def plan_of(collection: CollectionState, query: Query) -> Plan:
     Raises:
         QueryError: Its hint names no index.
     """
-    limit = query.skip + query.limit if query.limit else 0
     size = collection.slots.count()
-    ordering = query.ordering if collection.has_orders else None
-    ids = collection.order_of_ids()
-    return choose(query.predicate, collection.planned_by(), size, query.hint, ordering, limit, ids)
+    predicate, ordering = query.predicate, query.ordering
+    idle = collection.indexes.idle  # before the indexes: once there is another one, there is another set
+    asked = predicate.paths, None if ordering is None else ordering.keys
+    plain = query.hint is None and predicate.text is None
+    if plain and asked in idle:
+        return scan(size)
+    indexes = collection.planned_by()
+    if not collection.has_orders:
+        ordering = None
+    elif plain and len(idle) < IDLE_MAX and serves_none(predicate, indexes, ordering):
+        idle.add(asked)
+    limit = query.skip + query.limit if query.limit else 0
+    return choose(predicate, indexes, size, query.hint, ordering, limit, collection.order_of_ids())
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:
@@ -300,8 +314,12 @@ def count(engine: Engine, name: str, query: Query) -> Steps[int]:
         return done(_within(query, plan.candidates))
     if plan.exact and plan.stage != "IDHACK":
         return done(_within(query, len(collection.candidates(plan)[0])))
+    moment = collection.slots.now()
     blobs = collection.fetch(plan)
-    return _count(Execution(query, plan, blobs, bytes, scan=_scan(collection, query, plan, blobs)), query)
+    found = _scan(collection, query, plan, blobs, moment)
+    if found is not None and found.short:
+        return done(_within(query, sum(found.tallies())))
+    return _count(Execution(query, plan, blobs, bytes, scan=found), query)
 
 
 def _count(execution: Execution[bytes], query: Query) -> Steps[int]:

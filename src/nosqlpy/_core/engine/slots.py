@@ -91,7 +91,7 @@ class Slots:
     old dict finds bytes there.
     """
 
-    __slots__ = ("_held", "_memory", "_mixed", "_warm", "count", "get", "holds", "live")
+    __slots__ = ("_held", "_memory", "_mixed", "_moment", "_warm", "count", "get", "holds", "live")
 
     get: Callable[[Hashable], bytes | None]
     """Return the document of a key, or None."""
@@ -110,6 +110,7 @@ class Slots:
 
     def _use(self, held: dict[Hashable, Slot]) -> None:
         self._held = held
+        self._moment: object | None = None
         self.holds = held.__contains__
         self.count = held.__len__
         self.get = self._read if self._mixed else cast("Callable[[Hashable], bytes | None]", held.get)
@@ -140,6 +141,15 @@ class Slots:
             return slots  # type: ignore[return-value]  # all of them are bytes; a cast would be a call
         reader = self._memory.files()
         return Stored(slots, reader, reader.files)
+
+    def now(self) -> object | None:
+        """Return what stands for the documents as they are, another object after each change; None: not known.
+
+        It is asked for before the documents are: what changes them takes it away when that is done.
+        """
+        if self._moment is None:
+            self._moment = object()
+        return self._moment
 
     def all(self) -> Sequence[bytes]:
         """Return all documents of this moment."""
@@ -218,7 +228,7 @@ class Slots:
             lost, freed = self._bury(list(filter(None, map(held.get, keys))))
             live, resident = live - lost, resident - freed
         held.update(zip(keys, documents, strict=True))
-        self.live, memory.resident = live, resident
+        self.live, memory.resident, self._moment = live, resident, None
 
     def put_one(self, key: Hashable, document: bytes) -> None:
         """Store one document, as `put` does several."""
@@ -232,12 +242,14 @@ class Slots:
         else:
             lost, freed = self._bury([before])
         held[key] = document
+        self._moment = None
         self.live += size - lost
         memory.resident += size - freed
 
     def delete_one(self, key: Hashable) -> None:
         """Remove the document of `key`, if it is there."""
         before, memory = self._held.pop(key, None), self._memory
+        self._moment = None
         if before is None:
             return
         memory.dead += DELETION_SIZE
@@ -256,6 +268,7 @@ class Slots:
         self._memory.dead += deleted_size(len(keys))
         for key in keys:
             del held[key]
+        self._moment = None
         self.live -= lost
         self._memory.resident -= freed
 
@@ -297,6 +310,7 @@ class Slots:
             if held.get(key) == piece:
                 held[key] = place
                 freed += len(piece)
+        self._moment = None
         self._memory.resident -= freed
 
     def take_back(self, keys: Iterable[Hashable], gone: AbstractSet[int]) -> None:
@@ -309,6 +323,7 @@ class Slots:
         if found:
             documents = self._memory.files().many([held[key] for key in found])
             held.update(zip(found, documents, strict=True))
+            self._moment = None
             self._memory.resident += sum(map(len, documents))
             self._memory.evicted = None  # they lie before the place where the last eviction ended
 
@@ -318,6 +333,7 @@ class Slots:
         for key, old, new in zip(keys, before, after, strict=True):
             if type(old) is int and held.get(key) == old:
                 held[key] = new
+        self._moment = None
 
     def replace(self, keys: Sequence[Hashable], places: Sequence[Place]) -> None:
         """Give documents that another process has copied their new places, where they have places in older segments."""
@@ -326,6 +342,7 @@ class Slots:
             old = held.get(key)
             if type(old) is int and old >> SEGMENT_SHIFT < new >> SEGMENT_SHIFT and not (old ^ new) & CONTENT_MASK:
                 held[key] = new
+        self._moment = None
 
     def any_before(self, keys: Iterable[Hashable], segment: int) -> bool:
         """Whether one of these documents has a place in an older segment than this."""

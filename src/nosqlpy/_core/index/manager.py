@@ -36,7 +36,8 @@ class IndexManager:
     on, which is what makes an index lead to every match. `by_path` has, of those that
     are plain (see `HashIndex`) and can be read at once, the first of each path. `refusing` says whether one
     of them may refuse a document; `expiring` are those by which documents expire. `pending`
-    are indexes of a snapshot that are not in use yet.
+    are indexes of a snapshot that are not in use yet. `idle` are the paths of filters, each with the keys
+    of an order, to which a planner found no index to be of use; another set once the indexes change.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class IndexManager:
         "by_name",
         "by_path",
         "expiring",
+        "idle",
         "pending",
         "refusing",
     )
@@ -55,6 +57,7 @@ class IndexManager:
     def __init__(self) -> None:
         self.by_name: dict[str, HashIndex] = {}
         self.by_path: dict[str, HashIndex] = {}
+        self.idle: set[tuple[Any, ...]] = set()
         self.refusing: bool = False
         self.expiring: tuple[HashIndex, ...] = ()
         self.pending: Pending | None = None
@@ -119,6 +122,7 @@ class IndexManager:
 
     def _use(self, indexes: dict[str, HashIndex]) -> None:
         self.by_name = indexes
+        self.idle = set()
         built = [index for index in indexes.values() if not isinstance(index, DeferredIndex)]
         layout = self._layout = layout_of(frozenset().union(*map(paths_of, built))) if built else None
         self._fields = fields_of(built)

@@ -126,9 +126,12 @@ def _at_a_glance(
             return plan
     if not indexes and "_id" in predicate.equalities:
         return _by_id(predicate.equalities["_id"])
-    if _reads_ids(predicate, ordering) or _any_serves(indexes, predicate.paths, ordering):
-        return None
-    return scan(size)
+    return scan(size) if serves_none(predicate, indexes, ordering) else None
+
+
+def serves_none(predicate: Predicate, indexes: Mapping[str, HashIndex], ordering: Ordering | None) -> bool:
+    """Whether no index can be of use to a filter or an order, whatever their values are, nor that of ``_id``."""
+    return not (_reads_ids(predicate, ordering) or _any_serves(indexes, predicate.paths, ordering))
 
 
 def _exact(path: str, operand: Any, indexes: Mapping[str, HashIndex], size: int) -> Plan | None:

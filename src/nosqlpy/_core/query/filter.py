@@ -103,8 +103,7 @@ class Predicate:
     @property
     def columnar(self) -> bool:
         """Whether the filter can be told from columns of its paths, which stay the same as long as a document does."""
-        special = self._template.special
-        return (special is None or special == "$expr") and self.reads is not None and "" not in self.paths
+        return self._template.columnar
 
     def masks_on(self, layout: Layout) -> list[Mask]:
         """Return masks, all of which let the rows of matching documents pass, where rows are laid out so."""

@@ -264,7 +264,15 @@ def compile_sort(spec: SortSpec, direction: int = 1, collation: Collation | None
 
 def sort_keys(spec: SortSpec, direction: int = 1) -> Keys:
     """Return the paths that `spec` names, each with 1 or -1; SCORE for the score of a text search."""
+    if type(spec) is str and type(direction) is int:
+        return _named(spec, direction)
     return tuple(_key(path, value) for path, value in _pairs(spec, direction))
+
+
+@lru_cache(maxsize=512)
+def _named(text: str, direction: int) -> Keys:
+    """Return the same of one string; kept, since programs have few."""
+    return (_key(*_signed(text, direction)),)
 
 
 def natural_direction(keys: Keys) -> int | None:

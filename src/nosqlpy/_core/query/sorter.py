@@ -26,7 +26,7 @@ class Sorter(Generic[T]):
     themselves do not: they are in memory already, or stay on the disk.
     """
 
-    __slots__ = ("_bar", "_items", "_limit", "_memory", "_most", "_ordering", "_rows", "_size")
+    __slots__ = ("_arranged", "_bar", "_items", "_limit", "_memory", "_most", "_ordering", "_rows", "_size")
 
     def __init__(self, ordering: Ordering, limit: int, memory: int) -> None:
         self._ordering = ordering
@@ -35,6 +35,8 @@ class Sorter(Generic[T]):
         self._rows: list[Any] = []
         self._items: list[T] = []
         self._size = 0
+        # whether the rows are in order, and no more than the limit
+        self._arranged = False
         # rows from which on all but the first `limit` are let go, early at first: then most of the others never come in
         self._most = 2 * limit
         # what the first key of a later document has to be ahead of
@@ -60,6 +62,7 @@ class Sorter(Generic[T]):
             rows, items = [rows[index] for index in ahead], [items[index] for index in ahead]
         self._rows += rows
         self._items += items
+        self._arranged = self._arranged and not rows
         if self._limit and len(self._rows) > self._most:
             yield from self._keep_first()
         else:
@@ -76,6 +79,7 @@ class Sorter(Generic[T]):
         self._items = yield from mapped(self._items.__getitem__, order)
         yield from released(rows)
         self._most = 2 * self._limit + SURPLUS
+        self._arranged = True
         self._bar = self._ordering.bar(self._rows[-1])
         self._size = REFERENCES_SIZE * len(self._rows)
         for start in range(0, len(self._rows), SLICE):
@@ -92,6 +96,9 @@ class Sorter(Generic[T]):
 
     def sorted(self) -> Steps[list[T]]:
         """Return what stands for the documents in their order, and let go of the keys."""
+        if self._arranged:
+            yield from released(self._rows)
+            return self._items
         order = yield from self._ordering.arranging(self._rows, self._limit or None)
         yield from released(self._rows)
         items = yield from mapped(self._items.__getitem__, order)

@@ -163,6 +163,7 @@ class Template:
         "_layout",
         "checks",
         "collation",
+        "columnar",
         "computes",
         "exact",
         "has_text",
@@ -191,6 +192,8 @@ class Template:
         # … and the classes of values that an index then leads to, and to no others
         self.exact: frozenset[type] = _EXACT if collation is None else _EXACT - {str}
         self._layout: Layout | None = _WHOLE if None in paths else None
+        # whether it can be told from columns of its paths, which stay the same as long as a document does
+        self.columnar: bool = self.special in (None, "$expr") and None not in paths and "" not in paths
 
     @property
     def layout(self) -> Layout:
