@@ -13,10 +13,10 @@ from nosqlpy._core.engine.aggregation import AggregateRequest
 from nosqlpy._core.engine.reads import compile_query
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.collation_spec import compile_collation
-from nosqlpy._core.values.typed import TypeCodec, codec_for
+from nosqlpy._core.values.typed import TypeCodec, codec_for, itself
 from nosqlpy._io.finding import bind
 from nosqlpy._io.timing import time_limit
-from nosqlpy.aliases import CollationSpec, Document, IndexKeys, Pipeline
+from nosqlpy.aliases import CollationSpec, IndexKeys, Pipeline
 
 
 class AggregateOptions(msgspec.Struct, frozen=True):
@@ -54,8 +54,4 @@ class AggregateOptions(msgspec.Struct, frozen=True):
         )
         own = self.collation is not None or collation is not None
         recompile = None if own else partial(self._under, variables=variables, kind=kind)
-        return AggregateRequest(pipeline, query, _itself if kind is None else codec_for(kind).convert, recompile)
-
-
-def _itself(document: Document) -> Document:
-    return document
+        return AggregateRequest(pipeline, query, itself if kind is None else codec_for(kind).convert, recompile)

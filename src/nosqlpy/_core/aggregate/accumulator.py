@@ -33,6 +33,8 @@ class Accumulator(msgspec.Struct, frozen=True):
     finish: Callable[[State], Any]
     by_id: bool = False
     """Whether the state that it begins with depends on the ``_id``."""
+    of_sum: Callable[[int], Any] | None = None
+    """What it makes of a group of ints, by their sum, if nothing else of them counts."""
 
 
 CompileAccumulator: TypeAlias = Callable[[str, Any, Scope], Accumulator]
@@ -61,12 +63,14 @@ def of_values(
     start: Callable[[], State],
     add: Callable[[State, list[Any]], State],
     finish: Callable[[State], Any] = lambda state: state,
+    *,
+    of_sum: Callable[[int], Any] | None = None,
 ) -> None:
     """Register an accumulator of the values of one expression."""
 
     @accumulator(name)
     def compile_one(_name: str, operand: Any, scope: Scope) -> Accumulator:
-        return Accumulator(scope.expression(operand, flat=True), lambda _id: start(), add, finish)
+        return Accumulator(scope.expression(operand, flat=True), lambda _id: start(), add, finish, of_sum=of_sum)
 
 
 def compile_accumulator(field: Any, operand: Any, scope: Scope, *, flat: bool = True) -> Accumulator:

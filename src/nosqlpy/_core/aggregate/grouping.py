@@ -7,7 +7,7 @@ computed a column at a time; groups come out in the order in which they were fou
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -16,6 +16,7 @@ from nosqlpy._core.aggregate.accumulator import Accumulator, compile_accumulator
 from nosqlpy._core.aggregate.registry import stage
 from nosqlpy._core.aggregate.stage import STEP, Batch, Scope, Stage, collected, in_batches, malformed
 from nosqlpy._core.expression.node import Expression, paths_of
+from nosqlpy._core.query.entries import kinds_of
 from nosqlpy._core.query.expr import computed_column
 from nosqlpy._core.query.partial import Layout, Row, WholeLayout
 from nosqlpy._core.values.codec import copy_value
@@ -28,6 +29,7 @@ PORTION: Final = 1 << 15
 GROUP_COST: Final = 64
 """Values that can be added in the time in which a group is begun, or found."""
 _PLAIN: Final = frozenset((str, int, type(None)))
+_INT: Final = frozenset((int,))
 _CONTAINERS: Final = frozenset((dict, list))
 _WHOLE: Final = WholeLayout()
 
@@ -53,6 +55,10 @@ class Grouping(msgspec.Struct, frozen=True):
             yield []
             for _ in groups.add(PORTION):
                 yield []
+        totals = groups.totals()
+        if totals is not None:
+            yield from groups.summed(totals)
+            return
         for _ in groups.add():
             yield []
         yield from groups.documents()
@@ -86,24 +92,42 @@ class _Groups:
         self._ids: dict[Hashable, Any] = {}
         self._states: dict[Hashable, list[Any]] = {}
         self._pending: dict[int, _Values] = {place: defaultdict(list) for place, _ in self._columns}
+        # the sums of ints, which need not be held back
+        self._sums: dict[int, defaultdict[Hashable, int]] = {
+            place: defaultdict(int) for place, _ in self._columns if self._accumulators[place].of_sum is not None
+        }
+        # by their places, constant ints that are only added up
+        self._ints: dict[int, int] = {
+            place: self._accumulators[place].value.value
+            for place in self._constants
+            if self._accumulators[place].of_sum is not None and type(self._accumulators[place].value.value) is int
+        }
         self._counts: Counter[Hashable] = Counter()
         self._held = 0
 
     def take(self, rows: Sequence[Row]) -> None:
         """Add rows to their groups."""
-        keys = self._known(list(self._keys(rows)))
+        keys = self._known(_listed(self._keys(rows)))
+        holds = len(self._ints) < len(self._constants)
         for place, column in self._columns:
-            pending = self._pending[place]
-            for key, value in zip(keys, column(rows), strict=True):
+            values = _listed(column(rows))
+            sums = self._sums.get(place)
+            if sums is not None and _INT.issuperset(kinds_of(values)):
+                for key, value in zip(keys, values, strict=True):
+                    sums[key] += value
+                continue
+            pending, holds = self._pending[place], True
+            for key, value in zip(keys, values, strict=True):
                 pending[key].append(value)
         if self._constants:
             self._counts.update(keys)
-        self._held += len(keys)
+        if holds:
+            self._held += len(keys)
 
     def _known(self, values: list[Any]) -> list[Hashable]:
         """Return the equality keys of the groups, having noted those that are new; a missing key counts as null."""
         ids = self._ids
-        if self._plain.issuperset(map(type, values)):
+        if self._plain.issuperset(kinds_of(values)):
             for key in dict.fromkeys(values):
                 if key not in ids:
                     ids[key] = key
@@ -117,9 +141,33 @@ class _Groups:
             keys.append(key)
         return keys
 
+    def totals(self) -> list[tuple[str, Callable[[int], Any], Mapping[Hashable, int]]] | None:
+        """Return by name what is made of the sum of a group, and these sums, if there was nothing but ints to add."""
+        totals = []
+        for place, (name, accumulator) in enumerate(zip(self._names, self._accumulators, strict=True)):
+            of_sum, value = accumulator.of_sum, self._ints.get(place)
+            sums: Mapping[Hashable, int] | None = self._sums.get(place) if value is None else self._counts
+            if of_sum is None or sums is None or self._pending.get(place) or self._states:
+                return None
+            totals.append((name, of_sum if value in (None, 1) else _of_many(of_sum, value), sums))
+        return totals
+
+    def summed(self, totals: Sequence[tuple[str, Callable[[int], Any], Mapping[Hashable, int]]]) -> Iterator[Batch]:
+        """Yield the documents of the groups, given their `totals`."""
+        made: Batch = []
+        for key, id in self._ids.items():
+            document = {"_id": copy_value(id) if type(id) in _CONTAINERS else id}  # nobody else has a part of it
+            for name, of_sum, sums in totals:
+                document[name] = of_sum(sums[key])
+            made.append(document)
+            if len(made) == STEP:
+                yield made
+                made = []
+        yield made
+
     def add(self, least: int = 0) -> Iterator[None]:
         """Add what is pending to the states, in steps, if it is more than `least` values."""
-        if self._held <= least:
+        if self._held < least:
             return
         done = 0
         for place, pending in self._pending.items():
@@ -152,6 +200,13 @@ class _Groups:
 
     def documents(self) -> Iterator[Batch]:
         """Yield the documents of the groups."""
+        for place, sums in self._sums.items():
+            add = self._accumulators[place].add
+            for number, (key, value) in enumerate(sums.items(), 1):
+                states = self._states_of(key)
+                states[place] = add(states[place], [value])
+                if number % STEP == 0:
+                    yield []
         finishers = [(name, each.finish) for name, each in zip(self._names, self._accumulators, strict=True)]
         made: Batch = []
         for key, id in self._ids.items():
@@ -160,6 +215,15 @@ class _Groups:
                 yield made
                 made = []
         yield made
+
+
+def _of_many(of_sum: Callable[[int], Any], value: Any) -> Callable[[int], Any]:
+    """Return what is made of so many times the same value."""
+    return lambda count: of_sum(count * value)
+
+
+def _listed(values: Iterable[Any]) -> list[Any]:
+    return values if isinstance(values, list) else list(values)
 
 
 def _document(id: Any, states: Sequence[Any], finishers: Sequence[tuple[str, Callable[[Any], Any]]]) -> Document:

@@ -14,6 +14,7 @@ from nosqlpy._core.expression import accumulated
 from nosqlpy._core.expression.operators import Codes, Fields
 from nosqlpy._core.expression.percentiles import check_method, ranked, shares_of
 from nosqlpy._core.values.numbers import NUMERIC
+from nosqlpy._core.values.typed import itself
 from nosqlpy._core.values.types import OBJECT, TYPES
 
 # numbers of a group that are kept until they are added up
@@ -83,7 +84,7 @@ def _keep(state: list[Any], values: list[Any]) -> list[Any]:
     return state
 
 
-of_values("$sum", list, add_numbers, accumulated.total)
+of_values("$sum", list, add_numbers, accumulated.total, of_sum=accumulated.total_of_ints)
 of_values("$avg", lambda: (0, []), _add_mean, _mean)
 of_values("$stdDevPop", list, _keep, accumulated.population_deviation)
 of_values("$stdDevSamp", list, _keep, accumulated.sample_deviation)
@@ -94,8 +95,8 @@ def compile_count(_name: str, operand: Any, scope: Scope) -> Accumulator:
     """Return the accumulator that counts the documents of a group."""
     if TYPES[type(operand)] != OBJECT or operand:
         raise malformed("$count takes no arguments, i.e. $count:{}", 14, "TypeMismatch")
-    nothing = scope.expression(None, flat=True)
-    return Accumulator(nothing, lambda _id: 0, lambda state, values: state + len(values), lambda state: state)
+    one = scope.expression(1, flat=True)
+    return Accumulator(one, lambda _id: 0, lambda state, values: state + len(values), itself, of_sum=itself)
 
 
 @accumulator("$median")

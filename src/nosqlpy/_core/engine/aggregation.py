@@ -22,6 +22,7 @@ from nosqlpy._core.query.partial import Layout, Row, layout_of
 from nosqlpy._core.values.codec import decode_document, fields_decoder
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.metadata import ScoredBytes, carry_score
+from nosqlpy._core.values.typed import itself
 from nosqlpy.aliases import Document
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Aggregation(Generic[T]):
         convert, size = self._request.convert, self._request.query.batch_size or STEP
         for batch in self._batches():
             if len(batch) <= size:
-                yield list(map(convert, batch))
+                yield cast("list[T]", batch) if convert is itself else list(map(convert, batch))
             else:
                 yield from (list(map(convert, batch[start : start + size])) for start in range(0, len(batch), size))
 

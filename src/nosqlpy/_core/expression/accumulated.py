@@ -64,7 +64,7 @@ def total(values: Iterable[Any]) -> Any:
     """Return the sum of the numbers among the values; 0 if there is none."""
     numbers = list(values)
     if _INT.issuperset(map(type, numbers)):
-        return result if (result := sum(numbers)) in LONGS else float(result)
+        return total_of_ints(sum(numbers))
     numbers = _numbers(numbers)
     decimals = [number for number in numbers if TYPES[type(number)] == DECIMAL]
     if decimals:
@@ -76,6 +76,11 @@ def total(values: Iterable[Any]) -> Any:
         return float(result)
     longs = [number for number in numbers if TYPES[type(number)] == LONG]
     return like(result, longs[0]) if longs else result
+
+
+def total_of_ints(result: int) -> int | float:
+    """Return a sum of ints: itself if it fits 64 bits, else a double."""
+    return result if result in LONGS else float(result)
 
 
 def _decimal_sum(numbers: list[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -14,3 +14,8 @@ class Entries(list[Any]):
     def __init__(self, entries: Iterable[Any], kinds: frozenset[type]) -> None:
         super().__init__(entries)
         self.kinds: frozenset[type] = kinds
+
+
+def kinds_of(entries: list[Any]) -> Collection[type]:
+    """Return the classes of entries, without a look at them where they are known; some of these may have none."""
+    return entries.kinds if type(entries) is Entries else set(map(type, entries))
