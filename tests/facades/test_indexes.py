@@ -513,3 +513,42 @@ async def test_only_a_function_is_told(users: Any) -> None:
         await users.create_index("n", progress=True)
 
     assert await users.index_information() == {}
+
+
+# jstests/core/write/update/update_numeric_field_name.js
+async def test_a_number_that_is_a_position_and_a_field_of_the_elements_is_refused_by_an_index(users: Any) -> None:
+    await users.insert({"_id": 0, "a": [{}]})
+    await users.create_index("a.0.c")
+    for name in ("a.0.0", "a.0.0.b"):
+        with pytest.raises(OperationFailure) as caught:
+            await users.update_one({"_id": 0}, {"$set": {name: 1}})
+        assert caught.value.code == 16746
+    with pytest.raises(OperationFailure):
+        await users.insert({"_id": 1, "a": [1, {"0": 1}]})
+    await users.update_one({"_id": 0}, {"$set": {"a.1.b.0.0": 1}})
+    await users.insert({"_id": 2, "a": {"0": {"c": 1}}})
+
+    assert await users.find({"a.0.c": 1}).to_list() == [{"_id": 2, "a": {"0": {"c": 1}}}]
+
+
+async def test_no_index_is_built_where_a_number_means_a_position_and_a_field(users: Any) -> None:
+    await users.insert_many([{"a": [{"0": {"c": 2}}]}, {"b": {"0": 1}}, {"b": [[{"0": 1}]]}])
+    for keys in ("a.0.c", [("x", 1), ("a.0", 1)], "b.0.0"):
+        with pytest.raises(OperationFailure) as caught:
+            await users.create_index(keys)
+        assert caught.value.code == 16746
+    await users.create_index("b.0")
+    await users.create_index("a.0.c", partialFilterExpression={"b": {"$exists": True}})
+
+    assert await users.count({"b.0": 1}) == 1
+
+
+async def test_an_index_holds_a_part_of_a_reference(users: Any) -> None:
+    await users.insert({"_id": 1, "a": [{"b": {"$ref": "old", "$id": 0}}]})
+    await users.create_index("a.b.$ref")
+
+    assert await users.count({"a.b.$ref": "old"}) == 1
+    for keys in ("$ref", "a.$b", "a.$ref.$c"):
+        with pytest.raises(QueryError) as caught:
+            await users.create_index(keys)
+        assert caught.value.code == 67

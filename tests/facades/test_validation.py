@@ -564,6 +564,19 @@ async def test_typed_collections_are_validated_too(db: Any, people: Any) -> None
 # ── threads ──────────────────────────────────────────────────────────────────────
 
 
+async def test_a_document_on_which_the_expression_fails_does_not_match(db: Any) -> None:
+    quotients = await db.create_collection("quotients", validator={"$expr": {"$gt": [{"$divide": [1, "$a"]}, 0]}})
+    with pytest.raises(ValidationError) as caught:
+        await quotients.insert({"_id": 1, "a": 0})
+    with pytest.raises(BulkWriteError):
+        await quotients.insert_many([{"_id": 2, "a": 1}, {"_id": 3, "a": 0}, {"_id": 4, "a": 1}], ordered=False)
+    await db.coll_mod("quotients", validation_action="warn")
+    await quotients.insert({"_id": 5, "a": 0})
+
+    assert caught.value.details["errInfo"]["details"]["reason"] == "failed to evaluate aggregation expression"
+    assert await quotients.distinct("_id") == [2, 4, 5]
+
+
 def test_no_invalid_document_goes_in_after_coll_mod_returned() -> None:
     with Client(":memory:") as client:
         people = client["people"]

@@ -137,8 +137,8 @@ def entries(keys: Any, *documents: dict[str, Any], check: bool = False, **option
     index = TextIndex(define_index(keys, None, {**NONE, **options}))
     layout = layout_of(paths_of(index))
     blobs = [encode_document(document) for document in documents]
-    extract = extraction(index, layout)
-    return list((checking(extract) if check else building(extract))(layout.rows(blobs), blobs))
+    extract = checking(index, layout, extraction(index, layout)) if check else building(index, layout)
+    return list(extract(layout.rows(blobs), blobs))
 
 
 def test_a_document_stands_under_its_terms_and_what_is_before_them() -> None:

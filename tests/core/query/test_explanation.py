@@ -16,6 +16,12 @@ def leaf(name, specified, reason, **more):
 
 
 FAILED, SUCCEEDED, MISSING = "comparison failed", "comparison succeeded", "field was missing"
+NO_QUOTIENT = leaf(
+    "$expr",
+    {"$expr": {"$divide": [1, "$a"]}},
+    "failed to evaluate aggregation expression",
+    details={"code": 2, "codeName": "BadValue", "errmsg": "can't $divide by zero"},
+)
 NUMBERS = ["decimal", "double", "int", "long"]
 
 # a filter, a document that it does not match, and what is said of that
@@ -120,10 +126,21 @@ LEAVES = [
         {"a": 1},
         leaf("$expr", {"$expr": {"$gt": ["$a", 2]}}, "expression did not match", expressionResult=False),
     ),
+    ({"$expr": {"$divide": [1, "$a"]}}, {"a": 0}, NO_QUOTIENT),
 ]
 
 EQ_1 = leaf("$eq", {"a": 1}, FAILED, consideredValue=0)
 COMBINATIONS = [
+    (
+        {"b": 1, "$expr": {"$divide": [1, "$a"]}},
+        {"a": 0, "b": 1},
+        {"operatorName": "$and", "clausesNotSatisfied": [{"index": 1, "details": NO_QUOTIENT}]},
+    ),
+    (
+        {"$or": [{"$expr": {"$divide": [1, "$a"]}}]},
+        {"a": 0},
+        {"operatorName": "$or", "clausesNotSatisfied": [{"index": 0, "details": NO_QUOTIENT}]},
+    ),
     (
         {"a": 1, "b": {"$gt": 1, "$lt": 5}},
         {"a": 0, "b": 7},

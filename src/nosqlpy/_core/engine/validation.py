@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.explanation import explain
@@ -19,7 +20,7 @@ from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.collation_spec import collation_document, compile_collation
 from nosqlpy._core.values.types import OBJECT, STRING, TYPES, as_mapping
 from nosqlpy.aliases import CollationSpec, Document
-from nosqlpy.errors import NotSupportedError, QueryError, ValidationError
+from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError, ValidationError
 from nosqlpy.naming import nearest
 
 LEVELS: Final = ("off", "strict", "moderate")
@@ -67,7 +68,10 @@ class Validator:
     def _unfit(self, blobs: Sequence[bytes]) -> list[int]:
         if self._predicate is None:
             self._predicate = compile_filter(self._filter, collation=self._collation)
-        selected = self._predicate.select(blobs)
+        try:
+            selected = self._predicate.select(blobs)
+        except OperationFailure:  # an expression cannot be computed on one, which therefore does not match
+            selected = list(filter(partial(_fits, self._predicate), blobs))
         if len(selected) == len(blobs):
             return []
         fit = set(map(id, selected))
@@ -105,6 +109,14 @@ class Validator:
         # what is shown of the filter is copied, so that nobody can change the filter through it
         information = copy.deepcopy({"failingDocumentId": document["_id"], "details": failure.details})
         return ValidationError(f"document failed validation: {failure.message}", details={"errInfo": information})
+
+
+def _fits(predicate: Predicate, data: bytes) -> bool:
+    """Whether an encoded document matches; one on which an expression cannot be computed does not, as on a server."""
+    try:
+        return bool(predicate.select([data]))
+    except OperationFailure:
+        return False
 
 
 def make_validator(options: Document, collation: Collation | None) -> Validator | None:

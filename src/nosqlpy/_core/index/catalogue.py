@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ WAYS: Final = frozenset({HASHED, TEXT})
 """What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 FIELDS_MAX: Final = 32
+_PART_IS_NUMBER: Final = re.compile(r"\.[0-9]+(?:\.|$)")
+_DBREF: Final = frozenset(("$ref", "$id", "$db"))
 """MongoDB's limit of the fields of a compound index."""
 
 Keys = tuple[tuple[str, int | str], ...]
@@ -74,7 +77,12 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def refuses(self) -> bool:
         """Whether a document may not fit the index."""
-        return self.unique or len(self.keys) > 1 or self.kind not in (ORDERED, WILDCARD)
+        return self.unique or len(self.keys) > 1 or self.kind not in (ORDERED, WILDCARD) or self.has_numbers
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a part of a path is a number, hence a position in an array or the name of a field."""
+        return any(_PART_IS_NUMBER.search(path) for path, _ in self.keys)
 
     def to_payload(self) -> dict[str, Any]:
         """Return what the log says of the index."""
@@ -201,6 +209,12 @@ def _two(entry: Any) -> tuple[Any, Any]:
     return entry[0], entry[1]
 
 
+def _is_illegal(path: str) -> bool:
+    """Whether a part of `path` begins with ``$`` and cannot be one of a DBRef's (validateKeyPattern)."""
+    first, *rest = path.split(".")
+    return first.startswith("$") or any(part.startswith("$") and part not in _DBREF for part in rest)
+
+
 def _checked_path(path: Any, way: int | str = 1) -> str:
     if type(path) is not str:
         raise QueryError(f"an index field is a str, not {type(path).__name__}")
@@ -208,8 +222,8 @@ def _checked_path(path: Any, way: int | str = 1) -> str:
         return f"{_checked_path(within)}.{ALL_FIELDS}" if within else ALL_FIELDS
     if ALL_FIELDS in path and isinstance(way, str):
         raise QueryError(f"no {way!r} index is on {path!r}", code=67, code_name="CannotCreateIndex")
-    if "$" in path:
-        raise QueryError(f"index field {path!r} contains '$'", code=67, code_name="CannotCreateIndex")
+    if _is_illegal(path):
+        raise QueryError(f"a part of the index field {path!r} begins with '$'", code=67, code_name="CannotCreateIndex")
     if path.startswith("-"):
         message = f"index field {path!r} begins with '-': a descending index has the keys [({path[1:]!r}, -1)]"
         raise QueryError(message, code=67, code_name="CannotCreateIndex")

@@ -19,7 +19,7 @@ from nosqlpy._core.index.wildcard import WildcardSpec
 from nosqlpy._core.query.filter import Predicate, compile_filter
 from nosqlpy._core.query.partial import Column, Detour, Layout, Row, matched_leaves, matched_values
 from nosqlpy._core.query.several import Several
-from nosqlpy._core.query.sortvalues import combinations, folded, sorted_values
+from nosqlpy._core.query.sortvalues import combinations, folded, is_ambiguous, sorted_values
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.types import MISSING
@@ -32,13 +32,18 @@ Extract: TypeAlias = Callable[[Sequence[Row], Sequence[bytes]], Iterable[IndexKe
 _NONE: Final[tuple[Hashable, ...]] = ()
 
 
-def extraction(index: HashIndex, layout: Layout) -> Extract:
-    """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths."""
+def extraction(index: HashIndex, layout: Layout, *, strict: bool = False) -> Extract:
+    """Return what finds the keys of documents in `index`, from rows of `layout`, which reads its paths.
+
+    `strict` refuses documents in which a number of a path means two things; those that are stored already may be so.
+    """
     if isinstance(index, TextIndex):
         return TextExtraction(index, layout)
     extract = _unfiltered(index, layout)
     if index.definition.kind == HASHED:
         extract = _flat_only(index, layout, extract)
+    if strict and index.definition.has_numbers:
+        extract = _unambiguous_only(index, extract)
     return (
         extract
         if index.definition.partial is None
@@ -78,13 +83,16 @@ def fields_of(indexes: Iterable[HashIndex]) -> frozenset[str] | None:
     return frozenset(fields)
 
 
-def checking(extract: Extract) -> Extract:
+def checking(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
     """Return what refuses documents that do not fit the index, and finds the keys of those that may be unique."""
-    return extract.check if isinstance(extract, TextExtraction) else extract
+    if isinstance(extract, TextExtraction):
+        return extract.check
+    return extraction(index, layout, strict=True) if index.definition.has_numbers else extract
 
 
-def building(extract: Extract) -> Extract:
+def building(index: HashIndex, layout: Layout) -> Extract:
     """Return what finds the keys for a new index, and refuses documents that do not fit it."""
+    extract = extraction(index, layout, strict=True)
     return extract.strict if isinstance(extract, TextExtraction) else extract
 
 
@@ -107,6 +115,23 @@ def _flat_only(index: HashIndex, layout: Layout, extract: Extract) -> Extract:
             if not _ARRAYS.isdisjoint(map(type, column(rows))):
                 message = f"index {index.name!r} is hashed: it cannot hold a document with an array at {path!r}"
                 raise WriteError(message, code=16766, code_name="Location16766")
+        return extract(rows, blobs)
+
+    return checked
+
+
+def _unambiguous_only(index: HashIndex, extract: Extract) -> Extract:
+    """Return `extract` for an index that refuses documents in which a part of its paths means two things."""
+    paths = [path.split(".") for path, _ in index.keys]
+
+    def checked(rows: Sequence[Row], blobs: Sequence[bytes]) -> Iterable[IndexKeys]:
+        for document in map(inspect_document, blobs):
+            if any(is_ambiguous(document, parts) for parts in paths):
+                message = (
+                    f"index {index.name!r} cannot hold a document in which a number in a path is a position of an "
+                    "array and a field of the array's elements as well"
+                )
+                raise WriteError(message, code=16746, code_name="Location16746")
         return extract(rows, blobs)
 
     return checked

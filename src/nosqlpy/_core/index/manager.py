@@ -101,7 +101,7 @@ class IndexManager:
         """
         index = TextIndex(definition) if definition.kind == TEXT else HashIndex(definition)
         layout = layout_of(paths_of(index))
-        extract = extraction(index, layout) if check is None else building(extraction(index, layout))
+        extract = extraction(index, layout) if check is None else building(index, layout)
         checked = check if definition.unique else None
         for start in range(0, len(documents), BUILD_STEP):
             blobs = documents[start : start + BUILD_STEP]
@@ -149,9 +149,12 @@ class IndexManager:
         for index in self.by_name.values():
             if isinstance(index, DeferredIndex) and index.definition.refuses:
                 index.ask()
-        assert self._layout is not None, "no index refuses anything"
-        refusing = [(index, checking(extract)) for index, extract in self._extracts if index.definition.refuses]
-        return Claims(collection, refusing, self._layout.rows, leaving)
+        layout = self._layout
+        assert layout is not None, "no index refuses anything"
+        refusing = [
+            (index, checking(index, layout, extract)) for index, extract in self._extracts if index.definition.refuses
+        ]
+        return Claims(collection, refusing, layout.rows, leaving)
 
     def read_any(self, names: Iterable[str] | None) -> bool:
         """Whether a change of these top-level fields of a document may change where it stands; None: of any fields."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
-from nosqlpy._core.values.collation import compares_strings, keys_of
+from nosqlpy._core.values.collation import Collation, compares_strings, keys_of
 from nosqlpy._core.values.types import REGEX, TYPES
 
 
@@ -49,7 +49,10 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
     index = 0
     for node in template.nodes:
         if not isinstance(node, FieldNode):
-            index += operand_count(node)
+            size = operand_count(node)
+            if isinstance(node, LogicalNode) and not node.negated:
+                yield from _agreed(node, operands[index : index + size], template.collation)
+            index += size
             continue
         operand = operands[index]
         index += 1
@@ -58,6 +61,27 @@ def _conjuncts(template: Template, operands: list[Any]) -> Iterator[tuple[str, s
         else:
             for found, value in zip(node.operators, operand.values(), strict=True):
                 yield node.path, found.name, value
+
+
+def _agreed(node: LogicalNode, operands: list[Any], collation: Collation | None) -> Iterator[tuple[str, str, Any]]:
+    """Yield the condition that all alternatives of an ``$or`` are, if each is one and the same equality."""
+    paths = {child[0].path for child in node.children if len(child) == 1 and isinstance(child[0], FieldNode)}
+    simple = all(len(child) == 1 and isinstance(child[0], FieldNode) for child in node.children)
+    if not simple or len(paths) > 1:
+        return
+    key = keys_of(collation).equality
+    wanted: dict[Any, Any] = {}
+    for (found,), operand in zip(node.children, operands, strict=True):
+        assert isinstance(found, FieldNode), "that was asked"
+        operators = found.operators
+        if operators is not None and [each.name for each in operators] != ["$eq"]:
+            return
+        value = operand if operators is None else operand["$eq"]
+        if operators is None and _is_regex(value):
+            return
+        wanted.setdefault(key(value), value)
+    if len(wanted) == 1:
+        yield paths.pop(), "$eq", next(iter(wanted.values()))
 
 
 def operand_count(node: Node) -> int:

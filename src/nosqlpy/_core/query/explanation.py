@@ -100,7 +100,7 @@ class _Refused(msgspec.Struct, frozen=True):
     collation: Collation | None
 
     def answers(self, filter: Any) -> bool | None:
-        """Return whether a part of the filter matches; None if it cannot be computed, because another decided."""
+        """Return whether a part of the filter matches; None if it cannot be computed."""
         try:
             return compile_filter(as_mapping(filter), collation=self.collation).matches(self.document)
         except OperationFailure:
@@ -166,10 +166,12 @@ def _of_clause(clause: _Clause, refused: _Refused, *, inverted: bool) -> Failure
 
 def _of_all(filters: Sequence[Any], refused: _Refused, *, inverted: bool) -> Failure:
     """Return which of several filters, all of which must match, do not; `inverted`: that they do."""
+    answers = [False if inverted else refused.answers(part) for part in filters]
+    blamed = False if False in answers else None  # what cannot be computed does not match
     found = {
         index: _of_filter(as_mapping(part), refused, inverted=inverted)
-        for index, part in enumerate(filters)
-        if inverted or refused.answers(part) is False
+        for index, (part, answer) in enumerate(zip(filters, answers, strict=True))
+        if answer is blamed
     }
     return _combined("$and", "clausesSatisfied" if inverted else "clausesNotSatisfied", found)
 
@@ -180,7 +182,7 @@ def _of_some(name: str, filters: Sequence[Any], refused: _Refused, *, inverted: 
     found = {
         index: _of_filter(as_mapping(part), refused, inverted=wanted)
         for index, part in enumerate(filters)
-        if refused.answers(part) is wanted
+        if (refused.answers(part) is True) is wanted
     }
     failure = _combined(name, "clausesSatisfied" if wanted else "clausesNotSatisfied", found)
     if wanted:
@@ -220,9 +222,14 @@ def _of_schema(operand: Any, refused: _Refused, *, inverted: bool) -> Failure:
 def _of_expression(operand: Any, refused: _Refused, *, inverted: bool) -> Failure:
     reason = "expression did match" if inverted else "expression did not match"
     details: Document = {"operatorName": "$expr", "specifiedAs": {"$expr": operand}, "reason": reason}
-    result = compile_expression(operand, variables=frozenset(), collation=refused.collation).evaluate(
-        refused.document, {}
-    )
+    try:
+        result = compile_expression(operand, variables=frozenset(), collation=refused.collation).evaluate(
+            refused.document, {}
+        )
+    except OperationFailure as error:
+        reason = "failed to evaluate aggregation expression"
+        found = {"code": error.code, "codeName": error.code_name, "errmsg": str(error)}
+        return Failure(details | {"reason": reason, "details": found}, reason, (), ("$expr",), "filter")
     if result is not MISSING:
         details["expressionResult"] = result
     return Failure(details, reason, (), ("$expr",), "filter")

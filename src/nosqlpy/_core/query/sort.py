@@ -301,7 +301,9 @@ def _pairs(spec: Any, direction: int) -> Iterable[tuple[str, Any]]:
             return pairs
     raise QueryError(
         'a sort is a path such as "-age", a list of paths, ["-age", "name"], or of pairs, [("age", -1)], '
-        "or a mapping of paths to 1 or -1"
+        "or a mapping of paths to 1 or -1",
+        code=14,
+        code_name="TypeMismatch",
     )
 
 

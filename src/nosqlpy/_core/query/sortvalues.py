@@ -80,6 +80,21 @@ def _whole(value: Any) -> Any:
     return UNDEFINED if kind is list and not value else value
 
 
+def is_ambiguous(value: Any, parts: Sequence[str], index: int = 0) -> bool:
+    """Whether a number in a path means both a position of an array in `value` and a field of the array's elements."""
+    value, kind = plain(value)
+    if index == len(parts) or kind not in (dict, list):
+        return False
+    part = parts[index]
+    if kind is dict:
+        return part in value and is_ambiguous(value[part], parts, index + 1)
+    documents = [element for element, element_kind in map(plain, value) if element_kind is dict]
+    position = array_position(part)
+    if position is None or position >= len(value):
+        return any(is_ambiguous(document, parts, index) for document in documents)
+    return any(part in document for document in documents) or is_ambiguous(value[position], parts, index + 1)
+
+
 def leading(document: Mapping[str, Any], keys: Sequence[tuple[str, int]]) -> tuple[Any, ...]:
     """Return an entry per key: of all the combinations of array elements, the one that sorts first.
 

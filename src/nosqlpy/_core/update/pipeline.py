@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from nosqlpy._core.query.reshaping import RESHAPINGS, compile_reshaping
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
-from nosqlpy._core.values.types import MISSING
+from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.aliases import Document
 from nosqlpy.errors import OperationFailure, QueryError, WriteError
 from nosqlpy.naming import nearest
@@ -82,7 +82,10 @@ def compile_pipeline(
 
 
 def _compile_stage(stage: Any, variables: Mapping[str, Any], collation: Collation | None) -> Stage:
-    if not isinstance(stage, Mapping) or len(stage) != 1:
+    if not isinstance(stage, Mapping):
+        message = f"a stage of an update is a document, not {type_name(stage)}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
+    if len(stage) != 1:
         message = "a stage of an update is a document with one field, its operator"
         raise QueryError(message, code=40323, code_name="Location40323")
     ((name, operand),) = stage.items()
