@@ -14,57 +14,18 @@ from typing import Any
 
 from tests.benchmarks.documents import make_documents
 from tests.benchmarks.measure import every_time, interleaved, seconds
+from tests.benchmarks.tinydb_calls import Call, calls
 
 from nosqlpy.compat import tinydb as ours
 from nosqlpy.compat.tinydb.storages import MemoryStorage as OurMemory
 
 INSERTS = 10_000
 SAMPLES = 10
-NUMBERS = count(1)
+ROUND_S = 0.002
+MOST_CALLS = 1024
+INSERTS_AT_ONCE = 8
 
-Call = Callable[[Any, Any], object]
 Line = dict[str, Any]
-
-
-def calls(size: int) -> dict[str, Call]:
-    """Return the calls that are timed: each is given a database and its library."""
-    middle = size // 2
-
-    def named(library: Any, number: int) -> Any:
-        return library.where("email") == f"user{number}@example.org"
-
-    return {
-        "all": lambda db, _: db.all(),
-        "len": lambda db, _: [len(db)],
-        "search, one found": lambda db, of: db.search(named(of, middle)),
-        "search, a tenth found": lambda db, of: db.search(of.where("age") < 27),
-        "search, nested": lambda db, of: db.search(of.Query().profile.city == "city 7"),
-        "search, two conditions": lambda db, of: db.search(
-            (of.where("age") > 50) & (of.Query().profile.city == "city 7")
-        ),
-        "search, pattern": lambda db, of: db.search(of.where("email").matches("user77")),
-        "search, function": lambda db, of: db.search(of.where("age").test(lambda age: age == 30)),
-        "search, kept": kept,
-        "get by id": lambda db, _: db.get(doc_id=middle),
-        "get by query": lambda db, of: db.get(named(of, middle)),
-        "contains": lambda db, of: db.contains(named(of, middle)),
-        "count": lambda db, of: db.count(of.where("age") >= 60),
-        "update by id": lambda db, _: db.update({"age": next(NUMBERS)}, doc_ids=[middle]),
-        "update by query": lambda db, of: db.update({"seen": next(NUMBERS)}, named(of, middle)),
-        "update, operation": lambda db, of: db.update(of.operations.increment("age"), named(of, middle)),
-        "update all, operation": lambda db, of: db.update(of.operations.increment("created")),
-        "update all, function": lambda db, _: db.update(lambda document: document.update(seen=next(NUMBERS))),
-        "update all": lambda db, _: db.update({"seen": next(NUMBERS)}),
-        "upsert": lambda db, of: db.upsert({"seen": next(NUMBERS)}, named(of, middle)),
-        "insert": lambda db, _: db.insert({"name": "new", "age": 1}),
-        "insert_multiple, of 100": lambda db, _: db.insert_multiple({"name": "new", "age": 1} for _ in range(100)),
-        "insert and remove": lambda db, _: db.remove(doc_ids=[db.insert({"name": "gone"})]),
-    }
-
-
-def kept(db: Any, library: Any) -> object:
-    """Search for the same a hundred times."""
-    return [db.search(library.where("age") < 27) for _ in range(100)]
 
 
 def filled(library: Any, documents: list[dict[str, Any]], *arguments: Any, **options: Any) -> Any:
@@ -102,23 +63,33 @@ def operation_lines(directory: Path, size: int, rounds: int, *, memory: bool) ->
 def timed(name: str, call: Call, both: dict[str, Any], theirs: Any, rounds: int, size: int) -> Line:
     """Time one call on both; what both return is compared first."""
     libraries = {"nosqlpy": ours, "tinydb": theirs}
-    repeated = {"nosqlpy": 20, "tinydb": 1 if size > 1000 else 3}
     answers = [json.dumps(call(db, libraries[who]), default=str) for who, db in both.items()]
-    assert answers[0] == answers[1] or name.startswith("insert"), f"{name}: different answers"
+    assert answers[0] == answers[1] or name.startswith(("insert", "repr")), f"{name}: different answers"
+    grows = name.startswith("insert") and "and" not in name
+    clears = name.startswith(("search", "count")) and "kept" not in name
 
-    def run(who: str) -> Callable[[], object]:
-        db, library, keeps = both[who], libraries[who], "kept" in name
+    def run(who: str, times: int) -> Callable[[], object]:
+        db, library = both[who], libraries[who]
 
-        def calls() -> None:
-            for _ in range(repeated[who]):
-                if not keeps:
+        def several() -> None:
+            for _ in range(times):
+                if clears:
                     db.clear_cache()
                 call(db, library)
 
-        return calls
+        return several
 
-    times = every_time({who: run(who) for who in both}, rounds=rounds)
+    repeated = {who: INSERTS_AT_ONCE if grows else _enough(lambda times, who=who: run(who, times)) for who in both}
+    times = every_time({who: run(who, repeated[who]) for who in both}, rounds=rounds)
     return {"operation": name, "documents": size} | {who: min(times[who]) / repeated[who] * 1e6 for who in both}
+
+
+def _enough(run: Callable[[int], Callable[[], object]]) -> int:
+    """Return how many calls take `ROUND_S`."""
+    times = 4
+    while times < MOST_CALLS and min(seconds(run(times)) for _ in range(3)) < ROUND_S:
+        times *= 4
+    return times
 
 
 def insert_line(directory: Path, rounds: int, durability: str) -> Line:

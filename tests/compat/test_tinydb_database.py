@@ -104,9 +104,10 @@ def test_options_of_a_client_are_taken(tmp_path):
 
 
 def test_options_that_shape_the_text_of_a_file_are_taken_and_others_of_json_refused(tmp_path):
-    TinyDB(tmp_path / "db", indent=4, separators=(",", ": "), ensure_ascii=False, encoding="utf-8").close()
+    shape = {"sort_keys": True, "indent": 4, "separators": (",", ": "), "ensure_ascii": False, "encoding": "utf-8"}
+    TinyDB(tmp_path / "db", **shape).close()
 
-    for name in ("sort_keys", "default", "cls", "allow_nan"):
+    for name in ("default", "cls", "allow_nan"):
         with pytest.raises(ConfigurationError, match=f"'{name}'; pass storage=JSONStorage"):
             TinyDB(tmp_path / "db", **{name: True})
 
@@ -236,6 +237,33 @@ def test_memory_holds_what_was_written_before_a_table_used_it():
     db = TinyDB(storage=lambda: storage)
     assert db.table("t").get(doc_id=3) == {"a": 1}
     assert storage.memory == {"t": {"3": {"a": 1}}}
+
+
+@pytest.mark.parametrize("other", ["text of a middleware", [{"a": 1}], {"version": 2}])
+def test_memory_keeps_what_is_no_state_until_a_state_is_written(other):
+    db = TinyDB(storage=MemoryStorage)
+    db.insert({"a": 1})
+    db.storage.write(other)
+
+    assert db.storage.read() == other
+    with pytest.raises(TypeError, match=f"no tables: a {type(other).__name__} was written"):
+        db.insert({})
+    db.storage.write({"_default": {"2": {"b": 1}}})
+    assert db.all() == [{"b": 1}]
+
+
+def test_a_middleware_may_write_anything_to_memory():
+    class Packed(Middleware):
+        def read(self):
+            text = self.storage.read()
+            return None if text is None else json.loads(text)
+
+        def write(self, data):
+            self.storage.write(json.dumps(data))
+
+    db = TinyDB(storage=Packed(MemoryStorage))
+
+    assert (db.insert({"a": 1}), db.all(), db.storage.memory) == (1, [{"a": 1}], '{"_default": {"1": {"a": 1}}}')
 
 
 def test_a_database_in_memory_can_be_used_after_close():

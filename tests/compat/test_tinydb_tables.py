@@ -527,6 +527,97 @@ def test_threads_in_memory_read_while_others_write():
     assert len(set(ids)) == len(db.table("t")) == 600
 
 
+def test_a_query_in_memory_sees_the_table_as_it_was_whatever_it_writes_meanwhile():
+    db = TinyDB(storage=MemoryStorage)
+    letters(db)
+    asked = []
+
+    def meddle(letter):
+        asked.append(letter)
+        threads = [
+            threading.Thread(target=db.insert, args=({"letter": "new"},)),
+            threading.Thread(target=db.remove, kwargs={"doc_ids": [2, 3]}),
+            threading.Thread(target=db.update, args=({"letter": "other"},)),
+        ]
+        for thread in threads:
+            thread.start()
+            thread.join()
+        db.insert({"letter": "newer"})
+        return letter == "c"
+
+    assert db.get(where("letter").test(meddle)) == {"n": 3, "letter": "c"}
+    assert asked == ["a", "b", "c"]
+
+
+def test_a_query_in_memory_that_is_asked_while_another_thread_writes_does_not_wait_for_it():
+    db = TinyDB(storage=MemoryStorage)
+    letters(db)
+    found = []
+
+    def look(document):
+        thread = threading.Thread(target=lambda: found.append(db.get(where("letter") == "c")))
+        thread.start()
+        thread.join(timeout=60)
+        document["letter"] = "x"
+
+    db.update(look)
+
+    assert found == [{"n": 3, "letter": "c"}] * 3
+    assert [document["letter"] for document in db] == ["x", "x", "x"]
+
+
+def test_a_table_can_be_written_while_it_is_gone_through(db):
+    db.insert_multiple({"n": number} for number in range(300))
+    seen = []
+    for document in db:
+        seen.append(document["n"])
+        db.remove(doc_ids=[document.doc_id])
+        if len(seen) < 4:
+            db.insert({"n": -1})
+
+    assert seen == list(range(300))
+    assert [(document.doc_id, document["n"]) for document in db] == [(301, -1), (302, -1), (303, -1)]
+
+
+def test_a_table_that_is_gone_through_makes_no_more_documents_than_a_portion_ahead():
+    made = []
+
+    class Counted(Document):
+        def __init__(self, value, doc_id):
+            made.append(doc_id)
+            super().__init__(value, doc_id)
+
+    class Counting(Table):
+        document_class = Counted
+
+    table = Counting(MemoryStorage(), "t")
+    table.insert_multiple({"n": number} for number in range(1000))
+
+    assert next(iter(table)).doc_id == 1
+    assert made == [1]
+
+
+def test_documents_by_ids_come_in_the_order_of_the_table_after_chosen_ids_too(db):
+    db.insert_multiple([Document({}, doc_id) for doc_id in (7, 3)])
+    db.insert({})
+    db.insert(Document({}, doc_id=5))
+
+    assert [document.doc_id for document in db.get(doc_ids=[3, 5, 7, 8])] == [7, 3, 8, 5]
+    db.truncate()
+    db.insert_multiple([{}, {}, {}])
+    assert [document.doc_id for document in db.get(doc_ids=[3, 1])] == [1, 3]
+
+
+def test_documents_in_memory_that_a_function_removes_while_it_updates_them_come_last():
+    db = TinyDB(storage=MemoryStorage)
+    letters(db)
+
+    db.update(lambda _: db.remove(doc_ids=[1]))
+
+    assert [document.doc_id for document in db] == [2, 3, 1]
+    assert [document.doc_id for document in db.get(doc_ids=[1, 2])] == [2, 1]
+
+
 def test_a_document_class_of_ones_own_is_made_by_calling_it(db):
     class Mine(Document):
         def __init__(self, value, doc_id):

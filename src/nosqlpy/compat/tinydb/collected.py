@@ -50,6 +50,11 @@ class CollectionRows:
             return self._listed([stored_id(doc_id) for doc_id in choice.ids])
         return self._find(EVERY)
 
+    def one(self, doc_id: Any) -> Document | None:
+        """Return the document with this id."""
+        found = self.collection.get(stored_id(doc_id))
+        return None if found is None else from_stored(found)[1]
+
     def first(self, ask: Ask) -> Row | None:
         """Return the first document for which `ask` is true."""
         return next((row for row in self._may_match((ask,)) if ask(row[1])), None)

@@ -57,8 +57,8 @@ class TinyDB(_TableMethods):
 
     def tables(self) -> set[str]:
         """Return the names of all tables that are there."""
-        storage = direct(self.storage)
-        return set((self.storage.read() or {}) if storage is None else storage.table_names())
+        storage = direct(self._storage)
+        return set((self._storage.read() or {}) if storage is None else storage.table_names())
 
     def drop_tables(self) -> None:
         """Remove all tables with their documents."""
@@ -67,8 +67,9 @@ class TinyDB(_TableMethods):
 
     def drop_table(self, name: str) -> None:
         """Remove a table with its documents, if it is there."""
-        self._tables.pop(name, None)
-        storage = direct(self.storage)
+        if name in self._tables:
+            del self._tables[name]
+        storage = direct(self._storage)
         if storage is not None:
             storage.drop(name)
             return
@@ -110,7 +111,7 @@ class TinyDB(_TableMethods):
             self.close()
 
     def __getattr__(self, name: str) -> Any:
-        if "_tables" not in self.__dict__:  # the storage could not be made
+        if name == "_tables":  # the storage could not be made
             raise AttributeError(name)
         return getattr(self.table(self.default_table_name), name)
 

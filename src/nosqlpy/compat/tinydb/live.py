@@ -1,13 +1,13 @@
 """The rows of a table in memory: live dicts, as TinyDB's own storage in memory holds them.
 
 A read hands out shallow copies, a write replaces the dicts of the documents it changes; nothing is encoded or decoded.
-Before, tables in memory were
-collections of a database in memory, of which every read decoded documents: 0.04 to 0.3 of TinyDB's speed where many
-are read or updated.
+Before, tables in memory were collections of a database in memory, of which every read decoded documents: 0.04 to 0.3
+of TinyDB's speed where many are read or updated.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,27 +18,112 @@ from nosqlpy.compat.tinydb.queries import asked
 from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
 from nosqlpy.errors import InvalidOperation
 
-
-class Tables(dict[str, dict[Any, Document]]):
-    """The documents of all tables by their ids, which are ints where an id's text is that of an int, else text."""
-
-    moved: bool = False
-    """Whether the documents are in a database by now, and nothing must be written here."""
+Table = dict[Any, Document]
 
 
-def tables_of(state: Mapping[str, Mapping[Any, Document]]) -> Tables:
-    """Return a state, whose ids are text, as tables; the documents are the same."""
-    return Tables({name: {stored_id(key): table[key] for key in table} for name, table in state.items()})
+class Tables(dict[str, Table]):
+    """The documents of all tables by their ids, which are ints where an id's text is that of an int, else text.
+
+    Readers go through the dict of a table itself, so that one that ends early has copied nothing. A write leaves a
+    dict that somebody may be reading as it is, and goes on with a copy: a hundredth of what asking all of it takes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock: threading.RLock = threading.RLock()
+        self.moved: bool = False
+        self.other: Any = None
+        self._read: set[str] = set()
+        self._unordered: set[str] = set()
+
+    def rows(self, name: str) -> Iterable[Row]:
+        """Return the rows of a table as they are now, whoever writes meanwhile."""
+        table = self.get(name)
+        if not table:
+            return ()
+        if name in self._read:  # whoever writes next leaves this dict as it is, or has left it already
+            return table.items()
+        if not self.lock.acquire(blocking=False):  # somebody writes; what that calls may wait for this thread
+            return table.copy().items()
+        self._read.add(name)
+        table = self.get(name) or {}
+        self.lock.release()
+        return table.items()
+
+    def put(self, name: str, documents: Table) -> None:
+        """Put documents, new ones and others, into a table, at once; the lock is held."""
+        table = self._to_write(name)
+        if name not in self._unordered and not _is_ascending(documents, next(reversed(table), None)):
+            self._unordered.add(name)
+        table.update(documents)
+
+    def replace(self, name: str, documents: Table) -> None:
+        """Put documents in the place of those with the same ids, at once; the lock is held."""
+        table = self._to_write(name)
+        size = len(table)
+        table.update(documents)
+        if len(table) > size:  # a function of the user's, called for this write, has removed some
+            self._unordered.add(name)
+
+    def remove(self, name: str, keys: Iterable[Any]) -> None:
+        """Take documents away, at once; the lock is held."""
+        list(map(self._to_write(name).pop, keys))
+
+    def empty(self, name: str) -> None:
+        """Take all documents of a table away; it stays."""
+        self[name] = {}
+        self._unordered.discard(name)
+
+    def become(self, state: Any) -> None:
+        """Become the tables of a state, whose ids are text and whose documents stay the same; keep what is none."""
+        is_state = isinstance(state, Mapping) and all(isinstance(table, Mapping) for table in state.values())
+        self.other = None if is_state else state
+        tables = state.items() if is_state else ()
+        written = {name: {stored_id(key): table[key] for key in table} for name, table in tables}
+        self.clear()
+        self.update(written)
+        self._unordered = {name for name, table in written.items() if not _is_ascending(table)}
+
+    def state(self) -> Any:
+        """Return the tables as a state, whose documents are the same, or what was written instead; None if nothing."""
+        if self.other is not None:
+            return self.other
+        return {name: {str(key): table[key] for key in table} for name, table in list(self.items())} or None
+
+    def in_order(self, name: str, keys: Sequence[Any]) -> Sequence[Any]:
+        """Return keys of a table in its order."""
+        if len(keys) < 2:
+            return keys
+        if name not in self._unordered:
+            return sorted(keys)
+        wanted = frozenset(keys)
+        return [key for key in list(self.get(name) or ()) if key in wanted]
+
+    def _to_write(self, name: str) -> Table:
+        """Return a table, which is made if it is not there.
+
+        Raises:
+            InvalidOperation: A function of the user's, called for this write, has made the storage a database.
+            TypeError: What was written to the storage is no state.
+        """
+        if self.moved:
+            raise InvalidOperation("the tables became collections while this was to be written; nothing was written")
+        if self.other is not None:
+            raise TypeError(f"the storage holds no tables: a {type(self.other).__name__} was written to it")
+        table = self.setdefault(name, {})
+        if name in self._read:
+            self._read.discard(name)
+            table = self[name] = table.copy()
+        return table
 
 
-def state_of(tables: Tables) -> dict[str, dict[str, Document]]:
-    """Return tables as a state; the documents are the same."""
-    return {name: {str(key): table[key] for key in table} for name, table in list(tables.items())}
-
-
-def _rows(table: dict[Any, Document]) -> Iterable[Row]:
-    """Return the rows of this moment, though others may insert meanwhile; without a tuple of each in memory."""
-    return zip(list(table), list(table.values()), strict=False)
+def _is_ascending(keys: Iterable[Any], last: Any = None) -> bool:
+    """Whether keys are ints, of which each is higher than the one before, the first one than `last`."""
+    for key in keys:
+        if type(key) is not int or (last is not None and key <= last):
+            return False
+        last = key
+    return True
 
 
 class LiveRows:
@@ -50,18 +135,25 @@ class LiveRows:
 
     def read(self, choice: Choice) -> Iterable[Row]:
         """Return the documents chosen, with their ids; they are those of the table, to be copied."""
-        table = self._table()
+        if isinstance(choice, Listed):
+            return self._listed(choice.ids)
+        rows = self._tables.rows(self._name)
         if isinstance(choice, Matching):
             ask = asked(choice.ask)
-            return ((key, document) for key, document in _rows(table) if ask(document))
-        if isinstance(choice, Listed):
-            return self._listed(table, choice.ids)
-        return _rows(table)
+            return [(key, document) for key, document in rows if ask(document)]
+        return rows
+
+    def one(self, doc_id: Any) -> Document | None:
+        """Return the document with this id; it is that of the table, to be copied."""
+        return self._table().get(stored_id(doc_id))
 
     def first(self, ask: Ask) -> Row | None:
-        """Return the first document for which `ask` is true."""
+        """Return the first document for which `ask` is true; it is that of the table, to be copied."""
         ask = asked(ask)
-        return next(((key, document) for key, document in _rows(self._table()) if ask(document)), None)
+        for key, document in self._tables.rows(self._name):
+            if ask(document):
+                return key, document
+        return None
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -88,7 +180,7 @@ class LiveRows:
             if key in table or key in new:
                 raise IdTaken(doc_id)
             new[key] = dict(document)
-        self._put(new)
+        self._tables.put(self._name, new)
 
     def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
         """Put copies of those of the documents chosen whose ids `pick` returns, after `change`, in their place.
@@ -100,13 +192,16 @@ class LiveRows:
             if change is None:  # `pick` changes them
                 documents = dict(zip(documents, map(dict.copy, documents.values()), strict=True))
             picked = pick(documents)
-            changed = dict(zip(picked, map(documents.__getitem__, picked), strict=True))
-            if change is not None:
-                changed = dict(zip(changed, map(dict.copy, changed.values()), strict=True))
+            if change is None:
+                changed = {doc_id: documents[doc_id] for doc_id in picked}
+            else:
                 apply = change.function
+                changed = {doc_id: documents[doc_id].copy() for doc_id in picked}
                 for doc_id in picked:
                     apply(changed[doc_id])
-            self._put(changed if keys is None else {keys[doc_id]: changed[doc_id] for doc_id in changed})
+            self._tables.replace(
+                self._name, changed if keys is None else {keys[doc_id]: changed[doc_id] for doc_id in changed}
+            )
         return picked
 
     def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
@@ -115,38 +210,21 @@ class LiveRows:
         picked = pick(documents)
         if len(set(picked)) < len(picked):
             raise KeyError(next(doc_id for place, doc_id in enumerate(picked) if doc_id in picked[:place]))
-        table = self._to_write()
-        for doc_id in picked:
-            del table[doc_id if keys is None else keys[doc_id]]
+        self._tables.remove(self._name, picked if keys is None else [keys[doc_id] for doc_id in picked])
         return picked
 
     def clear(self) -> None:
         """Remove all documents; the table stays."""
-        self._tables[self._name] = {}
+        self._tables.empty(self._name)
 
     def _table(self) -> dict[Any, Document]:
         return self._tables.get(self._name) or {}
 
-    def _put(self, documents: dict[Any, Document]) -> None:
-        self._to_write().update(documents)
-
-    def _to_write(self) -> dict[Any, Document]:
-        """Return the table, which is made if it is not there.
-
-        Raises:
-            InvalidOperation: A function of the user's, called for this write, has made the storage a database.
-        """
-        if self._tables.moved:
-            raise InvalidOperation("the tables became collections while this was to be written; nothing was written")
-        return self._tables.setdefault(self._name, {})
-
-    def _listed(self, table: dict[Any, Document], ids: Sequence[Any]) -> Iterable[Row]:
+    def _listed(self, ids: Sequence[Any]) -> list[Row]:
         """Return the documents with these ids, in the order of the table."""
-        keys = dict.fromkeys(map(stored_id, ids))
-        found = [(key, table[key]) for key in keys if key in table]
-        if len(found) < 2:
-            return found
-        return [(key, document) for key, document in _rows(table) if key in keys]
+        table = self._table()
+        found = {key: table[key] for key in map(stored_id, ids) if key in table}
+        return [(key, found[key]) for key in self._tables.in_order(self._name, list(found))]
 
     def _chosen(self, choice: Choice, id_class: IdClass) -> tuple[dict[Any, Document], dict[Any, Any] | None]:
         """Return the documents chosen by the ids that users see; the table's keys by these; None: the same."""

@@ -9,7 +9,7 @@ from typing import Any
 from nosqlpy.compat.tinydb.document import Fields
 from nosqlpy.compat.tinydb.fields import field_of, is_scalar
 
-_FIXED = frozenset((int, float, str, bool, tuple))
+_FIXED = frozenset((int, float, str, bool, tuple))  # others ``+=`` may change where the stored document holds them
 _SAFE = 2**62  # below it, no sum of two ints leaves 64 bits
 
 
@@ -50,7 +50,9 @@ def add(field: str, n: Any) -> Operation:
     """Return the change that adds `n` to a field."""
 
     def change(document: Fields) -> None:
-        value = _own(document[field])
+        value = document[field]
+        if type(value) not in _FIXED:
+            value = copy(value)
         value += n
         document[field] = value
 
@@ -61,7 +63,9 @@ def subtract(field: str, n: Any) -> Operation:
     """Return the change that subtracts `n` from a field."""
 
     def change(document: Fields) -> None:
-        value = _own(document[field])
+        value = document[field]
+        if type(value) not in _FIXED:
+            value = copy(value)
         value -= n
         document[field] = value
 
@@ -85,11 +89,6 @@ def increment(field: str) -> Operation:
 def decrement(field: str) -> Operation:
     """Return the change that subtracts one from a field."""
     return subtract(field, 1)
-
-
-def _own(value: Any) -> Any:
-    """Return a value that ``+=`` may change in place, though the stored document holds it until the update is done."""
-    return value if type(value) in _FIXED else copy(value)
 
 
 def _increase(name: str, field: str, n: Any, documents: Sequence[Fields], sign: int = 1) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Self, TypeAlias
 
 from nosqlpy.compat.tinydb.mql import exact_filter
-from nosqlpy.compat.tinydb.shapes import ALWAYS, OPAQUE, Not, Shape, Test, both, one_of
+from nosqlpy.compat.tinydb.shapes import OPAQUE, Always, Both, Not, OneOf, Opaque, Shape, Test
 from nosqlpy.compat.tinydb.utils import freeze
 
 Asked: TypeAlias = Callable[[Any], Any]
@@ -36,13 +36,20 @@ def is_sequence(obj: Any) -> bool:
 
 
 class QueryInstance:
-    """A query that can be asked; `hashval` is what makes it equal to others, None if its answers must not be kept."""
+    """A query that can be asked; `hashval` is what makes it equal to others, None if its answers must not be kept.
 
-    _shape: Shape = OPAQUE
+    What makes its shape is kept in `_known`, a function and its arguments: not every query is ever looked into.
+    """
+
+    _known: tuple[Any, ...] = ()
 
     def __init__(self, test: Asked, hashval: tuple[Any, ...] | None) -> None:
         self._test = test
-        self._hash = _hashable(hashval)
+        try:
+            hash(hashval)
+        except TypeError:
+            hashval = None
+        self._hash = hashval
 
     def is_cacheable(self) -> bool:
         """Whether the answers may be kept until the next write."""
@@ -73,19 +80,19 @@ class QueryInstance:
     def __and__(self, other: QueryInstance) -> QueryInstance:
         left, right = asked(self), asked(other)
         made = QueryInstance(lambda value: left(value) and right(value), _joined("and", self, other))
-        made._shape = both(shape_of(self), shape_of(other))
+        made._known = (*(self._known if self._known[:1] == _BOTH else (_both, self)), other)
         return made
 
     def __or__(self, other: QueryInstance) -> QueryInstance:
         left, right = asked(self), asked(other)
         made = QueryInstance(lambda value: left(value) or right(value), _joined("or", self, other))
-        made._shape = one_of(shape_of(self), shape_of(other))
+        made._known = (*(self._known if self._known[:1] == _EITHER else (_either, self)), other)
         return made
 
     def __invert__(self) -> QueryInstance:
         part = asked(self)
         made = QueryInstance(lambda value: not part(value), ("not", self._hash) if self.is_cacheable() else None)
-        made._shape = Not(shape_of(self))
+        made._known = (_negated, self)
         return made
 
 
@@ -100,16 +107,26 @@ def asked(query: Any) -> Asked:
 def shape_of(query: Any) -> Shape:
     """Return what is known of a query: nothing of a function, nor of a class with a ``__call__`` of its own."""
     if isinstance(query, QueryInstance) and type(query).__call__ is QueryInstance.__call__:
-        return query._shape
+        make, *parts = query._known or (Opaque,)
+        found: Shape = make(*parts)
+        return found
     return OPAQUE
 
 
-def _hashable(hashval: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    try:
-        hash(hashval)
-    except TypeError:
-        return None
-    return hashval
+def _both(*parts: Any) -> Shape:
+    return Both(tuple(map(shape_of, parts)))
+
+
+def _either(*parts: Any) -> Shape:
+    return OneOf(tuple(map(shape_of, parts)))
+
+
+def _negated(part: Any) -> Shape:
+    return Not(shape_of(part))
+
+
+_BOTH = (_both,)
+_EITHER = (_either,)
 
 
 def _joined(name: str, left: QueryInstance, right: QueryInstance) -> tuple[Any, ...] | None:
@@ -139,8 +156,8 @@ class Query(QueryInstance):
 
     def __getattr__(self, item: str) -> Self:
         query = type(self)()
-        query._path = (*self._path, item)
-        query._hash = ("path", query._path) if self.is_cacheable() else None
+        query._path = path = (*self._path, item)
+        query._hash = ("path", path) if self.is_cacheable() else None
         return query
 
     def __getitem__(self, item: str) -> Self:
@@ -157,11 +174,8 @@ class Query(QueryInstance):
     def _ask(self, operator: str, test: Asked, operand: Any = None, hashed: tuple[Any, ...] = ()) -> QueryInstance:
         """Return the query of one of the operators here."""
         made = self._generate_test(test, (operator, self._path, *hashed))
-        return self._shaped(made, Test(operator, self._path, operand))
-
-    def _shaped(self, made: QueryInstance, shape: Shape) -> QueryInstance:
         if type(self)._generate_test is Query._generate_test:  # a subclass may mean something else by a path
-            made._shape = shape
+            made._known = (Test, operator, self._path, operand)
         return made
 
     def __eq__(self, rhs: object) -> QueryInstance:  # type: ignore[override]
@@ -233,16 +247,21 @@ class Query(QueryInstance):
         """Return the query that the value, or without a path the document, has the fields of `document`."""
 
         def test(value: Any) -> bool:
-            return not any(key not in value or value[key] != document[key] for key in document)
+            for key, expected in document.items():  # noqa: SIM110 - a generator takes twice the time
+                if key not in value or value[key] != expected:
+                    return False
+            return True
 
         hashval = ("fragment", *((self._path,) if self._path else ()), freeze(document))
         made = self._generate_test(test, hashval, allow_empty_path=True)
-        return self._shaped(made, Test("fragment", self._path, document))
+        if type(self)._generate_test is Query._generate_test:
+            made._known = (Test, "fragment", self._path, document)
+        return made
 
     def noop(self) -> QueryInstance:
         """Return the query that every document matches, to begin a chain with."""
         made = QueryInstance(lambda _: True, ())
-        made._shape = ALWAYS
+        made._known = (Always,)
         return made
 
     def map(self, fn: Callable[[Any], Any]) -> Self:

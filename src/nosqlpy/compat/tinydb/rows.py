@@ -38,6 +38,9 @@ class Every(msgspec.Struct, frozen=True):
     """All documents."""
 
 
+EVERY = Every()
+
+
 class Matching(msgspec.Struct, frozen=True):
     """The documents for which `ask` is true."""
 
@@ -64,6 +67,10 @@ class Rows(Protocol):
 
     def read(self, choice: Choice) -> Iterable[Row]:
         """Return the documents chosen, with their ids, to be gone through once."""
+        ...
+
+    def one(self, doc_id: Any) -> Document | None:
+        """Return the document with this id."""
         ...
 
     def first(self, ask: Ask) -> Row | None:

@@ -45,14 +45,3 @@ class Opaque(msgspec.Struct, frozen=True):
 
 Shape: TypeAlias = Test | Both | OneOf | Not | Always | Opaque
 OPAQUE = Opaque()
-ALWAYS = Always()
-
-
-def both(left: Shape, right: Shape) -> Shape:
-    """Return that `left` holds and then `right`; a chain of them is one shape."""
-    return Both((*(left.parts if isinstance(left, Both) else (left,)), right))
-
-
-def one_of(left: Shape, right: Shape) -> Shape:
-    """Return that `left` holds or else `right`; a chain of them is one shape."""
-    return OneOf((*(left.parts if isinstance(left, OneOf) else (left,)), right))

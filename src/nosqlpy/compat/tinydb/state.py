@@ -27,6 +27,11 @@ class StateRows:
             return [(key, document) for key, document in table.items() if str(key) in wanted]
         return list(table.items())
 
+    def one(self, doc_id: Any) -> Document | None:
+        """Return the document with this id."""
+        found: Document | None = self._table(self._storage.read()).get(str(doc_id))
+        return found
+
     def first(self, ask: Ask) -> Row | None:
         """Return the first document for which `ask` is true."""
         table = self._table(self._storage.read())

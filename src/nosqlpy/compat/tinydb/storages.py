@@ -8,21 +8,22 @@ import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
+from weakref import WeakMethod
 
 from nosqlpy import Client
 from nosqlpy.compat.tinydb.fields import from_stored
-from nosqlpy.compat.tinydb.live import Tables, state_of, tables_of
+from nosqlpy.compat.tinydb.live import Tables
 from nosqlpy.compat.tinydb.writing import write_state
 from nosqlpy.errors import ConfigurationError, StorageError
 
 State: TypeAlias = dict[str, dict[str, Any]]
 """All tables: each a dict of its documents by their ids as text."""
 
-_TEXT_OPTIONS = frozenset(("indent", "separators", "ensure_ascii"))
-_JSON_OPTIONS = frozenset(("sort_keys", "default", "cls", "skipkeys", "check_circular", "allow_nan"))
+_TEXT_OPTIONS = frozenset(("indent", "separators", "ensure_ascii", "sort_keys"))
+_JSON_OPTIONS = frozenset(("default", "cls", "skipkeys", "check_circular", "allow_nan"))
 
 
 def touch(path: str | os.PathLike[str], create_dirs: bool) -> None:
@@ -81,11 +82,10 @@ def direct(storage: Any) -> DatabaseStorage | None:
     It is None also where a subclass, or a program, has replaced its `read` or `write`.
     """
     kind = type(storage)
-    if not isinstance(storage, DatabaseStorage) or {"read", "write"} & vars(storage).keys():
+    if kind is not MemoryStorage and (getattr(kind, "read", None) not in _OWN or kind.write not in _OWN):
         return None
-    own = (DatabaseStorage, MemoryStorage)
-    plain = any(kind.read is base.read for base in own) and any(kind.write is base.write for base in own)
-    return storage if plain else None
+    replaced = vars(storage)
+    return None if "read" in replaced or "write" in replaced else storage
 
 
 def client_of(storage: Any) -> Client | None:
@@ -106,7 +106,7 @@ class DirectoryStorage(DatabaseStorage):
     Args:
         path: The directory. One that does not exist is made.
         create_dirs: Make the directories above it too.
-        encoding, indent, separators, ensure_ascii: Without effect: they say how the text of a JSON file looks.
+        encoding, indent, separators, ensure_ascii, sort_keys: Without effect: they say how a JSON file looks.
         access_mode: ``"r+"``, or ``"r"`` for reading only.
         options: Those of `nosqlpy.Client`, such as ``durability="durable"``.
 
@@ -173,9 +173,10 @@ class MemoryStorage(DatabaseStorage):
     """
 
     def __init__(self) -> None:
-        self.lock: threading.RLock = threading.RLock()
         self.tables: Tables | None = Tables()
+        self.lock: threading.RLock = self.tables.lock
         self._client: Client | None = None
+        self._when_moved: set[WeakMethod[Callable[[], None]]] = set()
 
     @property
     def client(self) -> Client:
@@ -191,7 +192,13 @@ class MemoryStorage(DatabaseStorage):
                 if self.tables is not None:
                     self.tables.moved = True
                 self._client, self.tables = client, None
+                for reference in list(self._when_moved):
+                    (reference() or _nothing)()
         return self._client
+
+    def call_when_moved(self, method: Callable[[], None]) -> None:
+        """Call this method, if its object is still there, once the tables have become collections."""
+        self._when_moved.add(WeakMethod(method, self._when_moved.discard))
 
     @property
     def memory(self) -> State | None:
@@ -199,30 +206,39 @@ class MemoryStorage(DatabaseStorage):
         return self.read()
 
     def read(self) -> State | None:
-        """Return all tables, or None if there is none."""
-        return super().read() if self.tables is None else state_of(self.tables) or None
+        """Return all tables, or what else was written; None if there is nothing."""
+        return super().read() if self.tables is None else self.tables.state()
 
     def write(self, data: State) -> None:
-        """Make the tables those of `data`."""
+        """Make the tables those of `data`; what is no state, as a middleware may make of one, is kept as it is."""
         with self.lock:
             if self.tables is None:
                 super().write(data)
             else:
-                written = tables_of(data)
-                self.tables.clear()
-                self.tables.update(written)
+                self.tables.become(data)
 
     def table_names(self) -> Iterable[str]:
         """Return the names of all tables."""
-        return super().table_names() if self.tables is None else list(self.tables)
+        tables = self.tables
+        return super().table_names() if tables is None else tables
 
     def drop(self, name: str) -> None:
         """Remove a table, if it is there."""
+        tables = self.tables
+        if tables is not None and name not in tables:
+            return
         with self.lock:
             if self.tables is None:
                 super().drop(name)
             else:
                 self.tables.pop(name, None)
+
+
+def _nothing() -> None:
+    pass
+
+
+_OWN = frozenset((DatabaseStorage.read, DatabaseStorage.write, MemoryStorage.read, MemoryStorage.write))
 
 
 class JSONStorage(Storage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar, NoReturn, overload
 
 from nosqlpy import Collection
@@ -13,11 +14,13 @@ from nosqlpy.compat.tinydb.collected import CollectionRows
 from nosqlpy.compat.tinydb.document import Document, documents_of
 from nosqlpy.compat.tinydb.live import LiveRows
 from nosqlpy.compat.tinydb.queries import QueryLike
-from nosqlpy.compat.tinydb.rows import Choice, Every, IdTaken, Listed, Matching, MayMatch, Pick, Row, Rows
+from nosqlpy.compat.tinydb.rows import EVERY, Choice, IdTaken, Listed, Matching, MayMatch, Pick, Row, Rows
 from nosqlpy.compat.tinydb.state import StateRows
 from nosqlpy.compat.tinydb.storages import MemoryStorage, Storage, client_of, direct
 from nosqlpy.compat.tinydb.utils import LRUCache
 from nosqlpy.errors import InvalidOperation
+
+_PORTION = 128  # documents that are made at once while a table is gone through
 
 
 class Table:
@@ -53,7 +56,10 @@ class Table:
         self._query_cache: LRUCache[Any, list[Any]] = self.query_cache_class(capacity=cache_size)
         self._next_id: Any = None
         self._lock = storage.lock if isinstance(storage, MemoryStorage) else threading.RLock()
-        self._place = rows_of(storage, name)
+        with self._lock:
+            self._rows: Rows = rows_of(storage, name)
+            if isinstance(self._rows, LiveRows):
+                storage.call_when_moved(self._move)  # type: ignore[attr-defined]
         if persist_empty:
             self._rows.create()
 
@@ -81,21 +87,24 @@ class Table:
             return self._rows.collection
         raise InvalidOperation(f"a table in a {type(self._storage).__name__} is no collection")
 
-    @property
-    def _rows(self) -> Rows:
-        """Where the documents are: no longer in dicts, once a storage in memory was asked for its database."""
-        if isinstance(self._place, LiveRows) and self._storage.tables is None:  # type: ignore[attr-defined]
-            self._place = rows_of(self._storage, self._name)
-        return self._place
+    def _move(self) -> None:
+        """Go on in a collection, now that the storage in memory was asked for its database."""
+        self._rows = rows_of(self._storage, self._name)
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
     def all(self) -> list[Document]:
         """Return all documents."""
-        return self._documents(self._rows.read(Every()))
+        return self._documents(self._rows.read(EVERY))
 
     def __iter__(self) -> Iterator[Document]:
-        return iter(self.all())
+        """Go through the documents that there are now; they are made while they are gone through."""
+        rows = iter(self._rows.read(EVERY))
+        for doc_id, document in rows:  # one alone, for `next(iter(table))`; many at once take half the time each
+            yield self.document_class(document, self.document_id_class(doc_id))
+            break
+        while documents := self._documents(islice(rows, _PORTION)):
+            yield from documents
 
     def __len__(self) -> int:
         return self._rows.count()
@@ -130,14 +139,14 @@ class Table:
             RuntimeError: Neither a query nor an id was given.
         """
         if doc_id is not None:
-            found = next(iter(self._rows.read(Listed((doc_id,)))), None)
-            return None if found is None else self.document_class(found[1], doc_id)
+            found = self._rows.one(doc_id)
+            return None if found is None else self.document_class(found, doc_id)
         if doc_ids is not None:
             return self._documents(self._rows.read(Listed(list(doc_ids))))
         if cond is None:
             raise RuntimeError("get needs a query, a doc_id or doc_ids")
         row = self._rows.first(cond)
-        return None if row is None else self._documents([row])[0]
+        return None if row is None else self.document_class(row[1], self.document_id_class(row[0]))
 
     def contains(self, cond: QueryLike | None = None, doc_id: int | None = None) -> bool:
         """Return whether there is a document with this id, or one that matches.
@@ -331,7 +340,7 @@ def _picker(doc_ids: Sequence[Any] | None) -> Pick:
 def _choice(cond: QueryLike | None, doc_ids: Sequence[Any] | None) -> Choice:
     if doc_ids is not None:
         return Listed([_as_int(doc_id) for doc_id in doc_ids])
-    return Every() if cond is None else Matching(cond)
+    return EVERY if cond is None else Matching(cond)
 
 
 def _as_int(doc_id: Any) -> Any:

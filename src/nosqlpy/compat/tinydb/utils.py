@@ -10,6 +10,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
 
 class LRUCache(MutableMapping[K, V], Generic[K, V]):
     """A mapping of at most `capacity` entries (None: any number), which lets the least recently used one go."""
@@ -94,6 +96,8 @@ class FrozenDict(dict[Any, Any]):
 
 def freeze(obj: Any) -> Any:
     """Return `obj` with its dicts, lists and sets replaced by ones that cannot change; what else it holds stays."""
+    if type(obj) in _PLAIN:
+        return obj
     if isinstance(obj, dict):
         return FrozenDict((key, freeze(value)) for key, value in obj.items())
     if isinstance(obj, list | tuple):
