@@ -208,6 +208,30 @@ def move_in_transactions(path: str, seed: str, durability: Any = "safe") -> None
             client.compact()
 
 
+MERGING: list[dict[str, Any]] = [
+    {"$documents": [{"_id": n, "n": 1} for n in range(3)]},
+    {"$merge": {"into": "totals", "whenMatched": [{"$set": {"n": {"$add": ["$n", "$$new.n"]}}}]}},
+]
+
+
+def merge_up(path: str, times: str, face: str) -> None:
+    """Add one to three counters so many times, each time by one pipeline, through one of the faces."""
+    options: Any = {"segment_size": 4000, "slow_ms": None, "lock_timeout": 30}
+    if face == "blocking":
+        with Client(path, **options) as db:
+            for _ in range(int(times)):
+                db.aggregate(MERGING)
+        return
+    import anyio  # noqa: PLC0415 - only for this
+
+    async def main() -> None:
+        async with AsyncClient(path, **options) as db:
+            for _ in range(int(times)):
+                await db.aggregate(MERGING)
+
+    anyio.run(main, backend=face)
+
+
 def count_up(path: str, times: str, face: str, durability: Any) -> None:
     """Add one to a counter so many times, through one of the faces."""
     options: Any = {"segment_size": 400, "durability": durability, "slow_ms": None, "lock_timeout": 30}

@@ -54,4 +54,5 @@ class AggregateOptions(msgspec.Struct, frozen=True):
         )
         own = self.collation is not None or collation is not None
         recompile = None if own else partial(self._under, variables=variables, kind=kind)
-        return AggregateRequest(pipeline, query, itself if kind is None else codec_for(kind).convert, recompile)
+        plain = kind is None or pipeline.target is not None
+        return AggregateRequest(pipeline, query, itself if plain else codec_for(kind).convert, recompile)

@@ -189,6 +189,26 @@ class CursorBase(Generic[T]):
                 instead = f": put a ${name} into its pipeline" if name in ("sort", "skip", "limit") else ""
                 raise InvalidOperation(f"an aggregation is not changed by {name}(){instead}")
 
+    @property
+    def _writes(self) -> bool:
+        """Whether this is an aggregation that writes what comes out: it runs as a whole, and returns nothing."""
+        return self._source is aggregate and self._request.pipeline.target is not None
+
+    def _writing(self) -> tuple[Any, ...]:
+        """Return the arguments of `write_result`; for the cursor, all has been said then.
+
+        Raises:
+            ReadOnlyError: The client may only read.
+        """
+        durability = self._backend.writable(None)
+        self._steps, self._forks = ENDED, self._backend.forks
+        return self._name, self._request, self._backend.options.id_factory, durability
+
+    def _wrote(self, execution: Aggregation[Any], began: float) -> None:
+        """Say that an aggregation that began then, and has written, took long, if it did."""
+        if (seconds := perf_counter() - began) >= self._backend.watch_s:
+            self._took(execution, seconds, 0, None)
+
     def _looked_up(self, blobs: Sequence[bytes], began: float) -> list[T]:
         """Take all of the answer of a lookup that began then."""
         assert self._lookup is not None, "it has found them"

@@ -13,6 +13,7 @@ from nosqlpy._core.engine import definitions
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._io.database import Database
 from nosqlpy._io.gate import Turn
+from nosqlpy._io.outgoing import write_result
 from nosqlpy.aliases import Durability
 from nosqlpy.errors import ClosedError, TransactionError
 
@@ -193,6 +194,9 @@ class Unit:
 
 def refusal(method: Any) -> TransactionError:
     """Return the error that says that a transaction cannot do what a method of the database does."""
+    if method is write_result:
+        message = "$out and $merge cannot be part of a transaction: aggregate before, or after it"
+        return TransactionError(message, code=263, code_name="OperationNotSupportedInTransaction")
     return _cannot(method.__name__)
 
 

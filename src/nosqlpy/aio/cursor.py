@@ -11,9 +11,13 @@ from typing import Any, Self, TypeVar, cast
 from msgspec import UNSET
 
 from nosqlpy._core.engine import lookups
+from nosqlpy._core.engine.aggregation import aggregate
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.cursor import ENDED, NO_BATCH, CursorBase
 from nosqlpy._io.explaining import explain
 from nosqlpy._io.local_async import AsyncLocalBackend
+from nosqlpy._io.outgoing import write_result
 from nosqlpy.aliases import Document, Projection, Verbosity
 
 T = TypeVar("T")
@@ -52,6 +56,9 @@ class AsyncCursor(CursorBase[T]):
             )
             if blobs is not UNSET and self._steps is None:  # else another task was faster
                 return self._looked_up(blobs, began)
+            if self._writes:
+                self._wrote(await self._backend.work(write_result, *self._writing()), began)
+                return []
             execution = await self._backend.read(self._source, self._name, self._request)
             if self._steps is None:  # else another task was faster
                 return self._first_batch(execution, began)
@@ -118,3 +125,10 @@ class AsyncCursor(CursorBase[T]):
 
     async def __aexit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
         await self.aclose()
+
+
+def aggregated(
+    backend: AsyncLocalBackend, name: str, options: AggregateOptions, codec: TypeCodec[Any], kind: Any
+) -> AsyncCursor[Any]:
+    """Return the cursor of an aggregation."""
+    return AsyncCursor(backend, name, options, codec, kind, aggregate)

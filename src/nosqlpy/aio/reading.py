@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
-from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.values.typed import TypeCodec
@@ -15,7 +14,7 @@ from nosqlpy._io.asking import one_find
 from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, require_filter
 from nosqlpy._io.local_async import AsyncLocalBackend
-from nosqlpy.aio.cursor import AsyncCursor
+from nosqlpy.aio.cursor import AsyncCursor, aggregated
 from nosqlpy.aliases import CollationSpec, Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
 
 if TYPE_CHECKING:
@@ -304,11 +303,12 @@ class AsyncReading(Generic[T]):
         `let` gives values to variables of its expressions, `hint` names the index of the find in front, `collation`
         says how strings compare in all stages, `batch_size` how many documents are made at a time, at most,
         `max_time_ms` how long it may work, and `comment` what the log calls it.
-        The documents are those of one moment, of other collections too.
+        The documents are those of one moment, of other collections too. Behind $out or $merge, which write them,
+        nothing comes out; they are written when the cursor is awaited.
 
         Raises:
             QueryError: A stage cannot be understood.
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, hint, let, collation, batch_size, max_time_ms, comment)
-        return AsyncCursor(self._backend.within(session), self._name, options, self._codec, type, aggregate)
+        return aggregated(self._backend.within(session), self._name, options, self._codec, type)

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, BinaryIO, Concatenate, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
 from nosqlpy._core.engine import definitions, reads
-from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.validation import collection_options
 from nosqlpy._core.values.typed import PLAIN, codec_for
 from nosqlpy._io.aggregating import AggregateOptions
@@ -25,7 +24,7 @@ from nosqlpy._io.repair import repair
 from nosqlpy._io.requests import index_definitions
 from nosqlpy.aliases import CollationSpec, Document, Durability, Filter, Pipeline
 from nosqlpy.blocking.collection import Collection
-from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.blocking.cursor import Cursor, aggregated
 from nosqlpy.blocking.transaction import Transaction
 from nosqlpy.naming import check_collection_name
 from nosqlpy.results import IndexModel
@@ -285,7 +284,7 @@ class Client:
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, None, let, collation, batch_size, max_time_ms, comment, database=True)
-        return Cursor(self._backend.within(session), "", options, PLAIN, type, aggregate)
+        return aggregated(self._backend.within(session), "", options, PLAIN, type)
 
     def list_collections(self, filter: Filter | None = None) -> Cursor[Document]:
         """Return a cursor over a description of each collection, by name; `filter` is on descriptions."""

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from itertools import islice
 from time import perf_counter
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from msgspec import UNSET
 
 from nosqlpy._core.engine import lookups
+from nosqlpy._core.engine.aggregation import aggregate
+from nosqlpy._core.values.typed import TypeCodec
+from nosqlpy._io.aggregating import AggregateOptions
 from nosqlpy._io.cursor import ENDED, NO_BATCH, CursorBase
 from nosqlpy._io.explaining import explain
 from nosqlpy._io.local import LocalBackend
+from nosqlpy._io.outgoing import write_result
 from nosqlpy.aliases import Document, Projection, Verbosity
 
 T = TypeVar("T")
@@ -56,6 +60,9 @@ class Cursor(CursorBase[T]):
             blobs = self._backend.lookup(lookups.find, self._name, self._lookup)
             if blobs is not UNSET:
                 return self._looked_up(blobs, began)
+        if self._writes:
+            self._wrote(self._backend.work(write_result, *self._writing()), began)
+            return []
         return self._first_batch(self._backend.read(self._source, self._name, self._request), began)
 
     def project(self, projection: Projection, /) -> Cursor[Document]:
@@ -116,3 +123,13 @@ class Cursor(CursorBase[T]):
 
     def __exit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def aggregated(
+    backend: LocalBackend, name: str, options: AggregateOptions, codec: TypeCodec[Any], kind: Any
+) -> Cursor[Any]:
+    """Return the cursor of an aggregation; one that writes has run then."""
+    cursor: Cursor[Any] = Cursor(backend, name, options, codec, kind, aggregate)
+    if cursor._writes:  # noqa: SLF001 - ours, and no name that users see
+        cursor._begin()  # noqa: SLF001 - likewise
+    return cursor

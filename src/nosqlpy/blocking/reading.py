@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from nosqlpy._core.engine import reads
-from nosqlpy._core.engine.aggregation import aggregate
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.values.typed import TypeCodec
@@ -16,7 +15,7 @@ from nosqlpy._io.client import shown_as
 from nosqlpy._io.finding import FindOptions, require_filter
 from nosqlpy._io.local import LocalBackend
 from nosqlpy.aliases import CollationSpec, Document, Filter, IndexKeys, Pipeline, Projection, SortSpec
-from nosqlpy.blocking.cursor import Cursor
+from nosqlpy.blocking.cursor import Cursor, aggregated
 
 if TYPE_CHECKING:
     from nosqlpy.blocking.transaction import Transaction
@@ -302,11 +301,12 @@ class Reading(Generic[T]):
         `let` gives values to variables of its expressions, `hint` names the index of the find in front, `collation`
         says how strings compare in all stages, `batch_size` how many documents are made at a time, at most,
         `max_time_ms` how long it may work, and `comment` what the log calls it.
-        The documents are those of one moment, of other collections too.
+        The documents are those of one moment, of other collections too. Behind $out or $merge, which write them,
+        nothing comes out; they have been written then.
 
         Raises:
             QueryError: A stage cannot be understood.
             NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
         """
         options = AggregateOptions(pipeline, hint, let, collation, batch_size, max_time_ms, comment)
-        return Cursor(self._backend.within(session), self._name, options, self._codec, type, aggregate)
+        return aggregated(self._backend.within(session), self._name, options, self._codec, type)

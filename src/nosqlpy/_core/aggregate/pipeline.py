@@ -39,6 +39,7 @@ from nosqlpy._core.aggregate.registry import find_stage
 from nosqlpy._core.aggregate.searching import carrying, check_texts, last_scored
 from nosqlpy._core.aggregate.selecting import whole_number
 from nosqlpy._core.aggregate.stage import NOTHING, Scope, Stage, malformed
+from nosqlpy._core.aggregate.targets import TARGETS, Target, compile_target
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
 from nosqlpy._core.values.types import ARRAY, OBJECT, TYPES, as_mapping
@@ -54,7 +55,7 @@ ACCUMULATOR_MODULES: Final = (choosing, gathering, summing)
 STAGES_MAX: Final = 1000
 STARTS: Final = frozenset(("$collStats", "$documents", "$indexStats"))
 """Stages that make their documents themselves, and can only be the first."""
-_NOT_IN_FACET: Final = STARTS | {"$facet", "$geoNear", "$merge", "$out"}
+_NOT_IN_FACET: Final = STARTS | TARGETS | {"$facet", "$geoNear"}
 _ONE_OF_EACH: Final = frozenset(("$addFields", "$lookup", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"))
 """Stages that make one document of each."""
 
@@ -79,6 +80,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     """Whether the first stage makes its documents itself, so that none of the collection's are read."""
     scored: bool = False
     """Whether documents carry the score of a text search into the stages."""
+    target: Target | None = None
+    """Where what comes out is written, None if it is returned."""
 
 
 def compile_pipeline(
@@ -92,8 +95,9 @@ def compile_pipeline(
         QueryError: It is no list of stages, or a stage means nothing.
         NotSupportedError: It has a stage or an operator of MongoDB's that nosqlpy lacks.
     """
-    named = _named(stages)
-    compiled = [*_compiled(named, Scope(variables, compile_stages, collation))]
+    named, scope = _named(stages), Scope(variables, compile_stages, collation)
+    target = compile_target(*named.pop(), scope) if named and named[-1][0] in TARGETS else None
+    compiled = [*_compiled(named, scope)]
     if database is not (named[:1] != [] and named[0][0] == "$documents"):
         message = "a pipeline of a database, and no other, begins with $documents"
         raise malformed(message, 73, "InvalidNamespace")
@@ -111,6 +115,7 @@ def compile_pipeline(
         sieve=0 if scored > 0 else _sieve(rest, paths),
         starts=bool(rest) and rest[0].name in STARTS,
         scored=scored > 0,
+        target=target,
     )
 
 

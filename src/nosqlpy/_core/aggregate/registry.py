@@ -17,7 +17,7 @@ _NOT_SUPPORTED: Final = frozenset(
     (
         *("$changeStream", "$changeStreamSplitLargeEvent", "$currentOp"),
         *("$geoNear", "$listClusterCatalog", "$listLocalSessions"),
-        *("$listSampledQueries", "$listSearchIndexes", "$listSessions", "$merge", "$out", "$planCacheStats"),
+        *("$listSampledQueries", "$listSearchIndexes", "$listSessions", "$planCacheStats"),
         *("$querySettings", "$queryStats", "$rankFusion", "$rerank", "$score", "$scoreFusion", "$search"),
         *("$searchMeta", "$shardedDataDistribution", "$vectorSearch"),
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from nosqlpy._core.aggregate.pipeline import Pipeline
 from nosqlpy._core.aggregate.stage import NOTHING, Batch, Stage, flow, tables_of
+from nosqlpy._core.aggregate.targets import Target
 from nosqlpy._core.aggregate.unwound import UnwoundLayout
 from nosqlpy._core.engine.columns import Scan
 from nosqlpy._core.engine.execution import STEP, Execution, Query, Request
@@ -60,6 +61,11 @@ class Aggregation(Generic[T]):
     def find(self) -> Execution[bytes]:
         """The find in front."""
         return self._execution
+
+    @property
+    def target(self) -> Target | None:
+        """Where what comes out is to be written, None if it is returned."""
+        return self._request.pipeline.target
 
     @property
     def examined(self) -> int:
