@@ -11,6 +11,7 @@ from nosqlpy._core.engine import merging
 from nosqlpy._core.engine.aggregation import AggregateRequest, Aggregation, aggregate
 from nosqlpy._core.engine.intake import Intake, NewDocuments
 from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._core.values.typed import itself
 from nosqlpy._io.database import Database
 from nosqlpy.aliases import Document, Durability
 
@@ -39,7 +40,7 @@ def write_result(
     target = execution.target
     assert target is not None, "only a pipeline that writes gets here"
     if isinstance(target, Out):
-        intake: Intake[Document] = Intake(_itself, make_id, database.engine.document_size_max)
+        intake: Intake[Document] = Intake(itself, make_id, database.engine.document_size_max)
         new = _taken_in(intake.many(documents), watch)
         _commit(database, partial(database.commit, durability, merging.replace_all, target.table, new))
         return execution
@@ -86,7 +87,3 @@ def _commit(database: Database, commit: Callable[[], tuple[R, int | None]]) -> R
     if lsn is not None:
         database.wait_durable(lsn)
     return result
-
-
-def _itself(document: Document) -> Document:
-    return document
