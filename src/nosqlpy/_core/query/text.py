@@ -1,9 +1,8 @@
-r"""Regular expressions: $regex with $options, and ``re.Pattern`` or ``bson.Regex`` as a value.
+"""Regular expressions: $regex with $options, and ``re.Pattern`` or ``bson.Regex`` as a value.
 
 Manual: reference/operator/query/regex. A pattern given as a string, or as a
-``bson.Regex``, is compiled by Python's `re` with MongoDB's options; outside of
-case-insensitive patterns ``\w``, ``\d`` and ``\b`` mean ASCII, as they do there,
-unless the pattern starts with ``(*UCP)``. A ``re.Pattern`` keeps its own flags.
+``bson.Regex``, has PCRE2's syntax and MongoDB's options (see `patterns`); a
+``re.Pattern`` is Python's own, with its flags.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Regular expressions as MongoDB means them: a pattern and the letters of its options.
 
-Manual: reference/operator/query/regex. Patterns are compiled by Python's `re`;
-outside of case-insensitive patterns ``\w``, ``\d`` and ``\b`` mean ASCII, as they
-do there, unless the pattern starts with ``(*UCP)``.
+Manual: reference/operator/query/regex. Patterns are PCRE2's, and compiled by Python's `re` (see
+`patternsyntax`); ``\w``, ``\d`` and ``\b`` mean ASCII, as they do there, unless the pattern
+starts with ``(*UCP)``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from nosqlpy._core.values.patternsyntax import python_source
 from nosqlpy.errors import QueryError
 
-_OPTIONS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": re.NOFLAG}
+_OPTIONS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.NOFLAG, "u": re.NOFLAG}
 _VERBS: Final = ("(*UTF8)", "(*UTF)", "(*UCP)")
 
 
@@ -23,17 +24,18 @@ def compile_pattern(pattern: str, options: str) -> re.Pattern[str]:
 
     Raises:
         QueryError: The pattern is invalid (51091), or an option is none (51108).
+        NotSupportedError: The pattern has something that Python cannot say.
     """
     flags = re.NOFLAG
     for letter in options:
         if letter not in _OPTIONS:
             raise QueryError("invalid flag in regex options", code=51108, code_name="Location51108")
         flags |= _OPTIONS[letter]
-    ascii_only = not flags & re.IGNORECASE
-    source = pattern
-    while source.startswith(_VERBS):
-        ascii_only = ascii_only and not source.startswith("(*UCP)")
-        source = source[source.index(")") + 1 :]
+    unicode = False
+    while pattern.startswith(_VERBS):
+        unicode = unicode or pattern.startswith("(*UCP)")
+        pattern = pattern[pattern.index(")") + 1 :]
+    source, ascii_only = python_source(pattern, options, unicode=unicode)
     return compile_source(source, flags | re.ASCII if ascii_only else flags)
 
 
