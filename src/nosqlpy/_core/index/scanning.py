@@ -118,7 +118,25 @@ def ordered(
     """Yield the keys of documents in the order of fields of the index, each 1 or -1; equal ones in natural order.
 
     These fields are that at the position `first` and those after it. The fields before it have a single point each.
+    A document that stands under several elements of an array comes with the first of them.
     """
+    parts = _ordered(index, bounds, first, directions, natural)
+    yield from _each_once(parts) if index.multikey else parts
+
+
+def _each_once(parts: Iterator[Sequence[Hashable]]) -> Iterator[Sequence[Hashable]]:
+    """Yield what `parts` have, none twice."""
+    seen: set[Hashable] = set()
+    for part in parts:
+        fresh = [key for key in dict.fromkeys(part) if key not in seen]
+        seen.update(fresh)
+        yield fresh
+
+
+def _ordered(
+    index: HashIndex, bounds: FieldBounds, first: int, directions: Sequence[int], natural: Natural
+) -> Iterator[Sequence[Hashable]]:
+    """Yield the keys of documents as `ordered` does, those of a document under several keys with each of these."""
     for keys, tied in _runs(index, bounds, first, directions):
         if tied:
             yield natural(index.documents(keys))
