@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -136,6 +137,14 @@ async def test_a_batch_removes_what_has_expired_first(sessions: Any) -> None:
     await sessions.insert_many([{"_id": 1, "n": "another"}])
 
     assert await sessions.get(1) == {"_id": 1, "n": "another"}
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert"])
+async def test_an_import_removes_what_has_expired_first(sessions: Any, clock: Clock, mode: str) -> None:
+    clock.move(60)
+    await sessions.import_file(BytesIO(b'{"_id": 2, "n": 4}\n'), format="jsonl", mode=mode)
+
+    assert ids(await sessions.find().to_list()) == [3, 2]
 
 
 async def test_no_update_and_no_deletion_meets_what_has_expired(sessions: Any) -> None:

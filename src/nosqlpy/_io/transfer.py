@@ -201,8 +201,8 @@ def _line_parts(
     start = 0
     prepared = importing.prepare_lines(lines.text, lines.numbers, how.make_ids, database.engine.document_size_max)
     if prepared is not None:
-        plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        done, lsn = _commit(database, how.durability, plan)
+        plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
+        done, lsn = _commit(database, how.durability, plan, name)
         if done.error is None or done.count:
             yield Imported(done.count, done.line, None), lsn
             clear = False
@@ -233,8 +233,8 @@ def _parts(
     while True:
         part = batch.part(start, size)
         prepared = importing.prepare(part, how.make_id, database.engine.document_size_max)
-        plan = partial(importing.import_batch, name=name, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        yield (found := _commit(database, how.durability, plan))
+        plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
+        yield (found := _commit(database, how.durability, plan, name))
         start += found[0].count
         if found[0].error is not None and how.on_reject is not None:
             how.on_reject(_rejection(found[0].error, batch.texts[start], how.format))
@@ -253,11 +253,11 @@ def _rejection(error: NosqlpyError, text: bytes, format: str) -> dict[str, Any]:
 
 
 def _commit(
-    database: Database, durability: Durability, plan: Callable[[Engine], Change[Imported]]
+    database: Database, durability: Durability, plan: Callable[[Engine, str], Change[Imported]], name: str
 ) -> tuple[Imported, int | None]:
     while True:
         try:
-            return database.in_turn(partial(database.commit, durability, plan), database.options.lock_timeout)
+            return database.in_turn(partial(database.commit, durability, plan, name), database.options.lock_timeout)
         except Unloaded as needed:
             database.load(needed)
 
