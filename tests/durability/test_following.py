@@ -190,6 +190,18 @@ def test_an_index_and_a_rename_of_another_process_are_followed() -> None:
 # ── words that lie ──────────────────────────────────────────────────────────────
 
 
+def test_the_manifest_is_looked_at_where_the_word_that_tells_of_it_is_wiped() -> None:
+    disk = SimulatedDisk()
+    insert(first := open_database(disk), 0)
+    first.close()
+    one, two = open_database(disk), open_database(disk)
+    insert(one, 1)  # the first write says in the manifest that the log goes on
+    ids(two)
+    disk.words[GENERATION] = 0
+
+    assert two.verify()["documents"] == 2
+
+
 @pytest.mark.parametrize("word", [BELL, END, GENERATION, EPOCH, 5, 6, *range(8, 15)])
 @pytest.mark.parametrize("value", [0, 1, 2**64 - 1])
 def test_a_wrong_word_costs_a_look_at_the_files_and_nothing_else(word: int, value: int) -> None:

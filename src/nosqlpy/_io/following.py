@@ -358,7 +358,7 @@ class Following:
 
     def _look_at_manifest(self) -> None:
         """Take in the manifest that another process may have published without writing a frame."""
-        if self._polls or self.words[GENERATION] not in (0, self.engine.manifest.generation):
+        if self._polls or self.words[GENERATION] != self.engine.manifest.generation:
             self._take_in(following.follow(self.engine, upto=None, moved=True))
 
     def _ring(self) -> None:
