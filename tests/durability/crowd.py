@@ -12,7 +12,8 @@ from random import Random
 from durability.model import TIME, History, State, describe, model_of_state, state_of_engine, unexpired, wrong_indexes
 from durability.simulated_disk import READS, Fault, PowerCutError, SimulatedDisk, SimulatedStorage
 from durability.simulation import Outcome
-from durability.workload import COLLECTIONS, Mismatch, Session, open_database, random_document, random_step
+from durability.steps import random_document, random_step
+from durability.workload import COLLECTIONS, Mismatch, Session, open_database
 from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database

@@ -9,7 +9,8 @@ from random import Random
 
 from durability.model import TIME, History, State, describe, state_of_engine, unexpired, wrong_indexes
 from durability.simulated_disk import Fault, PowerCutError, SimulatedDisk
-from durability.workload import Mismatch, Session, open_database, random_step
+from durability.steps import random_step
+from durability.workload import Mismatch, Session, open_database
 from nosqlpy._core.engine import compaction, hints, snapshots
 from nosqlpy._core.log.segment import BLOCK_MIN
 from nosqlpy._io.database import Database
@@ -182,7 +183,7 @@ class Simulation:
         size = len(self.disk.names[name].cache)
         if not size:
             return
-        legal = set(map(unexpired, self.history.states[self.history.handed :]))
+        legal = list(map(unexpired, self.history.states[self.history.handed :]))
         self.disk.flip_bit(name, self.random.randrange(8 * size))
         before = self.disk.files()
         try:
@@ -201,10 +202,10 @@ class Simulation:
         if wrong := wrong_indexes(database.engine):
             raise Mismatch(f"a flipped bit in {name} went unnoticed: {wrong}")
 
-    def _judge_flip(self, state: State, torn_bytes: int, legal: set[State], name: str) -> None:
+    def _judge_flip(self, state: State, torn_bytes: int, legal: list[State], name: str) -> None:
         if state in legal:
             self.counts["flips harmless"] += 1
-        elif torn_bytes and state in set(map(unexpired, self.history.past + self.history.states)):
+        elif torn_bytes and state in map(unexpired, self.history.past + self.history.states):
             self.counts["flips torn"] += 1
         else:
             raise Mismatch(f"a flipped bit in {name} went unnoticed: {describe(state)}")

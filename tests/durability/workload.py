@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from durability.model import (
     model_of_state,
     state_of_engine,
     state_of_model,
+    unexpired,
 )
 from durability.simulated_disk import SimulatedDisk, SimulatedStorage
 from nosqlpy import Client
@@ -30,14 +33,29 @@ from nosqlpy._io.options import Options
 from nosqlpy.errors import CorruptionError, StorageError
 
 COLLECTIONS = ("a", "b", "c")
-WORDS = ("red", "green", "blue")
+CASELESS = {
+    "locale": "en",
+    "caseLevel": False,
+    "caseFirst": "off",
+    "strength": 2,
+    "numericOrdering": False,
+    "alternate": "non-ignorable",
+    "maxVariable": "punct",
+    "normalization": False,
+    "backwards": False,
+}
 # the keys of indexes, and their options, by their names
 INDEXES: dict[str, tuple[Any, dict[str, Any]]] = {
     "n_1": ("n", {}),
     "g_1": ("g", {}),
     "g_hashed": ({"g": "hashed"}, {}),
     "n_1_g_-1": ([("n", 1), ("g", -1)], {}),
-    "w_text": ({"w": "text"}, {"default_language": "none"}),
+    "w_text": ({"w": "text"}, {"default_language": "none", "collation": {"locale": "simple"}}),
+    "w_1": ("w", {"collation": CASELESS}),
+    "m_1": ("m", {}),
+    "n_-1": ([("n", -1)], {"partialFilterExpression": {"g": {"$gt": 1}}}),
+    "_id_1_g_1": ([("_id", 1), ("g", 1)], {"unique": True}),
+    "$**_1": ("$**", {}),
     EXPIRY: ("t", {"expireAfterSeconds": EXPIRES_S}),
 }
 PLACE = Path("/simulated")  # nothing is ever made there
@@ -181,6 +199,56 @@ class Session:
             durability,
         )
 
+    def exchange(self, name: str, document: dict[str, Any], durability: Any) -> None:
+        """Replace a document by its ``_id``, whether it is there or not."""
+        id = document["_id"]
+        self.write(
+            lambda model: _shelf(model, name).documents.update({id: document}),
+            lambda: self.client[name].replace_one({"_id": id}, document, upsert=True, durability=durability),
+            durability,
+        )
+
+    def tally(self, name: str, id: Any, durability: Any) -> None:
+        """Count on in a document that is found by its ``_id``."""
+        self.write(
+            lambda model: _count_on(model, name, id),
+            lambda: self.client[name].update_one({"_id": id}, {"$inc": {"n": 1}}, durability=durability),
+            durability,
+        )
+
+    def take(self, name: str, id: Any, durability: Any) -> None:
+        """Delete a document, and be given it."""
+        held = self.model.get(name, Shelf()).documents
+        if id not in held:
+            return
+        expected, taken = held[id], []
+        self.write(
+            lambda model: model[name].documents.pop(id) and None,
+            lambda: taken.append(self.client[name].find_one_and_delete({"_id": id}, durability=durability)),
+            durability,
+        )
+        if taken not in ([], [expected]):
+            raise Mismatch(f"{name} gives {taken} for {id}, not {expected}")
+
+    def bring_in(self, name: str, documents: list[dict[str, Any]], mode: Any, durability: Any) -> None:
+        """Import documents as lines of JSON."""
+        held = self.model.get(name, Shelf()).documents
+        if mode == "insert":
+            documents = [document for document in documents if document["_id"] not in held]
+        lines = b"".join(json.dumps(document, default=_extended).encode() + b"\n" for document in documents)
+
+        def change(model: Model) -> None:
+            shelf = _shelf(model, name)
+            if mode == "replace":
+                shelf.documents = {}
+            shelf.documents.update({document["_id"]: document for document in documents})
+
+        def call() -> None:
+            self.client[name].import_file(io.BytesIO(lines), format="jsonl", mode=mode, durability=durability)
+
+        if documents:
+            self.write(change, call, durability)
+
     def delete(self, name: str, id: Any, durability: Any) -> None:
         if id in self.model.get(name, Shelf()).documents:
             self.write(
@@ -198,11 +266,13 @@ class Session:
             call = lambda: self.client[name].delete_many({"g": group}, durability=durability)  # noqa: E731
             self.write(change, call, durability)
 
-    def create(self, name: str, durability: Any) -> None:
+    def create(self, name: str, collation: Any, durability: Any) -> None:
         if name not in self.model:
+            options = {"collation": collation} if collation else {}
+            shelf = lambda: Shelf(indexes=["_id_"] if collation else [], options=options)  # noqa: E731
             self.write(
-                lambda model: model.update({name: Shelf()}),
-                lambda: self.client.create_collection(name, durability=durability),
+                lambda model: model.update({name: shelf()}),
+                lambda: self.client.create_collection(name, collation=collation, durability=durability),
                 durability,
             )
 
@@ -243,6 +313,33 @@ class Session:
                 first = tx[documents[0][0]]
                 first.delete(gone)
                 first.update_many({"g": group}, {"$inc": {"g": 1}})
+
+        self.write(change, call, durability)
+
+    def journal(self, documents: list[tuple[str, dict[str, Any]]], durability: Any) -> None:
+        """Insert documents in one transaction, and count on in those that are there: nothing is looked at in it."""
+        held = {(name, id) for name, shelf in self.model.items() for id in shelf.documents}
+        steps = []
+        for name, document in documents:
+            at = name, document["_id"]
+            steps.append((*at, None if at in held else document))
+            held.add(at)
+
+        def change(model: Model) -> None:
+            for name, id, document in steps:
+                if document is None:
+                    _count_on(model, name, id)
+                else:
+                    _shelf(model, name).documents[id] = dict(document)
+                _shelf(model, name).let_expire()
+
+        def call() -> None:
+            with self.client.transaction(durability=durability) as tx:
+                for name, id, document in steps:
+                    if document is None:
+                        tx[name].update_one({"_id": id}, {"$inc": {"n": 1}})
+                    else:
+                        tx[name].insert_one(document)
 
         self.write(change, call, durability)
 
@@ -290,11 +387,20 @@ class Session:
         """Give a collection a validator that no document of the workload fails, or take it away."""
         options = {"validator": {"$jsonSchema": {"title": field, "required": ["_id"]}}}
         if name in self.model:
-            options = {} if self.model[name].options == options else options
+            held = self.model[name].options
+            options = {} if held.get("validator") == options["validator"] else options
+            rest = {key: value for key, value in held.items() if key != "validator"}
             self.write(
-                lambda model: setattr(model[name], "options", options),
+                lambda model: setattr(model[name], "options", rest | options),
                 lambda: self.client.coll_mod(name, validator=options.get("validator", {}), durability=durability),
                 durability,
+            )
+
+    def hide(self, name: str, index: str, hidden: bool, durability: Any) -> None:
+        """Hide an index from queries, or show it again: it is kept up all the same."""
+        if index in self.model.get(name, Shelf()).indexes:
+            self._done(
+                lambda: self.client.coll_mod(name, index={"name": index, "hidden": hidden}, durability=durability)
             )
 
     # ── the whole database ───────────────────────────────────────────────────────
@@ -326,6 +432,31 @@ class Session:
         if "w_text" in shelf.indexes and worded != sorted(repr(d) for d in held.values() if "red" in d["w"].split()):
             raise Mismatch(f"{name} finds by a word: {worded}")
 
+    def ask(self, name: str, _durability: Any) -> None:
+        """Compare answers for which several indexes serve, or the order in which the documents lie."""
+        collection = self.client[name]
+        held = list(self.model.get(name, Shelf()).documents.values())
+        questions: list[tuple[Any, list[Any]]] = [
+            (lambda: collection.find({"m": 1}), [d for d in held if d["m"] == 1 or d["m"] == [1, 2]]),
+            (lambda: collection.find({"m.a": 1}), [d for d in held if d["m"] == {"a": 1} or d["m"] == {"a": [1, "x"]}]),
+            (lambda: collection.find({"w": "RED"}, collation=CASELESS), [d for d in held if d["w"] == "red"]),
+            (lambda: collection.find({"n": {"$gt": 3}, "g": 2}), [d for d in held if d["n"] > 3 and d["g"] == 2]),
+        ]
+        try:
+            answers = [find().to_list() for find, _ in questions]
+            backwards = collection.find({}, hint={"$natural": -1}).to_list()
+            sorted_by_n = [document["n"] for document in collection.find().sort("n", -1)]
+        except CorruptionError as error:
+            raise Mismatch(f"an undamaged disk counts as corrupt: {error}") from error
+        except StorageError:
+            self.refused += 1
+            return
+        for answer, (_, expected) in zip(answers, questions, strict=True):
+            if sorted(map(repr, answer)) != sorted(map(repr, expected)):
+                raise Mismatch(f"{name} answers {answer}, not {expected}")
+        if backwards != held[::-1] or sorted_by_n != sorted((d["n"] for d in held), reverse=True):
+            raise Mismatch(f"{name} answers in another order: {backwards}, {sorted_by_n}, not {held}")
+
     def flush(self) -> None:
         if self._done(self.client.flush):
             self.history.all_handed()
@@ -340,22 +471,25 @@ class Session:
         """Remove in the background what has expired, which nobody sees."""
         self._done(self.database._expire_in_background)
 
-    def compact(self) -> None:
-        self._done(self.client.compact)
+    def compact(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Compact, and do something else while the new segment is written."""
+        self._done(lambda: self.client.compact(progress=lambda _done, _total: meanwhile()))
 
-    def back_up(self) -> None:
+    def back_up(self, meanwhile: Callable[[], None]) -> None:
         """Copy the database to another disk, which loses its power then: what is there is what was copied."""
         target = SimulatedDisk(self.database.storage.disk.random.getrandbits(32))
-        if self._done(lambda: self._back_up(target)):
+        expected = state_of_model(self.model)
+        if self._done(lambda: self._back_up(target, meanwhile)):
             target.power_loss()
             shown = state_of_engine(open_database(target, create=False).engine)
-            if shown != state_of_model(self.model):
-                raise Mismatch(f"a backup holds {describe(shown)} instead of {describe(state_of_model(self.model))}")
+            if shown != unexpired(expected):
+                raise Mismatch(f"a backup holds {describe(shown)} instead of {describe(expected)}")
 
-    def _back_up(self, target: SimulatedDisk) -> None:
+    def _back_up(self, target: SimulatedDisk, meanwhile: Callable[[], None]) -> None:
         database = self.database
         with database.keeping_segments():
             moment = database.moment(backup.moment)
+            meanwhile()
             try:
                 build(SimulatedStorage(target), DOING, backup.copy(moment), database.check_open, database.storage)
             except CorruptionError as error:
@@ -403,58 +537,11 @@ def _shelf(model: Model, name: str) -> Shelf:
     return model.setdefault(name, Shelf())
 
 
-def random_step(session: Session, random: Random, durabilities: tuple[str, ...]) -> None:
-    """Do one thing to the database."""
-    session.let_time_pass(random)
-    durability = random.choice(durabilities)
-    name = random.choice(COLLECTIONS)
-    session_write = random.choices(
-        (
-            "insert", "insert_many", "update", "replace", "delete", "delete_many", "create", "drop", "clear",
-            "rename", "index", "unindex", "validate", "sync", "flush", "background_flush", "background_sync",
-            "compact", "verify", "look", "transaction", "rollback", "back_up", "expire",
-        ),
-        (30, 10, 8, 8, 6, 2, 1, 1, 1, 2, 4, 1, 2, 4, 3, 3, 3, 3, 1, 20, 8, 2, 1, 2),
-    )[0]  # fmt: skip
-    match session_write:
-        case "insert_many":
-            several = {d["_id"]: d for d in (random_document(random) for _ in range(random.randint(1, 6)))}
-            session.insert_many(name, list(several.values()), durability)
-        case "update":
-            session.update(name, random.randint(0, 3), random.randint(0, 99), durability)
-        case "insert" | "replace" | "rollback":
-            getattr(session, session_write)(name, random_document(random), durability)
-        case "transaction":
-            documents = [(random.choice(COLLECTIONS), random_document(random)) for _ in range(random.randint(1, 4))]
-            session.transaction(documents, random_id(random), random.randint(0, 3), durability)
-        case "delete" | "look":
-            getattr(session, session_write)(name, random_id(random), durability)
-        case "delete_many":
-            session.delete_many(name, random.randint(0, 3), durability)
-        case "create" | "drop" | "clear":
-            getattr(session, session_write)(name, durability)
-        case "rename":
-            session.rename(name, random.choice(COLLECTIONS), durability)
-        case "index" | "unindex" | "validate":
-            what = ("n", "g") if session_write == "validate" else tuple(INDEXES)
-            getattr(session, session_write)(name, random.choice(what), durability)
-        case _:
-            getattr(session, session_write)()
+def _count_on(model: Model, name: str, id: Any) -> None:
+    document = model.get(name, Shelf()).documents.get(id)
+    if document is not None:
+        document |= {"n": document["n"] + 1}
 
 
-def random_id(random: Random) -> Any:
-    id = random.randint(0, 30)
-    return id if id % 3 else f"id{id}"
-
-
-def random_document(random: Random) -> dict[str, Any]:
-    size = random.choice((0, 0, 5, 40, 40, 300, 1500))
-    seconds = random.choice((None, random.randint(-60, 60)))
-    return {
-        "_id": random_id(random),
-        "g": random.randint(0, 3),
-        "n": random.randint(0, 9),
-        "t": None if seconds is None else TIME.BEGIN.replace(microsecond=0) + timedelta(seconds=seconds),
-        "w": " ".join(random.sample(WORDS, random.randint(0, 2))),
-        "pad": "x" * size,
-    }
+def _extended(value: Any) -> dict[str, str]:
+    return {"$date": value.isoformat()}
