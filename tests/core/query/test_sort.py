@@ -150,6 +150,27 @@ def test_keys_through_different_arrays_are_refused():
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "value_of",
+    [
+        lambda index: index,
+        lambda index: -index,
+        lambda index: index * 7919 % 613,
+        lambda index: 1,
+        lambda index: index % 2,
+        lambda index: (index, str(index), None, [index, 9])[index % 4],
+        lambda index: index if index % 97 else -index,
+    ],
+    ids=["ascending", "descending", "mixed up", "equal", "two values", "several kinds", "some far off"],
+)
+@pytest.mark.parametrize("limit", [1, 10, 64, 65])
+@pytest.mark.parametrize("spec", ["a", "-a", [("a", 1), ("b", -1)], [("a", -1), ("b", 1)]], ids=str)
+def test_a_limit_gives_the_first_of_many_documents(spec, limit, value_of):
+    documents = [{"a": value_of(index), "b": index % 3} for index in range(700)]
+
+    assert arranged(spec, documents, limit) == arranged(spec, documents)[:limit]
+
+
 @pytest.mark.parametrize("limit", [0, 1, 2, 5, 100])
 @pytest.mark.parametrize("spec", ["a", "-a", [("a", 1), ("b", -1)], [("a", -1), ("b", 1)]], ids=str)
 def test_a_limit_gives_the_first_of_the_whole_order(spec, limit):

@@ -48,6 +48,13 @@ _ARRAYS: Final = frozenset((list, Several))
 _HEAP_SHARE: Final = 8
 """With a limit below this part of the documents, a heap finds the first ones faster than sorting all."""
 
+_SAMPLE: Final = 64
+"""Keys at the beginning, between, and at the end, of which the first ones are soon known; most of the others come later.
+
+A heap takes long where each key comes before all that it has seen, as where the newest of a log are asked for.
+"""
+_SAMPLED_MIN: Final = 512
+
 _BEFORE: Final[dict[tuple[int, bool, bool], Callable[[Any, Any], bool]]] = {
     (-1, True, False): gt,
     (-1, False, False): ge,
@@ -209,9 +216,15 @@ class Ordering:
         if limit * _HEAP_SHARE > len(rows):
             return range(len(rows))
         keys = yield from self._sort_keys(rows, range(len(rows)), 0)
-        if self.keys[0][1] < 0:
-            return list(compress(range(len(keys)), map(ge, keys, repeat(nlargest(limit, keys)[-1]))))
-        return list(compress(range(len(keys)), map(le, keys, repeat(nsmallest(limit, keys)[-1]))))
+        first, reaches = (nlargest, ge) if self.keys[0][1] < 0 else (nsmallest, le)
+        chosen: Sequence[int] = range(len(keys))
+        if limit <= _SAMPLE and len(keys) > _SAMPLED_MIN:
+            sample = keys[:_SAMPLE] + keys[_SAMPLE : -_SAMPLE : len(keys) // _SAMPLE] + keys[-_SAMPLE:]
+            chosen = list(compress(chosen, map(reaches, keys, repeat(first(limit, sample)[-1]))))
+            if len(chosen) <= limit * _HEAP_SHARE:
+                return chosen
+            keys = list(map(keys.__getitem__, chosen))
+        return list(compress(chosen, map(reaches, keys, repeat(first(limit, keys)[-1]))))
 
     def _sort_keys(self, rows: list[Any], chosen: Sequence[int], position: int) -> Steps[list[Any]]:
         """Return what Python orders the `chosen` rows by as MongoDB orders what they have at `position`."""
