@@ -49,7 +49,7 @@ _HEAP_SHARE: Final = 8
 """With a limit below this part of the documents, a heap finds the first ones faster than sorting all."""
 
 _SAMPLE: Final = 64
-"""Keys at the beginning, between, and at the end, of which the first ones are soon known; most of the others come later.
+"""Keys at the beginning, between, and at the end, of which the first ones are soon known; most others come later.
 
 A heap takes long where each key comes before all that it has seen, as where the newest of a log are asked for.
 """
