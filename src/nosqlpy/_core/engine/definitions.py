@@ -10,8 +10,15 @@ import msgspec
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.flags import Progress, check_flag
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, SIMPLE, TEXT, IndexDefinition, index_name
-from nosqlpy._core.index.kinds import cannot_create
+from nosqlpy._core.index.catalogue import (
+    ID_DEFINITION,
+    ID_INDEX,
+    SIMPLE,
+    TEXT,
+    IndexDefinition,
+    cannot_create,
+    index_name,
+)
 from nosqlpy._core.index.options import changed_index
 from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.values.order import equal

@@ -149,10 +149,11 @@ def index_keys(keys: IndexKeys) -> Keys:
         return ((_checked_path(keys), 1),)
     given: Any = keys
     if not isinstance(given, (Mapping, Sequence)) or isinstance(given, str):
-        raise QueryError(f"index keys are a name, a list or a mapping, not {type(keys).__name__}")
+        message = f"index keys are a name, a list or a mapping, not {type(keys).__name__}"
+        raise QueryError(message, code=14, code_name="TypeMismatch")
     entries: Sequence[Any] = list(keys.items()) if isinstance(keys, Mapping) else list(keys)
     if not entries:
-        raise QueryError("an index needs at least one field")
+        raise cannot_create("an index needs at least one field")
     pairs = tuple(_pair(entry) for entry in entries)
     _check_together(pairs)
     return pairs
@@ -186,7 +187,7 @@ def _check_together(pairs: Keys) -> None:
     seen: set[str] = set()
     for path, _ in pairs:
         if path in seen:
-            raise QueryError(f"index field {path!r} is named twice", code=67, code_name="CannotCreateIndex")
+            raise cannot_create(f"index field {path!r} is named twice")
         seen.add(path)
 
 
@@ -197,9 +198,9 @@ def _pair(entry: Any) -> tuple[str, int | str]:
             return path if direction == TEXT and path == ALL_FIELDS else _checked_path(path, direction), direction
         if direction in MONGODB_KINDS:
             raise NotSupportedError(f"{direction!r} indexes are not supported yet")
-        raise QueryError(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")
+        raise cannot_create(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")
     if type(direction) is not int or direction not in (1, -1):
-        raise QueryError(f"the direction of index field {path!r} is 1 or -1")
+        raise cannot_create(f"the direction of index field {path!r} is 1 or -1")
     return _checked_path(path), direction
 
 
@@ -207,6 +208,11 @@ def _two(entry: Any) -> tuple[Any, Any]:
     if not isinstance(entry, Sequence) or len(entry) != 2:
         raise QueryError("index keys are names, (name, direction) pairs, or a mapping of them")
     return entry[0], entry[1]
+
+
+def cannot_create(message: str) -> QueryError:
+    """Return the error of an index that cannot be."""
+    return QueryError(message, code=67, code_name="CannotCreateIndex")
 
 
 def _is_illegal(path: str) -> bool:
@@ -221,11 +227,13 @@ def _checked_path(path: Any, way: int | str = 1) -> str:
     if is_wildcard((path, way)) and ALL_FIELDS not in (within := path[: -len(ALL_FIELDS) - 1]):
         return f"{_checked_path(within)}.{ALL_FIELDS}" if within else ALL_FIELDS
     if ALL_FIELDS in path and isinstance(way, str):
-        raise QueryError(f"no {way!r} index is on {path!r}", code=67, code_name="CannotCreateIndex")
+        raise cannot_create(f"no {way!r} index is on {path!r}")
     if _is_illegal(path):
-        raise QueryError(f"a part of the index field {path!r} begins with '$'", code=67, code_name="CannotCreateIndex")
+        raise cannot_create(f"a part of the index field {path!r} begins with '$'")
     if path.startswith("-"):
         message = f"index field {path!r} begins with '-': a descending index has the keys [({path[1:]!r}, -1)]"
-        raise QueryError(message, code=67, code_name="CannotCreateIndex")
+        raise cannot_create(message)
+    if "" in path.split("."):
+        raise cannot_create(f"index field {path!r} has an empty part")
     parse_path(path)
     return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nosqlpy._core.index.catalogue import HASHED, SIMPLE, TEXT, WILDCARD, IndexDefinition
+from nosqlpy._core.index.catalogue import HASHED, SIMPLE, TEXT, WILDCARD, IndexDefinition, cannot_create
 from nosqlpy._core.text.spec import ALL_FIELDS
 from nosqlpy.errors import NotSupportedError, QueryError
 
@@ -26,11 +26,6 @@ def check_kind(definition: IndexDefinition) -> None:
     if definition.wildcard_projection is not None and definition.kind != WILDCARD:
         message = "the index option 'wildcardProjection' is only for wildcard indexes"
         raise QueryError(message, code=2, code_name="BadValue")
-
-
-def cannot_create(message: str) -> QueryError:
-    """Return the error of an index whose parts do not go together."""
-    return QueryError(message, code=67, code_name="CannotCreateIndex")
 
 
 def check_expiring(definition: IndexDefinition) -> None:

@@ -17,12 +17,13 @@ from nosqlpy._core.index.catalogue import (
     TEXT,
     IndexDefinition,
     Keys,
+    cannot_create,
     default_name,
     index_keys,
     index_name,
 )
 from nosqlpy._core.index.expiry import SECONDS_MAX
-from nosqlpy._core.index.kinds import cannot_create, check_expiring, check_kind
+from nosqlpy._core.index.kinds import check_expiring, check_kind
 from nosqlpy._core.index.textkeys import TEXT_OPTIONS, refuse_text_options, text_definition
 from nosqlpy._core.index.wildcard import check_projection
 from nosqlpy._core.query.filter import compile_filter
@@ -69,8 +70,8 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
         NotSupportedError: The index is of a kind, or has an option, that only MongoDB supports.
     """
     pairs = index_keys(keys)
-    if name is not None and (type(name) is not str or not name):
-        raise QueryError("an index name is a non-empty str")
+    if name is not None:
+        _check_name(name)
     is_text = any(way == TEXT for _, way in pairs)
     given = {_option(option): value for option, value in options.items()}
     fields = {OPTION_FIELDS[option]: _checked(option, value) for option, value in given.items() if value is not None}
@@ -81,6 +82,15 @@ def define_index(keys: IndexKeys, name: str | None, options: Mapping[str, Any]) 
         return text_definition(definition)
     refuse_text_options(definition)
     return definition
+
+
+def _check_name(name: Any) -> None:
+    if type(name) is not str:
+        raise _mismatch(f"an index name is a str, not {type(name).__name__}")
+    if not name or "\0" in name:
+        raise cannot_create("an index name has at least one character, and none that is NUL")
+    if name == "*":
+        raise QueryError("the index name '*' is not valid: it stands for all indexes")
 
 
 def changed_index(change: Mapping[str, Any], held: Sequence[IndexDefinition]) -> IndexDefinition | None:
@@ -135,7 +145,8 @@ def _option(spelling: str) -> str:
     """Return MongoDB's spelling of an option that is supported."""
     name = _NAMES.get(spelling)
     if name is None:
-        raise QueryError(f"create_index has no option {spelling!r}{nearest(spelling, (*_NAMES, *_PARAMETERS))}")
+        message = f"create_index has no option {spelling!r}{nearest(spelling, (*_NAMES, *_PARAMETERS))}"
+        raise QueryError(message, code=197, code_name="InvalidIndexSpecificationOption")
     if name in _UNSUPPORTED:
         raise NotSupportedError(f"create_index does not support the option {spelling!r} yet")
     return name
