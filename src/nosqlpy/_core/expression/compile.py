@@ -13,6 +13,7 @@ from nosqlpy._core.expression import (
     accumulated,
     arithmetic,
     arrays,
+    bits,
     boolean,
     chance,
     comparison,
@@ -32,6 +33,7 @@ from nosqlpy._core.expression import (
     sizes,
     sorting,
     strings,
+    trigonometry,
     types,
     variables,
 )
@@ -43,9 +45,9 @@ from nosqlpy._core.values.collation import Collation
 __all__ = ["OPERATOR_MODULES", "Expression", "compile_expression"]
 
 OPERATOR_MODULES: Final = (
-    *(accumulated, arithmetic, arrays, boolean, chance, comparison, conditional, convert, dateformat, datemath),
-    *(dateparse, dateparts, meta, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings, types),
-    variables,
+    *(accumulated, arithmetic, arrays, bits, boolean, chance, comparison, conditional, convert, dateformat, datemath),
+    *(dateparse, dateparts, meta, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings),
+    *(trigonometry, types, variables),
 )
 
 NO_VARIABLES: Final[frozenset[str]] = frozenset()

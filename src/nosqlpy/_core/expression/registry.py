@@ -21,9 +21,7 @@ _OPERATORS: Final[dict[str, Compile]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
     (
-        *("$acos", "$acosh", "$asin", "$asinh", "$atan", "$atan2", "$atanh", "$cos", "$cosh", "$sin", "$sinh", "$tan"),
-        *("$tanh", "$degreesToRadians", "$radiansToDegrees", "$sigmoid", "$bitAnd", "$bitNot", "$bitOr", "$bitXor"),
-        *("$binarySize", "$subtype", "$bottom", "$bottomN", "$top", "$topN", "$tsIncrement", "$tsSecond"),
+        *("$subtype", "$bottom", "$bottomN", "$top", "$topN"),
         *("$createObjectId", "$createUUID", "$currentDate", "$function", "$toHashedIndexKey"),
         *("$hash", "$hexHash", "$serializeEJSON", "$deserializeEJSON", "$toArray", "$toObject"),
         *("$similarityCosine", "$similarityDotProduct", "$similarityEuclidean"),

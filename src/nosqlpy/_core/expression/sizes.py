@@ -1,6 +1,6 @@
-"""$bsonSize: how large a document is in BSON.
+"""$bsonSize and $binarySize: how large a document is in BSON, and how long a text or a binary value.
 
-Manual: reference/operator/aggregation/bsonSize.
+Manual: reference/operator/aggregation/bsonSize, binarySize.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from nosqlpy._core.values.types import (
     REGEX,
     STRING,
     TIMESTAMP,
+    TYPES,
     as_mapping,
     type_name,
     type_number,
@@ -44,6 +45,19 @@ def bson_size(value: Any) -> int | None:
     if kind is not dict:
         raise failure(f"$bsonSize requires a document input, found: {type_name(value)}", 31393)
     return _document(document)
+
+
+@of_values("$binarySize", 1)
+def binary_size(value: Any) -> int | None:
+    """Return the bytes of a text in UTF-8, or of a binary value."""
+    if value is None or value is MISSING:
+        return None
+    number = TYPES[type(value)]
+    if number == STRING:
+        return len(value.encode())
+    if number != BINARY:
+        raise failure(f"$binarySize requires a string or binary argument, found: {type_name(value)}", 51276)
+    return binary_content(value)[0]
 
 
 def _document(document: Mapping[str, Any]) -> int:
