@@ -116,12 +116,14 @@ _NOTHING: Final = Held([], {})
 class Columns:
     """The columns of one collection, and which ones were asked for."""
 
-    __slots__ = ("_asked", "_memory", "_refused", "_written", "held")
+    __slots__ = ("_asked", "_memory", "_met", "_refused", "_written", "held")
 
     def __init__(self, memory: ColumnMemory) -> None:
         self._memory = memory
         self.held: Held = _NOTHING
         self._asked: set[Key] = set()
+        # the same by the paths of a filter and the keys of an order, before it is known what columns these need
+        self._met: set[tuple[Any, ...]] = set()
         # what takes too much room, or holds documents
         self._refused: set[Key] = set()
         self._written = 0
@@ -133,9 +135,19 @@ class Columns:
 
     def inherit(self, other: Columns) -> None:
         """Begin with what another collection has, most of whose documents are here."""
-        self.held, self._asked = other.held, set(other._asked)
+        self.held, self._asked, self._met = other.held, set(other._asked), set(other._met)
 
-    def wanted(self, keys: Mapping[Key, None], *, build: bool) -> bool:
+    def met(self, asked: tuple[Any, ...], *, build: bool) -> bool:
+        """Return whether somebody asked for the same before; it is noted that columns for it are to be `build`."""
+        if asked in self._met:
+            return True
+        if build:
+            if len(self._met) > ASKED_MAX:
+                self._met.clear()
+            self._met.add(asked)
+        return False
+
+    def wanted(self, keys: Mapping[Key, None], *, build: bool, met: bool) -> bool:
         """Return whether columns are kept, or are going to be; it is noted that they were asked for.
 
         If they are not to be `build`, only those are kept that are.
@@ -144,7 +156,7 @@ class Columns:
             return True
         if not build or not self._refused.isdisjoint(keys):
             return False
-        if keys.keys() <= self._asked:
+        if met or keys.keys() <= self._asked:
             return True
         if len(self._asked) > ASKED_MAX:
             self._asked.clear()
@@ -160,7 +172,7 @@ class Columns:
     def forget(self) -> None:
         """Let go of everything: who uses columns at this moment has them still."""
         held, self.held = self.held, _NOTHING
-        self._asked, self._refused, self._written = set(), set(), 0
+        self._asked, self._met, self._refused, self._written = set(), set(), set(), 0
         for key in (None, *held.columns):
             self._memory.left(self, key)
 
@@ -290,8 +302,8 @@ class Scan:
         self.masks = predicate.masks_on(self.layout)
         self.sort_columns = [] if ordering is None else ordering.columns_on(self.layout)
 
-    def wanted(self, *, build: bool) -> bool:
-        """Return whether the columns are kept, or are going to be."""
+    def wanted(self, *, build: bool, met: bool) -> bool:
+        """Return whether the columns are kept, or are going to be; they were asked for before if that was `met`."""
         keys = self.layout.wanted
         if not keys:
             return False
@@ -299,7 +311,7 @@ class Scan:
         if found is not None:
             self.layout.held = found
             return True
-        return self._columns.wanted(keys, build=build)
+        return self._columns.wanted(keys, build=build, met=met)
 
     @property
     def short(self) -> bool:
@@ -369,7 +381,11 @@ def scan_of(
         or (predicate.everything and ordering is None and also is None)
     ):
         return None
+    asked = predicate.paths, None if ordering is None else ordering.keys
+    met = also is None and columns.met(asked, build=build)
+    if also is None and not met and not columns.held.columns:
+        return None  # whatever it would ask for
     scan = Scan(columns, blobs, predicate, ordering, moment)
     if also is not None:
         also(scan.layout)
-    return scan if scan.wanted(build=build) else None
+    return scan if scan.wanted(build=build, met=met) else None
