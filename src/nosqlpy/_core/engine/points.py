@@ -21,9 +21,11 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.hashed import Bucket
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.update.compile import GivenUpdate, Updater, compile_update
+from nosqlpy._core.update.updater import OperatorUpdater
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.collation import Collation
 from nosqlpy.aliases import Update
+from nosqlpy.errors import DocumentError, WriteError
 from nosqlpy.results import DeleteResult, UpdateResult
 
 T = TypeVar("T")
@@ -35,7 +37,7 @@ _NONE_DELETED, _ONE_DELETED = DeleteResult(0), DeleteResult(1)
 class PointUpdate(Point, frozen=True, gc=False):
     """An update of the document with this ``_id``, if there is one: compiled, and as it was given if it may compare."""
 
-    updater: Updater
+    updater: OperatorUpdater
     given: Update | None = None
 
 
@@ -71,7 +73,14 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
     if collection is None or data is None:
         return engine.change([], _UNMATCHED)
     updater, indexes = asked.updater, collection.indexes
-    changed = updater.patch(data, engine.document_size_max)
+    size_max, field, change, changed = engine.document_size_max, updater.field, updater.change, None
+    try:
+        if field is not None and change is not None:  # as `patch`, without a call
+            changed = field.changed(data, change, updater.step, size_max)
+        if changed is None:
+            changed = updater.patch_fields(data, size_max)
+    except (WriteError, DocumentError):
+        changed = None  # the general form says what is wrong
     indexed = bool(indexes.by_name) and indexes.read_any(updater.names)
     if changed is None or collection.validator is not None or (indexed and indexes.refusing):
         return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, updater)
@@ -85,7 +94,8 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
 def _update_collated(
     engine: Engine, collection: CollectionState, asked: PointUpdate, collation: Collation
 ) -> Change[UpdateResult]:
-    query, updater = asked.query.under(collation), asked.updater
+    query = asked.query.under(collation)
+    updater: Updater = asked.updater
     if asked.given is not None:
         updater = compile_update(asked.given, collation=collation)
     matches = matches_of(engine, collection.name, query, 1)

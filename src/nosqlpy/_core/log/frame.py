@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import takewhile
 
 import msgspec
@@ -42,8 +43,11 @@ HEAD = struct.Struct("<IIQQIBBH")
 CRC = struct.Struct("<I")
 FRAME_SIZE = HEAD.size + CRC.size
 MARK_BYTES = struct.pack("<I", MARK)
-_head, _crc, _op = HEAD.pack, CRC.pack, OP.pack
+_head, _crc = HEAD.pack, CRC.pack
 _PARTS = struct.Struct("<II")
+
+# where the body of a put begins; kept, since packing it takes longer
+_put = lru_cache(maxsize=1024)(partial(OP.pack, PUT))
 
 # a commit that would be larger as one frame is written in parts
 PART_BYTES = 64 << 20
@@ -106,7 +110,7 @@ def encode_commit(
     if len(operations) > 1:
         single = None
     elif type(operation) is Put and len(operation.documents) == 1:  # as `encode_single`, without a call
-        single = _op(PUT, operation.collection) + operation.documents[0]
+        single = _put(operation.collection) + operation.documents[0]
     else:
         single = encode_single(operation)
     if single is not None:  # nearly all commits: as `_encode`, without a call

@@ -30,7 +30,9 @@ def compile_inc(operand: Any, place: Place) -> Modifier:
     """Add the operand to the field; a missing field becomes the operand."""
     _check_number(operand, place)
     add = partial(_calculated, functions.add, DECIMAL128.add, place, operand)
-    return Modifier(add if type(operand) is not int else _counter(operand, add), lambda: operand)
+    if type(operand) is not int:
+        return Modifier(add, lambda: operand)
+    return Modifier(_counter(operand, add), lambda: operand, step=operand)
 
 
 def _counter(step: int, add: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ begin with ``$``, and $rename, whose operand is a path, are compiled in full eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -18,7 +18,7 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.update.arrayfilters import NO_FILTERS, check_identifiers, compile_array_filters
 from nosqlpy._core.update.conflicts import check_conflicts
 from nosqlpy._core.update.dollars import guarded
-from nosqlpy._core.update.paths import parse_update_path, runner
+from nosqlpy._core.update.paths import Modifier, parse_update_path, runner
 from nosqlpy._core.update.positional import Expansion
 from nosqlpy._core.update.registry import (
     Compile,
@@ -98,19 +98,20 @@ class Template:
                 modifier = field.compile(operand, place)
                 runs.append(runner(place.path, modifier))
         plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
-        updater = self._updater(runs, modifier.change if plain else None)
+        updater = self._updater(runs, modifier if plain else None)
         if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
             _last[place.operator, place.path.text] = _Bound(operand, updater)
         return updater
 
-    def _updater(self, runs: list[Run], change: Callable[[Any], Any] | None) -> OperatorUpdater:
+    def _updater(self, runs: list[Run], only: Modifier | None) -> OperatorUpdater:
         if self._field is UNSET:
             self._field = field_of(self._reach.names[0]) if len(self._reach.names) == 1 else None
         on_update = on_insert = runs
         if self._order is not None:
             on_insert = [runs[index] for index in self._order]
             on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
-        return OperatorUpdater(self._reach, on_update, on_insert, field=self._field, change=change)
+        change, step = (None, None) if only is None else (only.change, only.step)
+        return OperatorUpdater(self._reach, on_update, on_insert, field=self._field, change=change, step=step)
 
 
 _templates: dict[Shape | None, Template] = {}

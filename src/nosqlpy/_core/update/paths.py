@@ -50,12 +50,13 @@ class Modifier(msgspec.Struct, frozen=True):
     `change` returns the new value for an existing one, which it may alter in
     place; `create` the value for a missing one, and is None where nothing is
     created. A `lenient` modifier takes a path that leads into a scalar for a
-    missing field.
+    missing field. One with a `step` adds it to an int, if the sum fits 64 bits.
     """
 
     change: Callable[[Any], Any]
     create: Callable[[], Any] | None = None
     lenient: bool = False
+    step: int | None = None
 
 
 @lru_cache(maxsize=4096)

@@ -38,7 +38,7 @@ def reach_of(steps: Sequence[Step | PositionalStep]) -> Reach:
 class OperatorUpdater:
     """Changes fields of documents by operators."""
 
-    __slots__ = ("_change", "_expansion", "_field", "_on_insert", "_on_update", "_reach", "names")
+    __slots__ = ("_expansion", "_on_insert", "_on_update", "_reach", "change", "field", "names", "step")
 
     replaces = False
 
@@ -50,16 +50,20 @@ class OperatorUpdater:
         expansion: Expansion | None = None,
         field: Field | None = None,
         change: Callable[[Any], Any] | None = None,
+        step: int | None = None,
     ) -> None:
         self._reach = reach
         self.names: tuple[str, ...] | None = reach.names if reach.patches else None
         self._on_update = on_update
         self._on_insert = on_insert
         self._expansion = expansion
-        # all that it reaches, if that is one field that can be changed where it lies, and what it makes of its value;
-        # not made for updates that do not come twice
-        self._field = field if reach.patches else None
-        self._change = _changing(reach.names[0], on_update) if change is None and field is not None else change
+        # all that it reaches, if that is one field that can be changed where it lies; what it makes of its value, and
+        # adds to that if it is an int. Not made for updates that do not come twice
+        self.field: Field | None = field if reach.patches else None
+        self.change: Callable[[Any], Any] | None = change
+        self.step: int | None = step
+        if change is None and field is not None:
+            self.change = _changing(reach.names[0], on_update)
 
     @property
     def needs_position(self) -> bool:
@@ -84,14 +88,21 @@ class OperatorUpdater:
 
     def patch(self, data: bytes, size_max: int) -> bytes | None:
         """Return what `apply` makes of an encoded document; None where only that can tell, or say what is wrong."""
+        try:
+            if self.field is not None and self.change is not None:
+                spliced = self.field.changed(data, self.change, self.step, size_max)
+                if spliced is not None:
+                    return spliced
+        except (WriteError, DocumentError):
+            return None
+        return self.patch_fields(data, size_max)
+
+    def patch_fields(self, data: bytes, size_max: int) -> bytes | None:
+        """Do as `patch` by decoding all fields that it reaches, without a look at whether one can be changed alone."""
         reach = self._reach
         if not reach.patches:
             return None
         try:
-            if self._field is not None and self._change is not None:
-                spliced = self._field.changed(data, self._change)
-                if spliced is not None and len(spliced) <= size_max:
-                    return spliced
             fields = decode_fields(data)
             for name in reach.names:
                 if name in fields:
