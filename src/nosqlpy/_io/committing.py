@@ -45,6 +45,22 @@ class WouldWait(Exception):
     """Another thread or process is writing, or so much was written that taking it in takes long."""
 
 
+class _AtOnce:
+    """The lock of a database in a ``with`` statement of one who may not wait for it."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Committing) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        if not self._database.lock.acquire(False):  # it does not wait
+            raise WouldWait
+
+    def __exit__(self, *_: object) -> None:
+        self._database.lock.release()
+
+
 class Committing(Marking):
     """Orders plans, appends and applies. It holds no rule about documents.
 
@@ -53,7 +69,17 @@ class Committing(Marking):
     interrupted write is neither done nor undone, or during the turn of a transaction.
     """
 
-    __slots__ = ("_admitted", "_appender", "_pending", "_reserved", "_segment_size", "_syncer", "gate", "warned")
+    __slots__ = (
+        "_admitted",
+        "_appender",
+        "_at_once",
+        "_pending",
+        "_reserved",
+        "_segment_size",
+        "_syncer",
+        "gate",
+        "warned",
+    )
 
     _syncer: Syncer
     seen: int
@@ -65,6 +91,7 @@ class Committing(Marking):
         self._known: Known = {}
         self._pending: Change[Any] | None = None
         self.gate: Gate = Gate()
+        self._at_once = _AtOnce(self)
         # whose turn the write that is being made belongs to, and who keeps the lock of writers until his turn ends
         self._admitted: Turn | None = None
         self._reserved: Turn | None = None
@@ -141,9 +168,13 @@ class Committing(Marking):
             self.storage.lock(shared=False, timeout_s=self.options.lock_timeout)
         tail = self.engine.tail
         if self.words[END] != tail.place + tail.end.size:
-            if not wait and not self._is_near():
-                raise WouldWait
-            self._catch_up()
+            self._catch_up_near(wait=wait)
+
+    def _catch_up_near(self, *, wait: bool) -> None:
+        """Take in what others have written, unless the caller may not `wait` and it is much."""
+        if not wait and not self._is_near():
+            raise WouldWait
+        self._catch_up()
 
     def _give(self) -> None:
         """Give the lock of writers back, as soon as others may see all that was written."""
@@ -192,7 +223,12 @@ class Committing(Marking):
             self._remove_expired(durability, self.engine.expiring & {0 if named is None else named.number})
 
     def write(
-        self, durability: Durability, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
+        self,
+        durability: Durability,
+        plan: Callable[[Engine, str, A], Change[R]],
+        name: str,
+        asked: A,
+        wait: bool = True,
     ) -> tuple[R, int | None]:
         """Do as `exclusively` with `commit`, in one function: a call of a function is dear beside a write.
 
@@ -200,21 +236,23 @@ class Committing(Marking):
             LockedError: Another process kept the lock for longer than ``lock_timeout``.
             InvalidOperation: This thread is in here already, and was interrupted by what calls now.
             Occupied: It is somebody else's turn.
+            WouldWait: As `try_exclusively`, where the caller may not `wait`.
         """
         thread, inside, storage = get_ident(), self._inside, self.storage
         if thread in inside:
             raise self._entangled()
         try:
             inside.add(thread)
-            with self.lock:
+            with self.lock if wait else self._at_once:
                 engine, shares = self.engine, self._shares
                 try:
                     if shares:
                         tail = engine.tail
+                        # as `_take`, without a call
                         if self._holds or engine.failed or not storage.try_lock():
-                            self._take()
-                        elif self.words[END] != tail.place + tail.end.size:  # as `_take`, without a call
-                            self._catch_up()
+                            self._take(wait=wait)
+                        elif self.words[END] != tail.place + tail.end.size:
+                            self._catch_up_near(wait=wait)
                     if self.gate.owner is not self._admitted:
                         raise Occupied
                     if engine.expiring or self._pending is not None:

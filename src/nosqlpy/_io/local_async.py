@@ -46,6 +46,8 @@ A = TypeVar("A")
 SLICE_S = 0.001
 # documents that a write may look at on the loop; one that looks at more is planned in a worker thread
 INLINE_DOCUMENTS = 1000
+# what asks for a document that must be searched for
+_SEARCHED = (Query, GeneralUpdate)
 
 
 def current_task() -> object:
@@ -74,9 +76,7 @@ def giving_way(query: Query) -> Query:
 
 
 def is_near(engine: Engine, name: str, asked: object) -> bool:
-    """Return whether a write of one document finds it quickly enough for the event loop."""
-    if not isinstance(asked, Query | GeneralUpdate):
-        return True
+    """Return whether a write of one document that is searched for finds it quickly enough for the event loop."""
     return matching.reach(engine, name, asked) <= INLINE_DOCUMENTS
 
 
@@ -231,16 +231,20 @@ class AsyncLocalBackend(Backend):
         self, durability: Durability | None, plan: Callable[[Engine, str, A], Change[R]], name: str, asked: A
     ) -> R:
         """Do as `write`, for a write of one document; as `write_bulk`, where that must be searched for."""
-        wanted = self.writable(durability)
+        wanted = self.options.durability
+        if durability is not None or self.options.read_only:
+            wanted = self.writable(durability)
         if time.perf_counter() - self.paused_at >= SLICE_S:  # seen here, it costs no coroutine
             await self.pause()
-        database = await self.database()
-        near = is_near(database.engine, name, asked)
+        database = self._database
+        if database is None or self._closed or database.words[BELL] != database.seen or self._loop is not event_loop():
+            database = await self.database()
+        near = not isinstance(asked, _SEARCHED) or is_near(database.engine, name, asked)
         began = time.perf_counter()
         try:
             if near and not database.engine.expiring:
                 try:
-                    result, lsn = database.try_exclusively(database.commit, wanted, plan, name, asked)
+                    result, lsn = database.write(wanted, plan, name, asked, wait=False)
                 except (CallNeeded, Occupied, Unloaded, WouldWait):
                     pass
                 else:
@@ -415,7 +419,9 @@ class AsyncLocalBackend(Backend):
 
     async def pause(self) -> None:
         """Let other tasks run, if this one has run for about a millisecond."""
-        if time.perf_counter() - self.paused_at >= SLICE_S:
+        now = time.perf_counter()
+        if now - self.paused_at >= SLICE_S:
+            self.paused_at = now  # whose turn is next need not pause at once
             await anyio.lowlevel.checkpoint()
             self.paused_at = time.perf_counter()
 
