@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import nosqlpy
 
@@ -59,3 +63,21 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
 def test_pytest_loads_the_plugin_by_its_entry_point() -> None:
     assert PYPROJECT["project"]["entry-points"]["pytest11"] == {"nosqlpy_pytest": "nosqlpy_pytest"}
     assert "src/nosqlpy_pytest.py" in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+def test_a_program_that_blocks_loads_nothing_of_the_async_face() -> None:
+    program = (
+        "import sys, nosqlpy\n"
+        "with nosqlpy.Client(':memory:') as db: db['x'].insert({'a': 1}), list(db['x'].find({'a': 1}))\n"
+        "print(sorted(name for name in sys.modules if name in ('anyio', 'nosqlpy.aio.client')))\n"
+        "print(nosqlpy.AsyncClient.__module__)\n"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert printed.split() == ["[]", "nosqlpy.aio.client"]
+
+
+def test_a_name_that_is_not_there_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Cleint'"):
+        getattr(nosqlpy, "Cleint")  # noqa: B009 - a checker of types would refuse the attribute
+    assert {"AsyncClient", "Client"} <= set(dir(nosqlpy))

@@ -9,16 +9,12 @@
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from nosqlpy._core.query.filter import literal
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
 from nosqlpy._io.profiling import Profile
-from nosqlpy.aio.client import AsyncClient
-from nosqlpy.aio.collection import AsyncCollection
-from nosqlpy.aio.cursor import AsyncCursor
-from nosqlpy.aio.seed import Database, SeedCollection
-from nosqlpy.aio.transaction import AsyncTransaction
 from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.blocking.client import Client
 from nosqlpy.blocking.collection import Collection
@@ -70,6 +66,31 @@ from nosqlpy.results import (
     UpdateResult,
     WriteModel,
 )
+
+if TYPE_CHECKING:
+    from nosqlpy.aio.client import AsyncClient
+    from nosqlpy.aio.collection import AsyncCollection
+    from nosqlpy.aio.cursor import AsyncCursor
+    from nosqlpy.aio.seed import Database, SeedCollection
+    from nosqlpy.aio.transaction import AsyncTransaction
+else:
+    # loaded when one of them is first asked for: with asyncio and anyio, they are a quarter of what there is to load
+    _LATER = frozenset(
+        ("AsyncClient", "AsyncCollection", "AsyncCursor", "AsyncTransaction", "Database", "SeedCollection")
+    )
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from nosqlpy.aio import client, collection, cursor, seed, transaction  # noqa: PLC0415 - see above
+
+        for module in (client, collection, cursor, seed, transaction):
+            globals().update({known: kind for known, kind in vars(module).items() if known in _LATER})
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})
+
 
 __version__ = "0.2.0"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from nosqlpy.errors import InvalidName
@@ -31,5 +30,7 @@ def check_collection_name(name: Any) -> str:
 
 def nearest(name: Any, valid: Iterable[str]) -> str:
     """Return "; did you mean X?" for the name in `valid` closest to it, or an empty string, as for what is no str."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for messages only, and all programs would load it
+
     matches = get_close_matches(name, sorted(valid), n=1, cutoff=0.5) if isinstance(name, str) else None
     return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -8,9 +8,7 @@ what an operator cannot use, it leaves out.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
 from functools import partial, reduce
 from typing import Any, Final, TypeAlias
 
@@ -93,6 +91,8 @@ def _double_sum(numbers: list[Any]) -> float:
     try:
         if all(type(number) is float or abs(number) <= _EXACT_MAX for number in numbers):
             return math.fsum(numbers)
+        from fractions import Fraction  # noqa: PLC0415 - few programs need it, and all would load it
+
         return float(sum(map(Fraction, numbers)))
     except (ValueError, OverflowError):  # NaN or infinity among them, or past the largest double
         return sum(map(float, numbers))
@@ -144,19 +144,22 @@ def merged(values: Iterable[Any]) -> dict[str, Any]:
 @accumulating("$stdDevPop")
 def population_deviation(values: Iterable[Any]) -> float | None:
     """Return the standard deviation of the numbers among the values, taken for all there are."""
-    return _deviation(values, statistics.pstdev, 1)
+    return _deviation(values, "pstdev", 1)
 
 
 @accumulating("$stdDevSamp")
 def sample_deviation(values: Iterable[Any]) -> float | None:
     """Return the standard deviation of the numbers among the values, taken for a sample."""
-    return _deviation(values, statistics.stdev, 2)
+    return _deviation(values, "stdev", 2)
 
 
-def _deviation(values: Iterable[Any], deviation: Callable[[list[float]], float], least: int) -> float | None:
+def _deviation(values: Iterable[Any], name: str, least: int) -> float | None:
+    import statistics  # noqa: PLC0415 - few programs need it, and all would load it
+
     numbers = [_double(number) for number in _numbers(values)]
     if len(numbers) < least:
         return None
+    deviation: Callable[[list[float]], float] = getattr(statistics, name)
     return deviation(numbers) if all(map(math.isfinite, numbers)) else math.nan
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 from typing import Final
 
 from nosqlpy._core.expression.datetexts import (
@@ -43,13 +44,17 @@ _TIME: Final = (
     r"|(?P<HHMMSS>\d{6})|(?P<word>noon|midnight)"
 )
 
-_FORMS: Final = tuple(
-    re.compile(
-        rf"\s*(?:(?P<weekday>[A-Za-z]{{3,9}}),?\s+)?{day}(?:(?:[T\s]+|,\s*)(?:{_TIME}))?(?P<zone>{ZONE})?\s*",
-        re.ASCII | re.IGNORECASE,
+
+@cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    """Return all forms, which take milliseconds to compile: few programs need them."""
+    return tuple(
+        re.compile(
+            rf"\s*(?:(?P<weekday>[A-Za-z]{{3,9}}),?\s+)?{day}(?:(?:[T\s]+|,\s*)(?:{_TIME}))?(?P<zone>{ZONE})?\s*",
+            re.ASCII | re.IGNORECASE,
+        )
+        for day in _DAYS
     )
-    for day in _DAYS
-)
 
 
 def free_date(text: str, zone: tzinfo) -> datetime:
@@ -58,7 +63,7 @@ def free_date(text: str, zone: tzinfo) -> datetime:
     Raises:
         OperationFailure: It tells none (241, ConversionFailure).
     """
-    for form in _FORMS:
+    for form in _forms():
         match = form.fullmatch(text)
         if match:
             return _moment(match).date(zone)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import sys
 import time
@@ -186,6 +185,8 @@ class Windows(System):
 
     def free_space(self, place: Place) -> int:
         """Return how many bytes the file system still takes from this user."""
+        import shutil  # noqa: PLC0415 - only there, and it loads all compressors
+
         return shutil.disk_usage(_path(place)).free
 
     def read_at(self, descriptor: int, size: int, offset: int) -> bytes:
