@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import ConfigurationError, CorruptionError, NosqlpyError
+from nosqlpy import Client, ConfigurationError, CorruptionError, NosqlpyError, StorageError, Transaction
 from nosqlpy.compat.fluxdb import (
     BinaryStorage,
     CollectionNotFoundError,
@@ -264,6 +264,45 @@ def test_a_collection_is_exported_and_imported_with_its_indexes(db: FluxDB, tmp_
     assert db.import_collection("copy", tmp_path / "missing") is False
     assert db.find("copy") == records
     assert "age_1" in db._client["copy"].index_information()
+
+
+def test_a_file_that_cannot_be_written_or_read_is_one_of_its_errors(
+    db: FluxDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.insert("users", {"name": "Eve"})
+    db.export_collection("users", tmp_path / "users.fdb")
+
+    with pytest.raises(FluxDBError, match="cannot be exported"):
+        db.export_collection("users", tmp_path / "missing" / "users.fdb")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Client, "restore", refuse)
+    with pytest.raises(FluxDBError, match="cannot be imported"):
+        db.import_collection("copy", tmp_path / "users.fdb")
+    assert db.list_collections() == ["users"]
+
+
+def test_a_commit_for_which_there_is_no_room_is_a_transaction_error_and_leaves_nothing(
+    db: FluxDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.insert("users", {"name": "Eve"})
+    db.begin_transaction()
+    db.insert("users", {"name": "Frank"})
+
+    def refuse(transaction: Transaction) -> None:
+        transaction.rollback()
+        raise StorageError("the write was refused: no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transaction, "commit", refuse)
+        with pytest.raises(TransactionError, match="cannot be committed: the write was refused"):
+            db.commit()
+
+    assert [record["name"] for record in db.find("users")] == ["Eve"]
+    db.begin_transaction()
+    db.rollback()
 
 
 def test_a_damaged_export_is_refused_and_nothing_imported(db: FluxDB, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from nosqlpy import (
     CollectionNotFound,
     ConfigurationError,
     DocumentError,
+    StorageError,
     Transaction,
     TransactionError,
     WriteError,
@@ -209,7 +210,11 @@ class FluxDB:
         Raises:
             TransactionError: None is active, or it cannot be committed; it is rolled back then.
         """
-        self._ending().commit()
+        transaction = self._ending()
+        try:
+            transaction.commit()
+        except StorageError as error:
+            raise TransactionError(f"the transaction cannot be committed: {error}") from error
 
     def rollback(self) -> None:
         """Undo all that the transaction wrote.
@@ -235,7 +240,10 @@ class FluxDB:
         """
         if collection not in self.list_collections():
             return False
-        self._client.dump(output_file, collections=[collection])
+        try:
+            self._client.dump(output_file, collections=[collection])
+        except OSError as error:
+            raise StorageError(f"the collection cannot be exported: {error}") from error
         return True
 
     def import_collection(self, collection: str, input_file: str | os.PathLike[str]) -> bool:
@@ -246,19 +254,26 @@ class FluxDB:
 
         Raises:
             CorruptionError: The file is damaged, cut short or none of these; nothing is imported.
+            FluxDBError: The file cannot be read.
             TransactionError: A transaction is active.
         """
         self._refuse_in_transaction("import_collection")
         if not Path(input_file).is_file():
             return False
+        try:
+            self._import(collection, input_file)
+        except OSError as error:
+            raise StorageError(f"the file cannot be imported: {error}") from error
+        return True
+
+    def _import(self, collection: str, input_file: str | os.PathLike[str]) -> None:
         if looks_like_records(input_file):
             import_records(input_file, self._client[collection])
-            return True
+            return
         with tempfile.TemporaryDirectory(prefix="nosqlpy-import-") as directory:
             Client.restore(input_file, Path(directory) / "data")
             with Client(Path(directory) / "data", read_only=True) as source:
                 copy_collection(source, self._client, collection)
-        return True
 
     # ── the end ──────────────────────────────────────────────────────────────────
 

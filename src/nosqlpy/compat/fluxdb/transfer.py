@@ -52,7 +52,7 @@ def import_records(
         where = f"{damage[0]['bytes']} bytes at offset {damage[0]['offset']} of {os.fspath(path)!r}"
         more = f", and {len(damage) - 1} more such places" if len(damage) > 1 else ""
         raise CorruptionError(
-            f'{where} are no record{more}; damaged="skip" takes the others',
+            f'{where} are no record{more}; migrate(…, damaged="skip") takes the others',
             details={"file": os.fspath(path), **damage[0], "damage": damage},
         )
     kept, repeated = _kept([each for each in found if isinstance(each, Found)], duplicates)
