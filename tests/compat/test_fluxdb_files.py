@@ -146,6 +146,17 @@ def test_text_that_is_no_plain_value_stays_text(tmp_path: Path, value: str) -> N
         assert stored == value or (value == "nan" and stored != stored)  # noqa: PLR0124
 
 
+def test_a_function_for_a_field_that_raises_is_named_and_nothing_of_the_file_taken_over(tmp_path: Path) -> None:
+    fields = [{"_id": f"id-{number}", "age": "abc" if number == 1100 else "30"} for number in range(1200)]
+    write(tmp_path / "old", "users", *(record(each, raw=False) for each in fields))
+
+    with pytest.raises(ValueError, match="int") as caught:
+        migrate(tmp_path / "old", tmp_path / "new", types={"age": int})
+    assert caught.value.__notes__ == ["the function for the field 'age' raised it; nothing of this file was taken over"]
+    with Client(tmp_path / "new") as client:
+        assert client["users"].count() == 0
+
+
 def test_index_files_are_never_opened(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> Any:

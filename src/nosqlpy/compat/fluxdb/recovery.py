@@ -56,5 +56,14 @@ def recoverer(types: Types) -> Callable[[dict[str, str]], dict[str, Any]]:
     else:
         raise ConfigurationError("types is True, False, a list of field names, or a mapping of names to functions")
     return lambda fields: {
-        name: functions[name](text) if name in functions and name != "_id" else text for name, text in fields.items()
+        name: _typed(functions[name], name, text) if name in functions and name != "_id" else text
+        for name, text in fields.items()
     }
+
+
+def _typed(function: Recover, name: str, text: str) -> Any:
+    try:
+        return function(text)
+    except Exception as error:
+        error.add_note(f"the function for the field {name!r} raised it; nothing of this file was taken over")
+        raise

@@ -56,7 +56,7 @@ def import_records(
             details={"file": os.fspath(path), **damage[0], "damage": damage},
         )
     kept, repeated = _kept([each for each in found if isinstance(each, Found)], duplicates)
-    put(map(typed, kept), collection)
+    put(list(map(typed, kept)), collection)  # all of them first: a function of the user's may raise
     return {"records": len(kept), "duplicates": repeated, "damage": damage}
 
 
