@@ -1,7 +1,8 @@
-"""A bar on the terminal while a large file is read, or an index of many documents built."""
+"""A bar on the terminal while a large file is read, or an index of many documents built; without rich, a line."""
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from typing import Any
 SIZE_MIN = 8 << 20  # what is smaller is read before anybody looks
 
 DOCUMENTS_MIN = 20_000  # likewise
+
+EVERY_S = 0.1
+BUFFER_SIZE = 1 << 20
 
 # What other names say about a file, an import looks at itself: a stream has no name
 _ENDINGS = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".bson"})
@@ -27,7 +31,72 @@ def reading_of(file: str) -> AbstractContextManager[Any] | None:
     path = Path(file)
     if not sys.stderr.isatty() or not path.is_file() or path.stat().st_size < SIZE_MIN:
         return None
-    return _shown(path) if _has_rich() else None
+    return _shown(path) if _has_rich() else _told(path)
+
+
+class Line:
+    """A line on stderr that is written over: how much of `unit` is done, how fast, and how long the rest will take."""
+
+    def __init__(self, name: str, unit: str, divisor: int = 1) -> None:
+        self._name = name
+        self._unit = unit
+        self._divisor = divisor
+        self._width = 0
+        self._began = self._told = time.perf_counter()
+
+    def show(self, done: int, total: int) -> None:
+        """Write the line anew, if that was not done just now."""
+        now = time.perf_counter()
+        if done and (now - self._told >= EVERY_S or done >= total):
+            rate = done / max(now - self._began, 1e-9)
+            minutes, seconds = divmod(round((total - done) / rate), 60)
+            amounts = [f"{amount / self._divisor:,.0f}" for amount in (done, total, rate)]
+            text = (
+                f"{self._name}  {amounts[0]} of {amounts[1]} {self._unit}, {amounts[2]} {self._unit} a second,"
+                f" {minutes}:{seconds:02} left"
+            )
+            self._write(text.ljust(self._width))
+            self._told, self._width = now, len(text)
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._width:
+            self._write(" " * self._width + "\r")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{text}")
+        sys.stderr.flush()
+
+
+class _Watched(io.RawIOBase):
+    """A file whose reading a line shows."""
+
+    def __init__(self, path: Path, line: Line) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._size = path.stat().st_size
+        self._line = line
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        read = self._file.readinto(buffer)
+        self._line.show(self._file.tell(), self._size)
+        return read
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[Any]:
+    line = Line("importing", "MB", 1_000_000)
+    try:
+        with io.BufferedReader(_Watched(path, line), BUFFER_SIZE) as file:
+            yield file
+    finally:
+        line.end()
 
 
 @contextmanager
@@ -51,7 +120,23 @@ def _shown(path: Path) -> Iterator[Any]:
 
 def building() -> AbstractContextManager[Callable[[int, int], None] | None]:
     """Return a context with what shows on stderr how an index grows; None where that is not to be shown."""
-    return _growing() if sys.stderr.isatty() and _has_rich() else nullcontext()
+    if not sys.stderr.isatty():
+        return nullcontext()
+    return _growing() if _has_rich() else _told_of_growth()
+
+
+@contextmanager
+def _told_of_growth() -> Iterator[Callable[[int, int], None]]:
+    line = Line("building", "documents")
+
+    def show(done: int, total: int) -> None:
+        if total >= DOCUMENTS_MIN:
+            line.show(done, total)
+
+    try:
+        yield show
+    finally:
+        line.end()
 
 
 @contextmanager
