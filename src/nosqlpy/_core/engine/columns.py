@@ -381,10 +381,11 @@ def scan_of(
         or (predicate.everything and ordering is None and also is None)
     ):
         return None
-    asked = predicate.paths, None if ordering is None else ordering.keys
-    met = also is None and columns.met(asked, build=build)
-    if also is None and not met and not columns.held.columns:
-        return None  # whatever it would ask for
+    met = False
+    if also is None and not columns.held.columns:
+        met = columns.met((predicate.paths, None if ordering is None else ordering.keys), build=build)
+        if not met:
+            return None  # whatever it would ask for
     scan = Scan(columns, blobs, predicate, ordering, moment)
     if also is not None:
         also(scan.layout)

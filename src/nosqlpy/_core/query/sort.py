@@ -216,11 +216,13 @@ class Ordering:
         if limit * _HEAP_SHARE > len(rows):
             return range(len(rows))
         keys = yield from self._sort_keys(rows, range(len(rows)), 0)
-        first, reaches = (nlargest, ge) if self.keys[0][1] < 0 else (nsmallest, le)
+        descending = self.keys[0][1] < 0
+        first, reaches = (nlargest, ge) if descending else (nsmallest, le)
         chosen: Sequence[int] = range(len(keys))
         if limit <= _SAMPLE and len(keys) > _SAMPLED_MIN:
             sample = keys[:_SAMPLE] + keys[_SAMPLE : -_SAMPLE : len(keys) // _SAMPLE] + keys[-_SAMPLE:]
-            chosen = list(compress(chosen, map(reaches, keys, repeat(first(limit, sample)[-1]))))
+            sample.sort(reverse=descending)
+            chosen = list(compress(chosen, map(reaches, keys, repeat(sample[limit - 1]))))
             if len(chosen) <= limit * _HEAP_SHARE:
                 return chosen
             keys = list(map(keys.__getitem__, chosen))
