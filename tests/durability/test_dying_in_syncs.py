@@ -17,6 +17,7 @@ from durability.workload import client_of, open_database
 from nosqlpy import Client
 from nosqlpy._core.engine import shared
 from nosqlpy._io.database import Database
+from nosqlpy.errors import StorageError
 
 SEEDS = range(6)  # of what a failed sync loses
 
@@ -146,6 +147,23 @@ def test_a_process_that_neither_ends_its_sync_nor_dies_is_not_waited_for_for_eve
     insert(two, 2, durability="durable")
 
     assert after_power_loss(disk) == [1, 2]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_durable_write_that_a_full_disk_leaves_in_doubt_says_that_it_is_written(seed: int) -> None:
+    disk = SimulatedDisk(seed)
+    one, two = open_database(disk), open_database(disk)
+    insert(one, 1)
+    die_in_sync(disk, one)
+    disk.faults = [Fault(1, errno.ENOSPC, verb="write_file", forever=True)]
+    with pytest.raises(StorageError, match="all is written, but whether it is durable is unknown") as refusal:
+        insert(two, 2, durability="durable")
+    shown = ids(two)
+    disk.faults = []
+    two.sync()
+
+    assert refusal.value.details == {"written": True}
+    assert shown == after_power_loss(disk) == [1, 2]
 
 
 def test_a_sync_asks_the_disk_for_nothing_else() -> None:

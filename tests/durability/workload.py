@@ -118,9 +118,12 @@ class Session:
         self.history.attempt(candidate)
         try:
             call()
-        except StorageError:
+        except StorageError as error:
             self.refused += 1
-            self._after_refusal(candidate, failed_before=failed)
+            if error.details.get("written"):
+                self._after_success(candidate, "unknown")
+            else:
+                self._after_refusal(candidate, failed_before=failed)
             return
         self._after_success(candidate, durability)
 

@@ -19,7 +19,7 @@ from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.sync_thread import SyncRequest, SyncThread
 from nosqlpy._io.syncer import Syncer
 from nosqlpy._io.turns import Turns
-from nosqlpy.errors import ClosedError, LockedError, StorageError
+from nosqlpy.errors import ClosedError, StorageError
 
 log = logging.getLogger("nosqlpy.storage")
 
@@ -180,7 +180,11 @@ class Syncing(Turns):
         return True
 
     def _write_anew(self, tail: Tail, doubt: OSError) -> None:
-        """Write the active segment anew, unless another process was faster."""
+        """Write the active segment anew, unless another process was faster.
+
+        Raises:
+            StorageError: It cannot be now. What is in the log stays there, which `details` says by ``written``.
+        """
         with self.lock:
             try:
                 self._take()
@@ -188,8 +192,10 @@ class Syncing(Turns):
                 self._flush_locked()
                 if self.engine.tail is tail:
                     self._renew()
-            except LockedError as error:
-                raise storage_error(doubt, f"whether all is durable is unknown: {error}") from error
+            except StorageError as error:
+                if self.engine.failed:
+                    raise
+                raise _unsure(doubt, error) from error
             finally:
                 self._give()
 
@@ -262,6 +268,14 @@ class Syncing(Turns):
         except Exception:
             log.exception("the buffer could not be written")
             self._syncer.flush_later()  # until then no other process can write
+
+
+def _unsure(doubt: OSError, refusal: StorageError) -> StorageError:
+    """Return the error of one whose writes are done, and may not be durable, since `refusal` came in the way."""
+    reason = refusal.__cause__ or refusal
+    error = storage_error(doubt, f"all is written, but whether it is durable is unknown until another sync: {reason}")
+    error.details = {**refusal.details, "written": True}
+    return error
 
 
 def _nothing() -> None:
