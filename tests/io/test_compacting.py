@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from nosqlpy import Client, ClosedError, ConfigurationError, InvalidOperation, S
 from nosqlpy._core.engine import compaction
 from nosqlpy._io import compacting
 from nosqlpy._io.storage.files import FileStorage
+from nosqlpy._io.storage.system import System
 
 DEADLINE_S = 30
 
@@ -140,6 +144,33 @@ def append_refusing_bases(append: Any, fail: Any) -> Any:
         append(self, name, data)
 
     return refusing
+
+
+def test_a_disk_without_room_for_the_number_of_the_process_does_not_keep_a_compaction_away(
+    db: Client, monkeypatch: Any
+) -> None:
+    db["a"].insert({"_id": 1})
+    monkeypatch.setattr(System, "write_at", refuse)
+
+    assert db.compact()["segments_merged"] == 1
+
+
+def refuse(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files in use are not removed there")
+def test_a_compaction_of_a_directory_that_was_removed_is_refused(tmp_path: Path) -> None:
+    db = Client(tmp_path / "data").open()
+    db["a"].insert({"_id": 1})
+    shutil.rmtree(tmp_path / "data")
+
+    with pytest.raises(StorageError, match="cannot be kept as they are"):
+        db.compact()
+    with pytest.raises(StorageError, match="cannot be kept as they are"):
+        db.backup(tmp_path / "copy")
+    with suppress(StorageError):
+        db.close()
 
 
 def test_progress_is_told(db: Client) -> None:

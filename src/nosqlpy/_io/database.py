@@ -197,6 +197,7 @@ class Database(Expiring):
         Raises:
             InvalidOperation: This thread is in the middle of that already.
             LockedError: Another process is, for longer than ``lock_timeout``, or now if this may not `wait`.
+            StorageError: The file of that lock cannot be opened.
         """
         if self._keeper == threading.get_ident():
             raise InvalidOperation("this thread is compacting or copying the database: wait until that is done")
@@ -205,12 +206,18 @@ class Database(Expiring):
             try:
                 self.engine.check_usable()
                 if self._shares:
-                    self.storage.lock_compaction(self.options.lock_timeout if wait else 0)
+                    self._keep_compactions_away(self.options.lock_timeout if wait else 0)
                 yield
             finally:
                 self._keeper = None
                 if self._shares:
                     self.storage.unlock_compaction()
+
+    def _keep_compactions_away(self, timeout_s: float | None) -> None:
+        try:
+            self.storage.lock_compaction(timeout_s)
+        except OSError as error:
+            raise storage_error(error, "the files of the database cannot be kept as they are") from error
 
     def look_at_manifest(self) -> None:
         """Take in what other processes have done to the files without writing anything."""

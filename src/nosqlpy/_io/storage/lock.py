@@ -9,6 +9,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nosqlpy._io.storage.system import SYSTEM, Place, System
@@ -33,12 +34,14 @@ class FileLock:
         self.give: Callable[[], object] = _do_nothing
 
     def open(self, directory: Place, *, create: bool) -> bool:
-        """Open the file in the open `directory`; return whether there is one."""
+        """Open the file in the open `directory`; return whether there is one, which to `create` sees to."""
         if self._descriptor is None:
             try:
                 flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
                 descriptor = self._system.open(directory, self.name, flags)
             except FileNotFoundError:
+                if create:  # the directory is gone
+                    raise
                 return False  # a reader of a directory where nobody has ever written, or where nobody can
             self.take, self.give = self._system.locking(descriptor)
             self._descriptor = descriptor
@@ -68,10 +71,11 @@ class FileLock:
         )
 
     def note_holder(self) -> None:
-        """Write this process's number into the file: it will hold the lock for long."""
+        """Write this process's number into the file, if the disk has room for it: it will hold the lock for long."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            self._system.write_at(self._descriptor, str(os.getpid()).encode(), 0)
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+                self._system.write_at(self._descriptor, str(os.getpid()).encode(), 0)
 
     def forget_holder(self) -> None:
         """Remove the number of a process that holds the lock no longer."""
