@@ -126,20 +126,24 @@ LEAVES = [
         {"a": 1},
         leaf("$expr", {"$expr": {"$gt": ["$a", 2]}}, "expression did not match", expressionResult=False),
     ),
-    ({"$expr": {"$divide": [1, "$a"]}}, {"a": 0}, NO_QUOTIENT),
+    ({"$sampleRate": 0}, {}, leaf("$sampleRate", {"$sampleRate": 0}, "expression always evaluates to false")),
+    ({"$alwaysFalse": 1}, {}, leaf("$alwaysFalse", {"$alwaysFalse": 1}, "expression always evaluates to false")),
 ]
 
 EQ_1 = leaf("$eq", {"a": 1}, FAILED, consideredValue=0)
 COMBINATIONS = [
     (
-        {"b": 1, "$expr": {"$divide": [1, "$a"]}},
-        {"a": 0, "b": 1},
-        {"operatorName": "$and", "clausesNotSatisfied": [{"index": 1, "details": NO_QUOTIENT}]},
-    ),
-    (
-        {"$or": [{"$expr": {"$divide": [1, "$a"]}}]},
-        {"a": 0},
-        {"operatorName": "$or", "clausesNotSatisfied": [{"index": 0, "details": NO_QUOTIENT}]},
+        {"$nor": [{"$alwaysTrue": 1}]},
+        {},
+        {
+            "operatorName": "$nor",
+            "clausesSatisfied": [
+                {
+                    "index": 0,
+                    "details": leaf("$alwaysTrue", {"$alwaysTrue": 1}, "expression always evaluates to true"),
+                }
+            ],
+        },
     ),
     (
         {"a": 1, "b": {"$gt": 1, "$lt": 5}},
@@ -307,3 +311,24 @@ def test_at_most_ten_values_are_shown():
 )
 def test_a_sentence_says_where_what_and_by_which_rule(filter, document, sentence):
     assert explain(filter, document).message == sentence
+
+
+@pytest.mark.parametrize(
+    ("filter", "document", "details"),
+    [
+        ({"$expr": {"$divide": [1, "$a"]}}, {"a": 0}, NO_QUOTIENT),
+        (
+            {"b": 1, "$expr": {"$divide": [1, "$a"]}},
+            {"a": 0, "b": 1},
+            {"operatorName": "$and", "clausesNotSatisfied": [{"index": 1, "details": NO_QUOTIENT}]},
+        ),
+        (
+            {"$or": [{"$expr": {"$divide": [1, "$a"]}}]},
+            {"a": 0},
+            {"operatorName": "$or", "clausesNotSatisfied": [{"index": 0, "details": NO_QUOTIENT}]},
+        ),
+    ],
+    ids=str,
+)
+def test_an_expression_that_cannot_be_computed_is_told_with_its_error(filter, document, details):
+    assert explain(filter, document).details == details

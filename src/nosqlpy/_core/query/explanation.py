@@ -153,6 +153,10 @@ def _of_clause(clause: _Clause, refused: _Refused, *, inverted: bool) -> Failure
         return _of_schema(clause.operand, refused, inverted=inverted)
     if name == "$expr":
         return _of_expression(clause.operand, refused, inverted=inverted)
+    if name in ("$sampleRate", "$alwaysTrue", "$alwaysFalse"):
+        reason = f"expression always evaluates to {'true' if inverted else 'false'}"
+        details = {"operatorName": name, "specifiedAs": clause.filter, "reason": reason}
+        return Failure(details, reason, (), (name,), "filter")
     if name == "$not":
         inner = _of_filter({clause.path: clause.operand}, refused, inverted=not inverted)
         return Failure(

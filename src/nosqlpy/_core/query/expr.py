@@ -1,4 +1,4 @@
-"""$expr and $sampleRate: a condition on the document as a whole, computed by an expression.
+"""$expr, $sampleRate and $alwaysTrue: a condition on the document as a whole, computed by an expression.
 
 Manual: reference/operator/query/expr, reference/operator/aggregation/sampleRate. Its paths are read as expressions read
 them (an array is mapped, and no condition holds on one of its elements), from
@@ -66,6 +66,20 @@ def compile_sample(rate: Any, variables: Mapping[str, Any], collation: Collation
         raise QueryError("$sampleRate takes a number from 0 to 1")
     operand = share == 1 if share in (0, 1) else {"$lt": [{"$rand": {}}, float(share)]}
     return compile_computation(operand, variables, collation)
+
+
+def compile_always(
+    operand: Any, variables: Mapping[str, Any], collation: Collation | None = None, *, truth: bool
+) -> Computation:
+    """Return the computation of ``$alwaysTrue`` or ``$alwaysFalse``, of which the operand is 1.
+
+    Raises:
+        QueryError: It is not.
+    """
+    if TYPES[type(operand)] not in NUMERIC or number_content(operand) != 1:
+        name = "$alwaysTrue" if truth else "$alwaysFalse"
+        raise QueryError(f"{name} takes the number 1", code=9, code_name="FailedToParse")
+    return compile_computation(truth, variables, collation)
 
 
 def truth_mask(computation: Computation, layout: Layout) -> Callable[[Sequence[Row]], list[bool]]:

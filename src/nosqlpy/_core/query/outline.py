@@ -7,10 +7,11 @@ knows its shape. A filter with a new list, or with something special, has `outli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.condition import PLAIN
-from nosqlpy._core.query.expr import Computation, compile_computation, compile_sample
+from nosqlpy._core.query.expr import Computation, compile_always, compile_computation, compile_sample
 from nosqlpy._core.query.registry import check_level, is_operators, refuse_top_level
 from nosqlpy._core.query.schema import compile_schema, paths_of
 from nosqlpy._core.query.textual import compile_text, refuse_text
@@ -22,7 +23,7 @@ from nosqlpy.errors import QueryError
 
 Shape: TypeAlias = tuple[Any, ...]
 """Per entry: a path (plain value), ``(path, operators)``, ``($and | $or | $nor, shapes)``,
-or ``($expr | $sampleRate | $jsonSchema | $text, paths)``."""
+or ``($expr | $sampleRate | $alwaysTrue | $alwaysFalse | $jsonSchema | $text, paths)``."""
 
 LOGICAL: Final = frozenset(("$and", "$or", "$nor"))
 
@@ -118,6 +119,8 @@ def _text(value: Any, _depth: int, _variables: Mapping[str, Any], _collation: Co
 SPECIAL_OPERANDS: Final = {
     "$expr": _computation(compile_computation),
     "$sampleRate": _computation(compile_sample),
+    "$alwaysTrue": _computation(partial(compile_always, truth=True)),
+    "$alwaysFalse": _computation(partial(compile_always, truth=False)),
     "$jsonSchema": _schema,
     "$text": _text,
 }

@@ -52,9 +52,11 @@ class Operator(msgspec.Struct, frozen=True):
 
 _OPERATORS: Final[dict[str, Operator]] = {}
 
-TOP_LEVEL: Final = frozenset(("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate", "$text"))
+TOP_LEVEL: Final = frozenset(
+    ("$and", "$or", "$nor", "$comment", "$expr", "$jsonSchema", "$sampleRate", "$alwaysTrue", "$alwaysFalse", "$text")
+)
 
-_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$where", "$alwaysTrue", "$alwaysFalse"))
+_NOT_SUPPORTED_AT_TOP: Final = frozenset(("$where",))
 _NOT_SUPPORTED_UNDER_FIELD: Final = frozenset(
     (
         "$geoIntersects",
