@@ -6,7 +6,7 @@ steps are counted, follows the server's document_source_densify.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
 
@@ -183,13 +183,23 @@ def compile_densify(name: str, operand: Any, scope: Scope) -> Stage:
         TYPES[type(fields)] != ARRAY or not all(isinstance(each, str) for each in fields)
     ):
         raise malformed(f"'partitionByFields' of {name} is an array of strings", 14)
-    for path in (field, *fields):
-        parse_field_path(path, f"the path {path!r} of {name}")
+    _check_paths(name, field, fields)
     steps = _range_of(name, given["range"])
     if steps.bounds == PARTITION and not fields:
         raise malformed("the bounds 'partition' need partitionByFields; you may have meant 'full'", 5733408)
     partition = {path: scope.expression(f"${path}") for path in fields}
     return Stage(name, _Densify(field, scope.expression(f"${field}"), partition, steps, scope).run)
+
+
+def _check_paths(name: str, field: str, fields: Sequence[str]) -> None:
+    """Refuse paths that are none, and to part documents by what is densified."""
+    for path in (field, *fields):
+        parse_field_path(path, f"the path {path!r} of {name}")
+    for path in fields:
+        if path == field or path.startswith(f"{field}."):
+            raise malformed(f"'partitionByFields' of {name} contains the field that is densified", 8993000)
+        if field.startswith(f"{path}."):
+            raise malformed(f"the field that {name} densifies lies in one of 'partitionByFields'", 9554500)
 
 
 def _range_of(name: str, operand: Any) -> _Range:
@@ -202,16 +212,26 @@ def _range_of(name: str, operand: Any) -> _Range:
     for option in ("step", "bounds"):
         if option not in given:
             raise malformed(f"the 'range' of {name} needs {option!r}", 40414)
-    step, unit = given["step"], given.get("unit")
-    if TYPES[type(step)] not in NUMERIC or order_key(step) <= order_key(0):
-        raise malformed(f"the 'step' of {name} is a number greater than 0", 5733401)
-    if unit is not None:
-        if not isinstance(unit, str) or unit not in UNITS:
-            raise malformed(f"the 'unit' of {name} is a string such as 'day'", 9)
-        step = integer(step)
-        if step is None:
-            raise malformed(f"the 'step' of {name} is a whole number where it has a unit", 6586400)
+    step, unit = _step_of(name, given["step"], given.get("unit"))
     return _Range(step, unit, _bounds(given["bounds"], step, unit))
+
+
+def _step_of(name: str, step: Any, unit: Any) -> tuple[Any, str | None]:
+    """Return how far apart steps are, and in which unit of dates, if they are dates."""
+    if TYPES[type(step)] not in NUMERIC:
+        raise malformed(f"the 'step' of {name} is a number, not {type_name(step)}", 14)
+    if unit is not None and not isinstance(unit, str):
+        raise malformed(f"the 'unit' of {name} is a string, not {type_name(unit)}", 14)
+    if order_key(step) <= order_key(0):
+        raise malformed(f"the 'step' of {name} is a number greater than 0", 5733401)
+    if unit is None:
+        return step, None
+    if unit not in UNITS:
+        raise malformed(f"the 'unit' of {name} is one such as 'day'{nearest(unit, UNITS)}", 9)
+    whole = integer(step)
+    if whole is None:
+        raise malformed(f"the 'step' of {name} is a whole number where it has a unit", 6586400)
+    return whole, unit
 
 
 def _bounds(bounds: Any, step: Any, unit: str | None) -> Any:

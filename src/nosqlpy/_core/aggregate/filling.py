@@ -121,19 +121,20 @@ def _outputs(output: Any) -> tuple[Document, Document]:
     values: Document = {}
     methods: Document = {}
     for path, specified in as_mapping(output).items():
-        if TYPES[type(specified)] != OBJECT or len(as_mapping(specified)) != 1:
-            both = isinstance(specified, Mapping) and {"method", "value"} <= specified.keys()
+        names = as_mapping(specified).keys() if TYPES[type(specified)] == OBJECT else frozenset[str]()
+        unknown = next((name for name in names if name not in ("method", "value")), None)
+        if unknown is not None:
+            raise malformed(f"a field of $fill has no {unknown!r}: it has 'method' or 'value'", 40415)
+        if len(names) != 1:
             message = "a field of $fill has either 'method' or 'value'"
-            raise malformed(message, 6050201 if both else 6050200)
+            raise malformed(message, 6050201 if names else 6050200)
         ((way, argument),) = as_mapping(specified).items()
         if way == "value":
             values[path] = {"$ifNull": [f"${path}", argument]}
-        elif way == "method":
+        else:
             if not isinstance(argument, str) or argument not in _METHODS:
                 raise malformed("the 'method' of a field of $fill is 'locf' or 'linear'", 6050202)
             methods[path] = {_METHODS[argument]: f"${path}"}
-        else:
-            raise malformed(f"a field of $fill has no {way!r}: it has 'method' or 'value'", 40415)
     return values, methods
 
 

@@ -130,6 +130,8 @@ def compile_count(name: str, operand: Any, _scope: Scope) -> Stage:
         raise malformed("the count field cannot contain a null byte", 40159)
     if "." in operand:
         raise malformed("the count field cannot contain '.'", 40160)
+    if operand == "_id":
+        raise malformed("the count field cannot be '_id'", 9039800)
 
     def run_rows(_layout: Layout, batches: Iterator[list[Row]]) -> Iterator[Batch]:
         found = 0

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from nosqlpy._core.expression.failures import BAD_VALUE, malformed
+from nosqlpy._core.expression.failures import BAD_VALUE, TYPE_MISMATCH, malformed
 from nosqlpy._core.expression.node import Expression, combined
 from nosqlpy._core.expression.operators import Codes, Fields, calling
 from nosqlpy._core.expression.parse import compile_operand
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.values.numbers import NUMERIC, as_decimal
-from nosqlpy._core.values.types import DECIMAL, TYPES, type_name
+from nosqlpy._core.values.types import DECIMAL, TYPES, is_string, type_name
 
 _MEDIAN: Final = Fields(("input", "method"), {}, Codes(7436201, 40415, 40414))
 _PERCENTILE: Final = Fields(("input", "p", "method"), {}, Codes(7436200, 40415, 40414))
@@ -69,8 +69,10 @@ def check_method(name: str, method: Any) -> None:
     Raises:
         QueryError: It is not 'approximate'.
     """
+    if not is_string(method):
+        raise malformed(f"the 'method' of {name} must be a string, not {type_name(method)}", TYPE_MISMATCH)
     if method != "approximate":
-        raise malformed(f"the 'method' of {name} must be 'approximate', not another {type_name(method)}", BAD_VALUE)
+        raise malformed(f"the 'method' of {name} must be 'approximate', not another string", BAD_VALUE)
 
 
 def ranked(values: Any, shares: Sequence[float]) -> list[Any]:
