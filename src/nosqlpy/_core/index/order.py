@@ -86,8 +86,11 @@ class SortedKeys:
 
     def leading(self, count: int, *, descending: bool) -> list[Any]:
         """Return the first `count` values, or the last ones from the last on."""
+        chunks = self._chunks
+        if chunks and len(end := chunks[-1 if descending else 0]) >= count:  # most often
+            return end[: -1 - count : -1] if descending else end[:count]
         found: list[Any] = []
-        for chunk in reversed(self._chunks) if descending else self._chunks:
+        for chunk in reversed(chunks) if descending else chunks:
             left = count - len(found)
             found += chunk[: -1 - left : -1] if descending else chunk[:left]
             if len(found) == count:
@@ -261,6 +264,10 @@ class SingleOrder(Order):
 
     def leading(self, count: int, *, descending: bool) -> list[Hashable]:
         """Return the first `count` keys, or the last ones from the last on."""
+        if len(self._ranks) == 1:
+            for rank, held in self._ranks.items():
+                if rank not in NESTED_RANKS:
+                    return held.leading(count, descending=descending)
         found: list[Hashable] = []
         for rank in sorted(self._ranks, reverse=descending):
             values = self._ranks[rank].leading(count - len(found), descending=descending)
