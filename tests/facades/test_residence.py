@@ -64,6 +64,21 @@ async def test_an_index_that_is_used_for_the_first_time_is_built(connect: Any, d
 
 
 @pytest.mark.usefixtures("hinted")
+async def test_a_transaction_goes_on_with_a_collection_that_it_has_had_loaded(connect: Any, directory: Path) -> None:
+    filled(directory)
+    db = connect(directory)
+    async with db.transaction() as tx:
+        users = tx["users"]
+        await users.insert_one({"_id": "new", "x": 2})
+        await users.update_one({"_id": 2}, {"$set": {"x": 3}})
+        changed = await users.update_many({"x": {"$in": [2, 5]}}, {"$inc": {"n": 1}})
+
+    assert engine_of(db).collections["users"].is_loaded
+    assert changed.modified_count == 86
+    assert await db["users"].count({"n": 1}) == 86
+
+
+@pytest.mark.usefixtures("hinted")
 async def test_a_database_that_is_not_loaded_is_written_to(connect: Any, directory: Path) -> None:
     filled(directory)
     db = connect(directory)

@@ -22,6 +22,7 @@ from nosqlpy._core.log.section import (
     _array,
     encode_section,
     key_hash,
+    sorted_words,
 )
 from nosqlpy._core.values.codec import encode_value
 from nosqlpy._core.values.keys import equality_key, equality_keys
@@ -53,6 +54,13 @@ def reader(made: Section, data: bytes) -> SectionReader:
 @pytest.mark.parametrize("count", [0, 15, 16, STEP, STEP + 1, 2 * STEP + 1, 65_535, 65_536])
 def test_ids_that_are_packed_bit_by_bit_are_one_array(count: int) -> None:
     assert b"".join(_array(count, range(count))) == encode_value(list(range(count)))
+
+
+@pytest.mark.parametrize("count", [0, 1, STEP - 1, STEP, STEP + 1])
+def test_few_words_are_put_in_order_as_many_are(count: int) -> None:
+    words = [row * 0x9E3779B97F4A7C15 % (1 << 64) for row in range(count)]
+
+    assert sorted_words(iter(words)) == sorted(words)
 
 
 def test_a_large_section_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

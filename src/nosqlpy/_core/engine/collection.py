@@ -37,11 +37,11 @@ class CollectionState:
 
     __slots__ = ("collation", "columns", "ids", "indexes", "name", "natural", "number", "options", "slots", "validator")
 
-    def __init__(self, number: int, name: str, memory: Memory | None = None) -> None:
+    def __init__(self, number: int, name: str, memory: Memory | None = None, slots: Slots | None = None) -> None:
         self.number: int = number
         self.name: str = name
         memory = memory or Memory()
-        self.slots: Slots = Slots(memory)
+        self.slots: Slots = Slots(memory) if slots is None else slots
         self.columns: Columns = Columns(memory.columns)
         self.indexes: IndexManager = IndexManager()
         self.natural: NaturalOrder = NaturalOrder(self.slots)
@@ -59,12 +59,6 @@ class CollectionState:
     def loaded(self) -> CollectionState:
         """Return the same collection, loaded."""
         return self
-
-    def use(self, slots: Slots) -> None:
-        """Have the documents of `slots`, before any index is built."""
-        self.slots = slots
-        self.natural = NaturalOrder(slots)
-        self.ids = IdIndex(slots)
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""

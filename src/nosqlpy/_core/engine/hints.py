@@ -17,7 +17,7 @@ from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.regions import ascending, decode_checks, encode_checks
 from nosqlpy._core.engine.slots import Rows
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.engine.unloaded import UnloadedCollection, UnloadedSlots
 from nosqlpy._core.engine.walk import Columns, Ledger, walk
 from nosqlpy._core.log.hint import HEAD, Directory, Hint, encode_end, hint_lsn, hint_name, read_directory
 from nosqlpy._core.log.manifest import Manifest, SealedSegment
@@ -82,13 +82,12 @@ def _define(engine: Engine, hint: Hint) -> None:
     reader, segments, sections = engine.memory.files(), hint.directory.segments, hint.sections()
     parts = {} if engine.snapshot is None else engine.snapshot.parts
     for number, verb, payload in inspect_value(hint.directory.definitions):
-        engine.replay(Define(number, verb, payload))
-        held = engine.collection(number)
-        if verb == "create" and held is not None and number in sections:
+        if verb == "create" and number in sections:
             load = partial(engine.load, number)
             rebuild = partial(_rebuild, reader, segments, number)
-            indexes = parts.get(number)
-            engine.adopt(UnloadedCollection(held, engine.memory, sections[number], load, rebuild, indexes))
+            held = UnloadedSlots(engine.memory, sections[number], load, rebuild)
+            engine.enter(UnloadedCollection(number, payload["name"], engine.memory, held, load, parts.get(number)))
+        engine.replay(Define(number, verb, payload))
 
 
 def _check_segment(manifest: Manifest, segment: SealedSegment, reader: Reader) -> None:

@@ -246,9 +246,9 @@ class Engine:
             collection.indexes.add(prepared)
 
     def _create(self, number: int, name: str) -> None:
-        collection = self._numbers.setdefault(number, CollectionState(number, name, self.memory))
         # also when it is there: an apply that was interrupted here is repeated
-        self.collections[name] = collection
+        held = self._numbers.get(number)
+        self.enter(CollectionState(number, name, self.memory) if held is None else held)
         self.next_number = max(self.next_number, number + 1)
 
     def _rename(self, collection: CollectionState, name: str) -> None:
@@ -318,11 +318,17 @@ class Engine:
         return sum(collection.slots.count() for collection in self.collections.values())
 
     def adopt(self, collection: CollectionState) -> None:
-        """Let `collection` take the place of the one with its number; readers see the old one or this."""
+        """Let `collection` take the place of the one with its number and name; readers see the old one or this.
+
+        The catalogue is another dict then, by which a transaction knows that it must look again.
+        """
         self._numbers[collection.number] = collection
-        self.collections = {
-            name: collection if held.number == collection.number else held for name, held in self.collections.items()
-        }
+        self.collections = {**self.collections, collection.name: collection}
+
+    def enter(self, collection: CollectionState) -> None:
+        """Take a collection into the catalogue."""
+        self._numbers[collection.number] = collection
+        self.collections[collection.name] = collection
 
     def load(self, number: int) -> None:
         """Load a collection, if it is there and unloaded.

@@ -384,15 +384,14 @@ class UnloadedCollection(CollectionState):
     __slots__ = ("_load", "_memory", "_unloaded", "parts")
 
     def __init__(
-        self, held: CollectionState, memory: Memory, section: SectionReader, load: Callable[[], object],
-        rebuild: Callable[[], Ledger], parts: Parts | None = None,
+        self, number: int, name: str, memory: Memory, held: UnloadedSlots, load: Callable[[], object],
+        parts: Parts | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(held.number, held.name, memory)
+        super().__init__(number, name, memory, held)
         self._memory = memory
         self._load = load
         self.parts: Parts = parts or {}
-        self._unloaded = UnloadedSlots(memory, section, load, rebuild)
-        self.use(self._unloaded)
+        self._unloaded = held
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
@@ -434,8 +433,7 @@ class UnloadedCollection(CollectionState):
         Raises:
             CorruptionError: A document, or the log, is damaged.
         """
-        made = CollectionState(self.number, self.name, self._memory)
-        made.use(self._unloaded.loaded())
+        made = CollectionState(self.number, self.name, self._memory, self._unloaded.loaded())
         made.options, made.validator, made.collation = self.options, self.validator, self.collation
         for definition in self.indexes.definitions():
             made.indexes.add(DeferredIndex(definition, partial(made.load_index, definition)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -55,8 +56,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> str:
         """Of which kind the index is: ``"ordered"``, ``"wildcard"``, or one of `WAYS`."""
-        way = next((way for _, way in self.keys if isinstance(way, str)), None)
-        return way or (WILDCARD if any(map(is_wildcard, self.keys)) else ORDERED)
+        return _kind_of(self.keys)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -109,6 +109,12 @@ class IndexDefinition(msgspec.Struct, frozen=True):
             and equal(self.wildcard_projection, other.wildcard_projection)
             and self.collation == other.collation
         )
+
+
+@lru_cache(maxsize=256)
+def _kind_of(keys: Keys) -> str:
+    way = next((way for _, way in keys if isinstance(way, str)), None)
+    return way or (WILDCARD if any(map(is_wildcard, keys)) else ORDERED)
 
 
 def definition_of(payload: Mapping[str, Any]) -> IndexDefinition:

@@ -146,9 +146,14 @@ def sorted_words(numbers: Iterable[int]) -> list[int]:
 
 def _buckets(numbers: Iterable[int]) -> Iterator[list[int]]:
     """Yield 64-bit numbers in order, some at a time; meanwhile they take eight bytes each."""
+    remaining = iter(numbers)
+    few = sorted(islice(remaining, STEP))
+    if len(few) < STEP:  # many collections are small, and buckets take longer than their documents
+        yield few
+        return
     buckets: list[array[int]] = [array("Q") for _ in range(256)]
     adds = [bucket.append for bucket in buckets]
-    for number in numbers:
+    for number in chain(few, remaining):
         adds[number >> 56](number)
     adds.clear()
     buckets.reverse()
