@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.engine.world import World, ids, put, write, written
-from nosqlpy._core.engine import effects
+from nosqlpy._core.engine import effects, recovery
 from nosqlpy._core.engine.publish import InDoubtError, mark, publish, rotate
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, decode_manifest
+from nosqlpy._core.log.operation import Define, Delete, Put
 from nosqlpy._core.log.segment import HEADER_SIZE
+from nosqlpy._core.values.codec import encode_document
 from nosqlpy.errors import CorruptionError, StorageError
 
 # ── new databases ───────────────────────────────────────────────────────────────
@@ -49,6 +53,33 @@ def test_no_database_is_made_without_leave(read_only: bool, create: bool) -> Non
     with pytest.raises(StorageError, match="no database here"):
         world.open(read_only=read_only, create=create)
     assert world.files == {}
+
+
+WRITES = st.lists(
+    st.tuples(st.sampled_from(["put", "delete"]), st.integers(1, 2), st.integers(0, 5), st.integers(0, 3))
+)
+
+
+@settings(max_examples=50)
+@given(writes=WRITES, together=st.sampled_from([2, 3, 1000]))
+def test_writes_that_are_replayed_together_leave_what_they_leave_one_by_one(
+    writes: list[tuple[str, int, int, int]], together: int
+) -> None:
+    world, engine = written()
+    write(world, engine, Define(2, "create", {"name": "b"}))
+    for verb, number, id, size in writes:
+        document = encode_document({"_id": id, "x": "x" * size})
+        write(world, engine, Put(number, [id], [id], [document]) if verb == "put" else Delete(number, [id], [id]))
+
+    found = []
+    for most in (1, together):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(recovery, "TOGETHER_MAX", most)
+            again = World(world.files).open().engine
+        found.append((again.stats(), [held.slots.items() for held in again.collections.values()]))
+    assert found[0] == found[1]
+    assert found[0][1] == [held.slots.items() for held in engine.collections.values()]
+    assert found[0][0]["dead_bytes"] == engine.stats()["dead_bytes"]
 
 
 def test_a_log_without_manifest_is_corruption_and_left_alone() -> None:

@@ -13,6 +13,7 @@ from nosqlpy._core.engine import effects
 from nosqlpy._core.engine.effects import ListFiles, ReadFile
 from nosqlpy._core.engine.publish import InDoubtError, mark, rotate
 from nosqlpy._core.engine.recovery import check_place, recover
+from nosqlpy._core.engine.tail import Position
 from nosqlpy._core.log.frame import encode_commit
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment
 from nosqlpy._core.log.operation import Define, Delete, Operation
@@ -131,6 +132,19 @@ def test_an_operation_that_makes_no_sense_is_corruption(operation: Operation) ->
     world.files[tail.name] += encode_commit([operation], end.lsn + 1, 0, end.crc, tail.header.salt)[0]
 
     assert "makes no sense" in str(refusal(world))
+
+
+def test_among_writes_that_are_replayed_together_the_one_that_makes_no_sense_is_named() -> None:
+    world, engine = written(1)
+    tail, end, ends = engine.tail, engine.tail.end, []
+    for id in (2, 3, 4, 5):
+        operation = msgspec.structs.replace(put(id), collection=9 if id > 3 else 1)
+        data, lsn, crc = encode_commit([operation], end.lsn + 1, 0, end.crc, tail.header.salt)
+        world.files[tail.name] += data
+        end = Position(end.size + len(data), lsn, crc)
+        ends.append(end.size)
+
+    assert refusal(world).details == {"file": tail.name, "offset": ends[2]}
 
 
 # ── interruptions ───────────────────────────────────────────────────────────────

@@ -10,8 +10,9 @@ whose sync may have failed must not be trusted again.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
+from typing import cast
 
 import msgspec
 
@@ -25,7 +26,7 @@ from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.log.frame import Frame, Scan, copy_frames, scan_segment
 from nosqlpy._core.log.manifest import MANIFEST, Manifest, SealedSegment, decode_manifest
-from nosqlpy._core.log.operation import MALFORMED
+from nosqlpy._core.log.operation import MALFORMED, Put
 from nosqlpy._core.log.packed import check_unpacked
 from nosqlpy._core.log.section import DamagedHintError
 from nosqlpy._core.log.segment import (
@@ -41,6 +42,8 @@ from nosqlpy.errors import CorruptionError, StorageError
 _OURS = re.compile(
     r"LOCK|SHM|COMPACT|SYNC-[0-9]+|MANIFEST(-[0-9a-f]+\.tmp)?|seg-[0-9a-f]{8}\.nql|(base|idx)-.*\.(hint|snap)|torn-.*\.bin"
 )
+# writes of one document that are replayed at once: a tenth of a millisecond
+TOGETHER_MAX = 1000
 _TEMPORARY = re.compile(r"MANIFEST-[0-9a-f]+\.tmp")
 
 
@@ -292,12 +295,50 @@ def _end(header: SegmentHeader, scan: Scan) -> Position:
 
 
 def _replay(engine: Engine, scan: Scan, header: SegmentHeader) -> None:
-    for frame in scan.frames:
-        try:
-            for operation in frame.operations:
-                engine.replay(operation)
-        except MALFORMED as error:
-            raise damaged(segment_name(header.number), frame.end, "holds an operation that makes no sense") from error
+    for frames in _together(scan.frames):
+        if len(frames) > 1 and _replay_puts(engine, frames):
+            continue
+        for frame in frames:
+            try:
+                for operation in frame.operations:
+                    engine.replay(operation)
+            except MALFORMED as error:
+                name = segment_name(header.number)
+                raise damaged(name, frame.end, "holds an operation that makes no sense") from error
+
+
+def _together(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+    """Yield frames by as many as can be replayed by one operation: puts of one document each, all of different ones."""
+    held: list[Frame] = []
+    number, keys = 0, set[Hashable]()
+    for frame in frames:
+        operation = frame.operations[0] if len(frame.operations) == 1 else None
+        if type(operation) is not Put or len(operation.keys) > 1:
+            if held:
+                yield held
+                held, keys = [], set()
+            yield [frame]
+            continue
+        key = operation.keys[0]
+        if held and (operation.collection != number or key in keys or len(held) == TOGETHER_MAX):
+            yield held
+            held, keys = [], set()
+        number = operation.collection
+        held.append(frame)
+        keys.add(key)
+    if held:
+        yield held
+
+
+def _replay_puts(engine: Engine, frames: Sequence[Frame]) -> bool:
+    """Apply puts of one document each at once; return whether they make sense."""
+    puts = cast("list[Put]", [frame.operations[0] for frame in frames])
+    keys, ids = [put.keys[0] for put in puts], [put.ids[0] for put in puts]
+    try:
+        engine.replay(Put(puts[0].collection, keys, ids, [put.documents[0] for put in puts]))
+    except MALFORMED:
+        return False  # which one does not, is found by replaying them one by one
+    return True
 
 
 def _report(manifest: Manifest, frames: int, scan: Scan, size: int) -> RecoveryReport:

@@ -30,6 +30,7 @@ from nosqlpy._core.log.operation import (
     Put,
     covered_size,
     decode_body,
+    decode_put,
     encode_body,
     encode_bulk,
     encode_part,
@@ -43,6 +44,8 @@ HEAD = struct.Struct("<IIQQIBBH")
 CRC = struct.Struct("<I")
 FRAME_SIZE = HEAD.size + CRC.size
 MARK_BYTES = struct.pack("<I", MARK)
+# the head of a frame, its checksum, and the beginning of an ``OP`` body
+_OP_HEAD = struct.Struct(f"{HEAD.format}{CRC.format[1:]}{OP.format[1:]}")
 _head, _crc = HEAD.pack, CRC.pack
 _PARTS = struct.Struct("<II")
 
@@ -216,7 +219,10 @@ def _chain(
     """
     frames: list[Frame] = []
     first = offset
-    while offset < len(data) and (frame := _read(data, offset, header, start)) is not None:
+    while offset < len(data):
+        frame = _read_put(data, offset, header.salt) or _read(data, offset, header, start)
+        if frame is None:
+            break
         found, prev_crc = frame
         if found.lsn != lsn + 1 or prev_crc != crc:
             raise damaged(
@@ -321,6 +327,22 @@ def read_frame(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
         return None
     parts = Parts(*_PARTS.unpack(body)) if kind == KIND_COMMIT else None
     return Frame(lsn, crc, synced_upto, operations, end, kind, parts), prev_crc
+
+
+def _read_put(data: bytes, offset: int, salt: int) -> tuple[Frame, int] | None:
+    """Return as `read_frame` the frame of a put of one document, which most are, in half of the time; else None."""
+    start = offset + FRAME_SIZE
+    if start + OP.size > len(data):
+        return None
+    mark, body_len, lsn, upto, prev_crc, kind, flags, zero, crc, code, number = _OP_HEAD.unpack_from(data, offset)
+    end = start + body_len
+    if mark != MARK or kind != KIND_OP or code != PUT or flags or zero or end > len(data) or body_len < OP.size:
+        return None
+    body = data[start:end]
+    if crc != zlib.crc32(body, zlib.crc32(data[offset : offset + HEAD.size], salt)):
+        return None
+    put = decode_put(number, body[OP.size :])
+    return None if put is None else (Frame(lsn, crc, upto, [put], end, kind), prev_crc)
 
 
 def _explain(data: bytes, offset: int, header: SegmentHeader, synced: int) -> str:

@@ -265,6 +265,16 @@ def _locate(kind: int, body: bytes) -> list[Located | Delete | Define]:
     return located
 
 
+def decode_put(collection: int, document: bytes) -> Put | None:
+    """Return the put of an encoded document, or None where it is none."""
+    try:
+        id = decode_id(document)
+        ids = [id]
+        return Put(collection, ids if type(id) is str else equality_keys(ids), ids, [document])
+    except MALFORMED:
+        return None
+
+
 def _decode_single(body: bytes) -> Operation:
     code, collection = OP.unpack_from(body)
     rest = body[OP.size :]
