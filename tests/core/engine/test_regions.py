@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engine.test_hints import closed
+from core.engine.test_reader import packed
 from core.engine.test_unloaded import close, documents, new, put, reopened
 from core.engine.world import World, write
 from nosqlpy._core.engine import hints, reader
 from nosqlpy._core.engine.reader import PACKED_STEP, Reader
 from nosqlpy._core.engine.regions import PIECE, REGION, ascending, decode_checks, encode_checks, read_confirmed
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.log.place import Place, pack_places, place_of
+from nosqlpy._core.log.place import Place, place_of
 from nosqlpy._core.log.segment import segment_name
 from nosqlpy.errors import CorruptionError
 
@@ -177,7 +178,7 @@ def test_documents_are_read_in_whatever_order_they_lie(order: str, confirmed: bo
         places = [apart.pop() if apart and number % 3 == 2 else rest.pop(0) for number in range(len(rest))]
     expected = [file(each >> 64 & 0xFFFFFFFFFFFF, each & 0xFFFFFFFF) for each in places]
 
-    assert reader_of(file, checks).packed(pack_places(places)) == expected
+    assert packed(reader_of(file, checks), places) == expected
 
 
 def test_a_document_is_read_where_only_what_lies_around_it_was_damaged() -> None:
@@ -188,7 +189,7 @@ def test_a_document_is_read_where_only_what_lies_around_it_was_damaged() -> None
     file.data[64 + 400 * 500 + 300] ^= 1
 
     assert made.many(places) == expected
-    assert made.packed(pack_places(places)) == expected
+    assert packed(made, places) == expected
 
 
 @pytest.mark.parametrize("read", ["many", "packed"])
@@ -199,7 +200,7 @@ def test_a_document_that_was_damaged_since_is_refused_with_its_place(read: str) 
     file.data[64 + 400 * 500 + 399] ^= 128
 
     with pytest.raises(CorruptionError) as caught:
-        made.many(places) if read == "many" else made.packed(pack_places(places))
+        made.many(places) if read == "many" else packed(made, places)
     assert caught.value.details == {"file": segment_name(1), "offset": 64 + 400 * 500}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice
 from operator import lt
 from typing import Any, NamedTuple, Protocol, TypeAlias, overload
@@ -27,6 +27,7 @@ from nosqlpy._core.log.place import (
     crc_of,
     length_of,
     offset_of,
+    runs_of,
     segment_of,
     unpack_columns,
     unpack_places,
@@ -168,29 +169,52 @@ class Reader:
         each = iter(documents)
         return [slot if isinstance(slot, bytes) else next(each) for slot in slots]
 
-    def packed(self, placed: bytes) -> list[bytes]:
-        """Return the documents at packed places, many of which lie one behind the other.
+    def packed(self, placed: bytes, keys: Sequence[Hashable]) -> Iterator[Iterable[tuple[Hashable, bytes]]]:
+        """Yield the documents at packed places, many of which lie one behind the other, with their keys.
+
+        They come in the order of the places, some thousands at a time; then those again for which nothing stands
+        there, since they lie far from the others.
 
         Raises:
             CorruptionError: One is damaged; `details` has the file and the offset.
         """
-        documents: list[bytes] = []
         apart: list[int] = []
-        for begin in range(0, len(placed), PACKED_STEP * PLACE_SIZE):
-            places = placed[begin : begin + PACKED_STEP * PLACE_SIZE]
-            part = unpack_columns(places)
-            found = self._read_together(part, None)
-            if found is None and _ascend(part.starts):
-                found = self.many(unpack_places(places))
-            documents += self._read_near(part, len(documents), apart) if found is None else found
+        for first in range(0, len(keys), PACKED_STEP):
+            places = placed[first * PLACE_SIZE : (first + PACKED_STEP) * PLACE_SIZE]
+            found = self._read_runs(places) or self._read_mostly(places, first, apart)
+            yield zip(keys[first : first + PACKED_STEP], found, strict=True)
         apart.sort()
         for begin in range(0, len(apart), PACKED_STEP):
             rows = [each & _ROW for each in apart[begin : begin + PACKED_STEP]]
             places = b"".join([placed[row * PLACE_SIZE : (row + 1) * PLACE_SIZE] for row in rows])
             found = self._read_together(unpack_columns(places), None) or self.many(unpack_places(places))
-            for row, document in zip(rows, found, strict=True):
-                documents[row] = document
-        return documents
+            yield zip(map(keys.__getitem__, rows), found, strict=True)
+
+    def _read_mostly(self, places: bytes, first: int, apart: list[int]) -> list[bytes]:
+        """Return the documents of rows from the `first` on, but those that it adds to `apart`, as `_read_near` does."""
+        part = unpack_columns(places)
+        found = self._read_together(part, None)
+        if found is None and _ascend(part.starts):
+            found = self.many(unpack_places(places))
+        return self._read_near(part, first, apart) if found is None else found
+
+    def _read_runs(self, places: bytes) -> list[bytes] | None:
+        """Return the documents at packed places by one read, or None where they are no long runs, or one is damaged."""
+        runs = runs_of(places, TOGETHER_MIN)
+        if runs is None:
+            return None
+        starts, counts, lengths = runs
+        number, size = starts[0] >> 48, starts[-1] - starts[0] + sum(lengths[-counts[-1] :])
+        if number != starts[-1] >> 48 or size > 2 * sum(lengths) + GAP:
+            return None
+        read = self._span(number, starts[0] & 0xFFFFFFFFFFFF, size, None)
+        documents: list[bytes] = []
+        base = number << 48 | read.begin
+        for start, count in zip(starts, counts, strict=True):
+            at = len(documents)
+            documents += self._cut(read.data, start - base, lengths[at : at + count])
+        intact = read.confirmed or list(map(zlib.crc32, documents)) == unpack_columns(places).crcs()
+        return documents if intact else None
 
     def _read_near(self, columns: PlaceColumns, first: int, apart: list[int]) -> list[bytes]:
         """Return the documents of rows from the `first` on, those that lie near to most others.

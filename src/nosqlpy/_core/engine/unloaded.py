@@ -332,13 +332,22 @@ class UnloadedSlots(Slots):
             # buffers of what is read come from this room now. Of places nothing is read, and if it was free, the C
             # library would let the tables of the dict grow there, and keep what they leave
             named = b""
-        slots: Iterable[Slot] = _places(placed) if mixed else memory.files().packed(placed)
-        pairs = zip(keys, slots, strict=True)
+        held = self._at_places(keys, placed) if mixed else self._resident(keys, placed)
+        return _Hinted(held, live, mixed=mixed, rows=rows)
+
+    def _at_places(self, keys: Iterable[Hashable], placed: bytes) -> dict[Hashable, Slot]:
+        pairs = zip(keys, _places(placed), strict=True)
         held: dict[Hashable, Slot] = {}
         for _ in range(0, len(placed), LOAD_STEP * PLACE_SIZE):
             held.update(islice(pairs, LOAD_STEP))
         held.update(pairs)
-        return _Hinted(held, live, mixed=mixed, rows=rows)
+        return held
+
+    def _resident(self, keys: Iterable[Hashable], placed: bytes) -> dict[Hashable, Slot]:
+        held: dict[Hashable, Slot] = {}
+        for pairs in self._memory.files().packed(placed, list(keys)):
+            held.update(pairs)  # while they are in the processor's cache
+        return held
 
     def _grown(self) -> int:
         """Return how many bytes more than the documents of the hint all have, once they are merged."""

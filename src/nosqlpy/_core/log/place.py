@@ -96,6 +96,50 @@ def _starts(data: bytes) -> list[int]:
     return starts
 
 
+class Runs(NamedTuple):
+    """Ascending places in runs that have nothing between them: where each begins, how many it has, and all lengths.
+
+    The segment is above 48 bits in each of `starts`.
+    """
+
+    starts: list[int]
+    counts: list[int]
+    lengths: list[int]
+
+
+def runs_of(data: bytes, shortest: int) -> Runs | None:
+    """Return packed places as runs; None where they do not ascend, or have more than one run for `shortest` places.
+
+    No number is made of a place: what lies between them comes of two subtractions of them all, as if of one number.
+    """
+    count, lengths = len(data) // PLACE_SIZE, _column(data, "I", 0, 4)
+    first, last = _start(data, 0), _start(data, count - 1)
+    if count <= shortest or _start(data, shortest) - first != sum(lengths[:shortest]):
+        return None
+    if not bytes(count) == data[16::PLACE_SIZE] == data[17::PLACE_SIZE]:  # as `_starts` has it
+        return None
+    joined = int.from_bytes(_bytes(data, 8, 8, 8), "little")
+    between = (joined >> 64) - (joined & (1 << 64 * (count - 1)) - 1)
+    between -= int.from_bytes(_bytes(data, 0, 4, 8)[:-8], "little")
+    runs = Runs([first], [], lengths)
+    at = far = 0
+    while between > 0 and len(runs.starts) <= count // shortest:
+        skipped = ((between & -between).bit_length() - 1) // 64
+        between >>= 64 * skipped
+        far += between & 0xFFFFFFFFFFFFFFFF
+        between >>= 64
+        at += skipped + 1
+        runs.counts.append(skipped + 1)
+        runs.starts.append(_start(data, at))
+    runs.counts.append(count - at)
+    # where that adds up, no place borrowed from the next one, and they ascend
+    return None if between or first + sum(lengths[:-1]) + far != last else runs
+
+
+def _start(data: bytes, row: int) -> int:
+    return int.from_bytes(data[PLACE_SIZE * row + 8 : PLACE_SIZE * row + 16], "little")
+
+
 def unpack_places(data: bytes) -> list[Place]:
     """Return the places that `pack_places` packed."""
     whole = len(data) - len(data) % _MANY.size
@@ -106,10 +150,19 @@ def unpack_places(data: bytes) -> list[Place]:
 
 def _column(data: bytes, kind: str, first: int, width: int) -> list[int]:
     """Return the numbers that stand `first` bytes from the beginning of each packed place."""
-    column = bytearray(len(data) // PLACE_SIZE * width)
-    for byte in range(width):
-        column[byte::width] = data[first + byte :: PLACE_SIZE]
-    numbers = array(kind, bytes(column))
+    return _array(data, kind, first, width).tolist()
+
+
+def _array(data: bytes, kind: str, first: int, width: int) -> array[int]:
+    numbers = array(kind, _bytes(data, first, width, width))
     if byteorder == "big":
         numbers.byteswap()
-    return numbers.tolist()
+    return numbers
+
+
+def _bytes(data: bytes, first: int, width: int, apart: int) -> bytes:
+    """Return so many bytes of each packed place, from the `first` on, little-endian numbers that stand so far apart."""
+    column = bytearray(len(data) // PLACE_SIZE * apart)
+    for byte in range(width):
+        column[byte::apart] = data[first + byte :: PLACE_SIZE]
+    return bytes(column)
