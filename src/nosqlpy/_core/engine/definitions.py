@@ -20,7 +20,9 @@ from nosqlpy._core.index.catalogue import (
     index_name,
 )
 from nosqlpy._core.index.options import changed_index
+from nosqlpy._core.index.textkeys import spec_of
 from nosqlpy._core.log.operation import Define, Operation
+from nosqlpy._core.text.analysis import analyzer_of
 from nosqlpy._core.values.order import equal
 from nosqlpy.aliases import Document, IndexKeys
 from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure, QueryError
@@ -197,6 +199,8 @@ def _new_indexes(
             continue
         found = _held(held, definition)
         if found is None:
+            if definition.kind == TEXT:
+                analyzer_of(spec_of(definition).language)  # else no document could be written afterwards
             operations.append(Define(number, "index", definition.to_payload()))
             held = [*held, definition]
         names.append((found or definition).name)
