@@ -46,8 +46,8 @@ def one_update(
     Raises:
         QueryError: One cannot be understood.
     """
-    if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1 and "_id" in filter:
-        id = filter["_id"]
+    if upsert is False and options == _USUAL and type(filter) is dict and len(filter) == 1:
+        id = filter.get("_id")
         if (type(id) is str or type(id) is int) and (known := bind_untimed(update)) is not None:
             return PointUpdate("_id", id, known, update)
     array_filters, sort, hint, let, collation, bypass, comment = options

@@ -259,7 +259,7 @@ class Committing(Marking):
                         self._settle()
                         self._expire_first(durability, (name,))
                     change = plan(engine, name, asked)
-                    lsn = self.log(durability, change) if change.data else None
+                    lsn = self.log(durability, change)
                 finally:
                     if shares:
                         if self._pending is None and self._reserved is None and not self._appender.buffer:
@@ -307,7 +307,8 @@ class Committing(Marking):
 
     def log(self, durability: Durability, change: Change[Any]) -> int | None:
         """Append and apply one planned change; return its LSN if it must still be synced."""
-        if not change.data:
+        data = change.data
+        if not data:
             return None
         engine, appender, end, words = self.engine, self._appender, change.end, self.words
         if engine.manifest.clean_size is not None:
@@ -317,19 +318,18 @@ class Committing(Marking):
         self._pending = change
         try:
             if buffered or appender.buffer:
-                appender.append(engine.tail.name, change.start.size, change.data, buffered=buffered)
+                appender.append(engine.tail.name, change.start.size, data, buffered=buffered)
             else:
-                self.storage.append(engine.tail.name, change.data)
+                self.storage.append(engine.tail.name, data)
         except OSError as error:
             self._pending = None
             self._roll_back(change.start.size, error)
         engine.apply(change)
-        self._group.appended = end.lsn  # as `_logged`, without a call
+        lsn = self._group.appended = end.lsn  # as `_logged`, without a call
         if buffered or self._syncer.sync_at is None:
             self._syncer.appended(buffered=buffered)
         if not appender.buffer:  # as `_announce`
-            self.seen = end.lsn
-            words[BELL] = end.lsn
+            self.seen = words[BELL] = lsn
             words[END] = engine.tail.place + end.size
         self._pending = None
         if change.warnings:
@@ -340,7 +340,7 @@ class Committing(Marking):
         if memory.limit is not None and memory.resident > memory.limit:
             self._look_at_manifest()
             self._evict_due(self._appender.buffered)
-        return end.lsn if durability == "durable" else None
+        return lsn if durability == "durable" else None
 
     def _logged(self, lsn: int, *, buffered: bool) -> None:
         """Note what must be synced, tell other processes, and only then note that the write is complete."""

@@ -66,11 +66,13 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
             engine, name, query, updater, spare_id, upsert=asked.upsert, many=False, bypass=asked.bypass
         )
     collection = engine.collections.get(name)
-    if collection is not None and collection.collation is not None:
+    if collection is None:
+        return engine.change([], _UNMATCHED)
+    if collection.collation is not None:
         return _update_collated(engine, collection, asked, collection.collation)
     key = asked.value
-    data = None if collection is None else collection.slots.get(key)
-    if collection is None or data is None:
+    data = collection.slots.get(key)
+    if data is None:
         return engine.change([], _UNMATCHED)
     updater, indexes = asked.updater, collection.indexes
     size_max, field, change, changed = engine.document_size_max, updater.field, updater.change, None
@@ -88,7 +90,7 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
         return engine.change([], _UNCHANGED)
     keys = (key,)
     ids = keys if type(key) is str else (decode_id(data),)
-    return engine.change((Put(collection.number, keys, ids, (changed,), False, indexed),), _CHANGED)
+    return engine.change_one(Put(collection.number, keys, ids, (changed,), False, indexed), _CHANGED)
 
 
 def _update_collated(
@@ -109,15 +111,17 @@ def delete(engine: Engine, name: str, asked: Point | Query) -> Change[DeleteResu
     if isinstance(asked, Query):
         return writes.delete(engine, name, asked, many=False)
     collection = engine.collections.get(name)
-    if collection is not None and collection.collation is not None:
+    if collection is None:
+        return engine.change([], _NONE_DELETED)
+    if collection.collation is not None:
         return writes.delete(engine, name, asked.query, many=False)
     key = asked.value
-    data = None if collection is None else collection.slots.get(key)
-    if collection is None or data is None:
+    data = collection.slots.get(key)
+    if data is None:
         return engine.change([], _NONE_DELETED)
     keys = (key,)
     ids = keys if type(key) is str else (decode_id(data),)
-    return engine.change((Delete(collection.number, keys, ids),), _ONE_DELETED)
+    return engine.change_one(Delete(collection.number, keys, ids), _ONE_DELETED)
 
 
 def first(engine: Engine, name: str, asked: PointFind[T]) -> bytes | UnsetType | None:

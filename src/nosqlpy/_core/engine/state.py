@@ -20,7 +20,7 @@ from nosqlpy._core.engine.tail import Position, Tail
 from nosqlpy._core.index.catalogue import IndexDefinition, definition_of
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._core.index.hashed import HashIndex
-from nosqlpy._core.log.frame import Frame, encode_commit
+from nosqlpy._core.log.frame import PART_BYTES, Frame, encode_commit, encode_one
 from nosqlpy._core.log.hint import Hint
 from nosqlpy._core.log.manifest import Manifest
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
@@ -134,6 +134,23 @@ class Engine:
         if type(operations[-1]) is Define and operations is not self._prepared_for:
             self.prepare(operations)
         return Change(operations, data, end, Position(end.size + len(data), lsn, crc), result, warnings)
+
+    def change_one(self, operation: Put | Delete, result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
+        """Return what stores, or deletes, one document as a change, as `change` does, in fewer steps.
+
+        Raises:
+            ReadOnlyError: The database is open for reading only.
+            StorageError: An earlier write failed half-way; the database must be reopened.
+        """
+        if self.failed or self.read_only or self.memory.mixed:
+            return self.change((operation,), result, warnings)
+        tail = self.tail
+        end = tail.end
+        lsn = end.lsn + 1
+        data, crc = encode_one(operation, lsn, tail.synced_upto, end.crc, tail.header.salt)
+        if len(data) > PART_BYTES:
+            return self.change((operation,), result, warnings)
+        return Change((operation,), data, end, Position(end.size + len(data), lsn, crc), result, warnings)
 
     def _warm(self, operations: Sequence[Operation]) -> None:
         """Read what applying needs: an apply cannot fail, and a disk can."""

@@ -137,6 +137,10 @@ class _Planner(Engine):
         end = self.tail.end
         return Change(operations, b"", end, end, result, warnings)
 
+    def change_one(self, operation: Put | Delete, result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
+        """Return what stores, or deletes, one document as a change."""
+        return self.change((operation,), result, warnings)
+
 
 class TransactionView(Engine):
     """A view of an engine to which nobody else writes while it is in use.
@@ -193,6 +197,10 @@ class TransactionView(Engine):
         if size > CHANGE_SIZE_MAX:
             raise _too_large(size)
         return Change(operations, b"", end, end, result, warnings)
+
+    def change_one(self, operation: Put | Delete, result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
+        """Return what stores, or deletes, one document as a change, as `change` does."""
+        return self.change((operation,), result, warnings)
 
     def prepare(self, operations: Sequence[Operation], progress: Progress | None = None) -> None:
         """Build nothing: `change` refuses what would need it."""

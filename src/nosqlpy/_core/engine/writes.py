@@ -66,7 +66,7 @@ def _insertion(engine: Engine, name: str, new: NewDocument, bypass: bool | None,
         raise duplicate_key(name, new.id)
     if collection.indexes.refusing:
         collection.check_fit([key], [new.data])
-    return engine.change((Put(collection.number, (key,), (new.id,), (new.data,)),), result, warnings)
+    return engine.change_one(Put(collection.number, (key,), (new.id,), (new.data,)), result, warnings)
 
 
 def _with_result(change: Change[T], wrap: Callable[[T], Any]) -> Change[Any]:
@@ -400,7 +400,7 @@ def delete_by_id(engine: Engine, name: str, id: Any) -> Change[bool]:
     key = id if type(id) is str else bounded_key(id)
     if collection is None or not collection.slots.holds(key):
         return engine.change([], False)
-    return engine.change((Delete(collection.number, (key,), (id,)),), True)
+    return engine.change_one(Delete(collection.number, (key,), (id,)), True)
 
 
 def _deletion(collection: CollectionState | None, matches: Sequence[Match]) -> list[Operation]:

@@ -19,6 +19,7 @@ import msgspec
 
 from nosqlpy._core.log.operation import (
     COLUMNS,
+    DELETE,
     KIND_BULK,
     KIND_COMMIT,
     KIND_OP,
@@ -26,6 +27,7 @@ from nosqlpy._core.log.operation import (
     KINDS,
     OP,
     PUT,
+    Delete,
     Operation,
     Put,
     covered_size,
@@ -38,6 +40,7 @@ from nosqlpy._core.log.operation import (
     split_operations,
 )
 from nosqlpy._core.log.segment import HEADER_SIZE, SegmentHeader, damaged, segment_name
+from nosqlpy._core.values.codec import encode_value
 
 MARK = 0x4D52464E  # "NFRM"
 HEAD = struct.Struct("<IIQQIBBH")
@@ -49,8 +52,9 @@ _OP_HEAD = struct.Struct(f"{HEAD.format}{CRC.format[1:]}{OP.format[1:]}")
 _head, _crc = HEAD.pack, CRC.pack
 _PARTS = struct.Struct("<II")
 
-# where the body of a put begins; kept, since packing it takes longer
+# where the body of a put, or a deletion, begins; kept, since packing it takes longer
 _put = lru_cache(maxsize=1024)(partial(OP.pack, PUT))
+_delete = lru_cache(maxsize=1024)(partial(OP.pack, DELETE))
 
 # a commit that would be larger as one frame is written in parts
 PART_BYTES = 64 << 20
@@ -102,6 +106,17 @@ def _encode(
     return b"".join((head, CRC.pack(crc), covered, rest)), crc
 
 
+def encode_one(operation: Put | Delete, lsn: int, synced_upto: int, prev_crc: int, salt: int) -> tuple[bytes, int]:
+    """Return the one frame of a commit that stores, or deletes, one document, and its checksum: nearly all commits."""
+    if type(operation) is Put:  # as `encode_single`, without a call
+        body = _put(operation.collection) + operation.documents[0]
+    else:
+        body = _delete(operation.collection) + encode_value(operation.ids[0])
+    head = _head(MARK, len(body), lsn, synced_upto, prev_crc, KIND_OP, 0, 0)
+    crc = zlib.crc32(body, zlib.crc32(head, salt))
+    return b"".join((head, _crc(crc), body)), crc
+
+
 def encode_commit(
     operations: Sequence[Operation], lsn: int, synced_upto: int, prev_crc: int, salt: int
 ) -> tuple[bytes, int, int]:
@@ -109,14 +124,8 @@ def encode_commit(
 
     It is one frame, or if that would be large, parts and a last one without which these are nothing.
     """
-    operation = operations[0]
-    if len(operations) > 1:
-        single = None
-    elif type(operation) is Put and len(operation.documents) == 1:  # as `encode_single`, without a call
-        single = _put(operation.collection) + operation.documents[0]
-    else:
-        single = encode_single(operation)
-    if single is not None:  # nearly all commits: as `_encode`, without a call
+    single = encode_single(operations[0]) if len(operations) == 1 else None
+    if single is not None:  # as `_encode`, without a call
         head = _head(MARK, len(single), lsn, synced_upto, prev_crc, KIND_OP, 0, 0)
         crc = zlib.crc32(single, zlib.crc32(head, salt))
         data = b"".join((head, _crc(crc), single))
