@@ -37,7 +37,7 @@ _NONE_DELETED, _ONE_DELETED = DeleteResult(0), DeleteResult(1)
 class PointUpdate(Point, frozen=True, gc=False):
     """An update of the document with this ``_id``, if there is one: compiled, and as it was given if it may compare."""
 
-    updater: OperatorUpdater
+    updater: Updater
     given: Update | None = None
 
 
@@ -75,14 +75,17 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
     if data is None:
         return engine.change([], _UNMATCHED)
     updater, indexes = asked.updater, collection.indexes
-    size_max, field, change, changed = engine.document_size_max, updater.field, updater.change, None
-    try:
-        if field is not None and change is not None:  # as `patch`, without a call
-            changed = field.changed(data, change, updater.step, size_max)
-        if changed is None:
-            changed = updater.patch_fields(data, size_max)
-    except (WriteError, DocumentError):
-        changed = None  # the general form says what is wrong
+    size_max = engine.document_size_max
+    if type(updater) is OperatorUpdater:  # as `patch`, without a call
+        field, change = updater.field, updater.change
+        try:
+            changed = None if field is None or change is None else field.changed(data, change, updater.step, size_max)
+            if changed is None:
+                changed = updater.patch_fields(data, size_max)
+        except (WriteError, DocumentError):
+            changed = None  # the general form says what is wrong
+    else:
+        changed = updater.patch(data, size_max)
     indexed = bool(indexes.by_name) and indexes.read_any(updater.names)
     if changed is None or collection.validator is not None or (indexed and indexes.refusing):
         return writes.update_matches(engine, collection, [Match(key, data)], asked.query.predicate, updater)
@@ -96,8 +99,7 @@ def update(engine: Engine, name: str, asked: PointUpdate | GeneralUpdate) -> Cha
 def _update_collated(
     engine: Engine, collection: CollectionState, asked: PointUpdate, collation: Collation
 ) -> Change[UpdateResult]:
-    query = asked.query.under(collation)
-    updater: Updater = asked.updater
+    query, updater = asked.query.under(collation), asked.updater
     if asked.given is not None:
         updater = compile_update(asked.given, collation=collation)
     matches = matches_of(engine, collection.name, query, 1)
