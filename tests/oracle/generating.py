@@ -165,8 +165,30 @@ class Generator:
         if name == "$pullAll":
             return name, path, [self.operand() for _ in range(self.random.randint(0, 2))]
         if name == "$pull":
-            return name, path, self.random.choice((self.scalar(), {"$gt": self.scalar()}, {"b": self.scalar()}))
-        return name, path, self._added() if name in ("$push", "$addToSet") else self.operand()
+            return name, path, self._pulled()
+        if name == "$push":
+            return name, path, self._pushed()
+        return name, path, self._added() if name == "$addToSet" else self.operand()
+
+    def _pulled(self) -> Any:
+        choices = (
+            self.scalar(),
+            {"$gt": self.scalar()},
+            {"b": self.scalar()},
+            {"$in": [self.scalar(), self.scalar()]},
+            {"b": {"$gte": self.scalar()}},
+            {"b": self.scalar(), "c": self.scalar()},
+        )
+        return self.random.choice(choices)
+
+    def _pushed(self) -> Any:
+        added = self._added()
+        if not isinstance(added, dict) or "$each" not in added:
+            return added
+        for modifier, choices in (("$position", (0, 1, 5, -1)), ("$sort", (1, -1)), ("$slice", (0, 1, 2, -1, -2))):
+            if self.random.random() < 0.3:
+                added[modifier] = self.random.choice(choices)
+        return added
 
     def _added(self) -> Any:
         if self.random.random() < 0.5:
