@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ NAN = float("nan")
         ("a", {"partialFilterExpression": 1}, 14),
         ("a", {"partialFilterExpression": {"a": {"$foo": 1}}}, 2),
         ("a", {"partialFilterExpression": {"a": {"$ne": 1}}}, 67),
+        ("a", {"partialFilterExpression": {"a": re.compile("b")}}, 67),
         ("a", {"expireAfterSeconds": -1}, 67),
         ([("a", 1), ("b", 1)], {"expireAfterSeconds": 5}, 67),
         ("a", {"sparse": True, "partialFilterExpression": {"a": 1}}, 67),

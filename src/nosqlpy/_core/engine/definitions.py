@@ -19,6 +19,7 @@ from nosqlpy._core.index.catalogue import (
     cannot_create,
     index_name,
 )
+from nosqlpy._core.index.likeness import is_alike, is_same
 from nosqlpy._core.index.options import changed_index
 from nosqlpy._core.index.textkeys import spec_of
 from nosqlpy._core.log.operation import Define, Operation
@@ -227,7 +228,7 @@ def _collated(definition: IndexDefinition, collation: Mapping[str, Any] | None) 
 def _held(held: Sequence[IndexDefinition], wanted: IndexDefinition) -> IndexDefinition | None:
     """Return the index that is there already; refuse one that stands in the way of `wanted`."""
     for index in held:
-        if index.is_same(wanted) and index.name in (wanted.name, ID_INDEX):
+        if is_same(index, wanted) and index.name in (wanted.name, ID_INDEX):
             return index
         _check_conflict(index, wanted)
     return None
@@ -236,7 +237,7 @@ def _held(held: Sequence[IndexDefinition], wanted: IndexDefinition) -> IndexDefi
 def _check_conflict(held: IndexDefinition, wanted: IndexDefinition) -> None:
     """Refuse an index that another one stands in the way of (IndexCatalogImpl::_doesSpecConflictWithExisting)."""
     same_name = held.name == wanted.name
-    if held.is_alike(wanted):
+    if is_alike(held, wanted):
         other = "has other options" if same_name else f"is named {held.name!r}"
         raise OperationFailure(
             f"an index on the same keys exists already, which {other}; drop it first",

@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from nosqlpy._core.text.spec import ALL_FIELDS
-from nosqlpy._core.values.order import equal
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.types import is_string
 from nosqlpy.aliases import IndexKeys
@@ -94,21 +93,6 @@ class IndexDefinition(msgspec.Struct, frozen=True):
         if self.name == ID_INDEX:
             options.pop("unique", None)  # which goes without saying
         return {"v": 2, "key": dict(self.keys), "name": self.name, **options}
-
-    def is_same(self, other: IndexDefinition) -> bool:
-        """Whether two indexes are the same but for their names."""
-        return self.is_alike(other) and equal(self.options, other.options)
-
-    def is_alike(self, other: IndexDefinition) -> bool:
-        """Whether two indexes have the same keys and hold the same documents; a collection has only one of such."""
-        return (
-            self.keys == other.keys
-            and self.unique == other.unique
-            and self.sparse == other.sparse
-            and equal(self.partial, other.partial)
-            and equal(self.wildcard_projection, other.wildcard_projection)
-            and self.collation == other.collation
-        )
 
 
 @lru_cache(maxsize=256)

@@ -30,7 +30,7 @@ from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.values.collation_spec import collation_document, compile_collation
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
-from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import OBJECT, REGEX, TYPES, as_mapping
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 from nosqlpy.naming import nearest
@@ -198,6 +198,8 @@ def _check_partial(filter: Mapping[str, Any]) -> None:
                 _check_partial(as_mapping(part))
         elif name.startswith("$"):
             raise cannot_create(f"the filter of a partial index cannot have {name}")
+        elif TYPES[type(condition)] == REGEX:
+            raise cannot_create(f"the filter of a partial index cannot have a regular expression (under {name!r})")
         elif TYPES[type(condition)] == OBJECT:
             for operator, operand in as_mapping(condition).items():
                 if not operator.startswith("$"):

@@ -115,7 +115,7 @@ def wildcard_of(definition: IndexDefinition) -> WildcardSpec | None:
     path = definition.keys[0][0]
     if path != ALL_FIELDS:
         return WildcardSpec(_tree_of({tuple(path.split("."))[:-1]: True}), excludes=False)
-    flags = dict(_flags(definition.wildcard_projection or {"_id": 0}, ()))
+    flags = flags_of(definition.wildcard_projection or {"_id": 0})
     others = [included for parts, included in flags.items() if parts != _ID]
     excludes = not (others[0] if others else flags[_ID])
     if excludes and not any(parts[0] == "_id" for parts in flags):
@@ -153,6 +153,11 @@ def check_projection(value: Any) -> dict[str, Any]:
 
 
 _ID: Final = ("_id",)
+
+
+def flags_of(projection: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Return whether a projection includes each of the fields that it names."""
+    return dict(_flags(projection, ()))
 
 
 def _flags(projection: Mapping[str, Any], before: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
