@@ -208,7 +208,6 @@ def test_a_stage_that_means_nothing_is_refused_with_mongodbs_code(stage: dict[st
         {"$collStats": {"latencyStats": {}}},
         {"$collStats": {"count": {"scale": 2}}},
         {"$facet": {"a": [{"$collStats": {}}]}},
-        {"$bucketAuto": {"groupBy": "$a", "buckets": 2, "granularity": "R5"}},
         {"$group": {"_id": 1, "a": {"$accumulator": {}}}},
         {"$lookup": {"from": {"db": "x", "coll": "y"}, "as": "z"}},
         {"$changeStream": {}},

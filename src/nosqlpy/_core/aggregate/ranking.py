@@ -69,7 +69,7 @@ def compile_shift(name: str, operand: Any, _window: Window, setting: Setting) ->
     output, offset, absent = setting.expression(given["output"]), by, default.value
 
     def compute(documents: Batch) -> Steps[list[Any]]:
-        values = [None if value is MISSING else value for value in setting.values(output, documents)]
+        values = [absent if value is MISSING else value for value in setting.values(output, documents)]
         count = len(values)
         return [values[place] if 0 <= place < count else absent for place in range(offset, count + offset)]
         yield

@@ -74,7 +74,7 @@ def check_new_variable(name: Any) -> str:
         QueryError: It may not: it starts with a capital, or has a character that is no letter, digit or ``_``.
     """
     if not isinstance(name, str):
-        raise malformed(f"the name of a variable is a str, not {type(name).__name__}", 16866)
+        raise malformed(f"the name of a variable is a str, not {type(name).__name__}", 9)
     if name != "CURRENT":
         _check_name(name, _WRITABLE)
     return name
@@ -82,8 +82,8 @@ def check_new_variable(name: Any) -> str:
 
 def _check_name(name: str, form: re.Pattern[str]) -> None:
     if not name:
-        raise malformed("empty variable names are not allowed", 16866)
+        raise malformed("empty variable names are not allowed", 9)
     if not form.match(name[0]):
-        raise malformed(f"{name!r} starts with an invalid character for a user variable name", 16867)
+        raise malformed(f"{name!r} starts with an invalid character for a user variable name", 9)
     if not form.fullmatch(name):
-        raise malformed(f"{name!r} contains an invalid character for a variable name", 16868)
+        raise malformed(f"{name!r} contains an invalid character for a variable name", 9)
