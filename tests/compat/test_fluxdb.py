@@ -130,6 +130,16 @@ def test_the_query_language_of_the_readme(db: FluxDB, query: Any, names: list[st
     assert db.count("users", query) == len(names)
 
 
+def test_an_indexed_field_serves_its_queries(db: FluxDB) -> None:
+    db.create_collection("users", indexed_fields=["age"])
+    db.insert_many("users", [{"age": age} for age in range(50)])
+
+    for query in ({"age": 7}, {"age": {"$gt": 46, "$lt": 48}}, {"age": {"$in": [7, 8]}}):
+        plan = db._client["users"].find(query).explain()
+        assert "IXSCAN" in str(plan["queryPlanner"]["winningPlan"])
+        assert len(db.find("users", query)) == plan["candidates"]
+
+
 def test_results_are_sorted_and_paged(db: FluxDB) -> None:
     db.insert_many("users", [{"n": n} for n in (3, 1, 4, 2)])
 
