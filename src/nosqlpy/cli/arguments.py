@@ -10,6 +10,16 @@ from nosqlpy.extended_json import decode_json
 
 _WRAPPED = '{"":'  # what stands before an array, for only an object is a document
 
+_EXAMPLES = {
+    "a document": '{"name": "ada"}',
+    "a filter": '{"age": {"$gte": 18}}',
+    "an update": '{"$set": {"age": 37}}',
+    "a stage": '{"$match": {"age": 37}}',
+    "a projection": '{"name": 1}',
+    "a sort": '{"age": -1}',
+    "an index's keys": '{"age": 1}',
+}
+
 
 class UsageError(Exception):
     """A command line that makes no sense; the message says what to write instead."""
@@ -28,7 +38,9 @@ def parse_document(text: str, what: str) -> Document:
     except NosqlpyError as error:
         column = error.details.get("column")
         place = f" at column {column}" if column else ""
-        raise UsageError(f'{what} is a JSON object such as {{"age": {{"$gte": 18}}}}{place}: {error}') from None
+        raise UsageError(
+            f"{what} is a JSON object such as {_EXAMPLES[what]}; this one is none{place}: {error}"
+        ) from None
 
 
 def parse_array(text: str, what: str) -> list[Any]:

@@ -79,9 +79,13 @@ def _with_path(parser: Parser, words: list[str]) -> list[str]:
     """Return the words with the database of ``NOSQLPY_URL`` before them, where they name none."""
     positionals = parser._get_positional_actions()  # noqa: SLF001 - likewise
     url = os.environ.get(VARIABLE)
-    if not url or not positionals or positionals[0].dest != "path":
+    if not positionals or positionals[0].dest != "path":
         return words
     needed = sum(action.nargs is None for action in positionals)
+    if not url:
+        if 0 < len(words) == needed - 1:
+            parser.error(f"{positionals[needed - 1].metavar} is missing, or PATH, the database, before the others")
+        return words
     # a filter that stands where a name should: the words suffice only because it may be left out
     filtered = len(words) == needed < len(positionals) and "".join(words[-1:]).lstrip().startswith("{")
     return [url, *words] if len(words) < max(needed, 1) or filtered else words
