@@ -123,7 +123,7 @@ class Following:
         self.words = self.storage.words
         # before the files are read: what is rung from now on is looked at. Without a bell there is always a look
         self.seen = -1 if self._polls else self.words[BELL]
-        return self._drive(load(read_only=True, strict=self._strict, memory=self._memory()))
+        return self._drive(load(read_only=True, strict=self._strict, memory=self._memory(), words=self.words))
 
     def _join(self) -> None:
         """Take the lock; recover the database if nobody else has it open, else read it, and take in what follows."""

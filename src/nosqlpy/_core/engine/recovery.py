@@ -119,9 +119,14 @@ def recover(
 
 
 def load(
-    *, read_only: bool, strict: bool = False, memory: Memory | None = None, use_hint: bool = True
+    *,
+    read_only: bool,
+    strict: bool = False,
+    memory: Memory | None = None,
+    use_hint: bool = True,
+    words: memoryview | None = None,
 ) -> Procedure[Recovered]:
-    """Return what the files hold while others may write to them, and change nothing.
+    """Return what the files hold while others may write to them, and change nothing; `words` are as for `recover`.
 
     Raises:
         CorruptionError: Bytes that were durable are damaged or missing.
@@ -132,9 +137,17 @@ def load(
     while True:
         try:
             fresh = None if memory is None else memory.fresh()
+            # before the files are read: what is synced afterwards may not be in what was read
+            watermark = None if words is None else read_watermark(words, manifest)
             names: list[str] = yield ListFiles()
             loaded = yield from _load(
-                manifest, names, read_only=read_only, strict=strict, memory=fresh, use_hint=use_hint
+                manifest,
+                names,
+                read_only=read_only,
+                strict=strict,
+                memory=fresh,
+                watermark=watermark,
+                use_hint=use_hint,
             )
             _evict(loaded.engine, loaded.engine.tail.end.size)
         except (StorageError, FileNotFoundError):
