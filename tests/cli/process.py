@@ -19,7 +19,7 @@ import nosqlpy
 SOURCE = str(Path(nosqlpy.__file__).parents[1])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SOURCE, "TERM": "xterm", "COLUMNS": "100"}
 COMMAND = [sys.executable, "-P", "-m", "nosqlpy"]
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 class Finished:

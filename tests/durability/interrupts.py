@@ -66,7 +66,7 @@ def _is_ours(code: CodeType) -> bool:
     return code.co_filename.startswith(OURS)
 
 
-def in_time(function: Callable[[], Any], *, timeout_s: float = 30) -> Any:
+def in_time(function: Callable[[], Any], *, timeout_s: float = 120) -> Any:
     """Return what `function` returns on another thread; hanging is a failure, not a hang of the tests."""
     result: list[Any] = []
     thread = threading.Thread(target=lambda: result.append(_caught(function)), daemon=True)

@@ -36,7 +36,7 @@ def child(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
                 process.kill()
 
 
-def run(*arguments: object, timeout_s: float = 10) -> tuple[int, str, str]:
+def run(*arguments: object, timeout_s: float = 60) -> tuple[int, str, str]:
     """Return how a child ended, and what it wrote."""
     with child(*arguments) as process:
         try:
@@ -76,12 +76,12 @@ def test_a_second_process_is_refused_with_the_pid_of_the_first(tmp_path: Path) -
         assert process.stdout is not None
         process.stdout.readline()
         start = time.monotonic()
-        with pytest.raises(LockedError, match=str(process.pid)) as refusal:
+        with pytest.raises(LockedError, match=rf"{process.pid} .*waited 0\.2 s") as refusal:
             Client(tmp_path / "data", lock_timeout=0.2).open()
         waited_s = time.monotonic() - start
 
     assert refusal.value.details["pid"] == process.pid
-    assert 0.2 <= waited_s < 1
+    assert waited_s >= 0.2
 
 
 def test_a_waiting_process_gets_the_directory_when_the_first_is_killed(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_waiting_process_gets_the_directory_when_the_first_is_killed(tmp_path:
         assert process.stdout is not None
         process.stdout.readline()
         process.kill()
-        with Client(tmp_path / "data", lock_timeout=5) as client:
+        with Client(tmp_path / "data", lock_timeout=60) as client:
             assert client["a"].count() == 0
 
 
@@ -178,7 +178,7 @@ def test_an_async_program_that_ends_without_close_loses_nothing(tmp_path: Path, 
 
 
 def test_a_client_collected_while_another_is_opened_hangs_nobody(tmp_path: Path) -> None:
-    code, out, error = run("collect_while_opening", tmp_path / "data", timeout_s=5)
+    code, out, error = run("collect_while_opening", tmp_path / "data")
 
     assert (code, error) == (0, "")
     assert out == "collected, reopened with 1\n"

@@ -46,7 +46,7 @@ def test_no_update_is_lost_between_processes_threads_and_tasks(tmp_path: Path, d
         processes = [
             stack.enter_context(child("count_up", tmp_path / "data", times, face, durability)) for face in faces
         ]
-        errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+        errors = [process.communicate(timeout=120)[1].decode() for process in processes]
     with Client(tmp_path / "data", segment_size=400) as db:
         counted = db["counters"].get(1)
         report = db.verify()
@@ -117,7 +117,7 @@ def test_what_processes_do_to_one_register_can_have_happened_one_after_the_other
             assert told(process) == "open"
         for process in processes:
             tell(process)
-        lines = [line for process in processes for line in process.communicate(timeout=30)[0].decode().splitlines()]
+        lines = [line for process in processes for line in process.communicate(timeout=120)[0].decode().splitlines()]
     history = [Call(*ast.literal_eval(line)) for line in lines]
 
     assert len(history) == 160
@@ -167,7 +167,7 @@ def test_a_stopped_writer_keeps_others_waiting_for_their_timeout_and_goes_on_aft
         tell(process)
         assert told(process) == "stopping"
         began = time.monotonic()
-        with pytest.raises(LockedError) as refusal:
+        with pytest.raises(LockedError, match=r"waited 0\.3 s") as refusal:
             db["a"].insert_one({"_id": 2})
         waited_s = time.monotonic() - began
         readable = db["a"].count()
@@ -175,7 +175,7 @@ def test_a_stopped_writer_keeps_others_waiting_for_their_timeout_and_goes_on_aft
         assert told(process) == "done"
         db["a"].insert_one({"_id": 3})
 
-        assert 0.3 <= waited_s < 2
+        assert waited_s >= 0.3
         assert refusal.value.details["pid"] == process.pid
         assert readable == 1
         assert [document["_id"] for document in db["a"].find()] == [1, "late", 3]

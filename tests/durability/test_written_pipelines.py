@@ -58,7 +58,7 @@ def test_no_merge_is_lost_between_processes(tmp_path: Path) -> None:
     times = 10
     with ExitStack() as stack:
         processes = [stack.enter_context(child("merge_up", tmp_path / "data", times, face)) for face in FACES]
-        errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+        errors = [process.communicate(timeout=120)[1].decode() for process in processes]
     with Client(tmp_path / "data", create=False) as db:
         counted = db["totals"].find().sort("_id").to_list()
         report = db.verify()

@@ -23,7 +23,7 @@ from nosqlpy._io import compacting
 from nosqlpy._io.storage.files import FileStorage
 from nosqlpy._io.storage.system import System
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +241,7 @@ import sys, time
 from nosqlpy import Client
 from nosqlpy._core.engine import compaction
 from nosqlpy._io import compacting
-compaction.DEAD_BYTES, compacting.PAUSE_S = 1000, 5.0
+compaction.DEAD_BYTES, compacting.PAUSE_S = 1000, 1000.0  # longer than anybody waits for the end
 db = Client(sys.argv[1], sync_interval=0.001)
 for n in range(500):
     db["a"].save({"_id": 1, "n": n, "pad": "x" * 100})
@@ -253,17 +253,15 @@ print("compacting")
 
 def test_a_compaction_does_not_keep_the_interpreter_from_ending(tmp_path: Path) -> None:
     source = str(Path(nosqlpy.__file__).parents[1])
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", END, str(tmp_path / "data")],
         env={"PYTHONPATH": source},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert done.stdout == b"compacting\n"
-    assert time.monotonic() - began < 20
     with Client(tmp_path / "data", create=False) as db:
         assert db["a"].get(1)["n"] == 499
 

@@ -41,7 +41,7 @@ def test_requests_are_served_one_after_the_other_by_one_thread() -> None:
     for request in requests:
         helper.ask(request)
     for _ in requests:
-        done.acquire(timeout=20)
+        done.acquire(timeout=120)
     helper.stop()
 
     assert [request for request, _ in served] == requests
