@@ -15,7 +15,7 @@ from nosqlpy._core.engine.distinct import from_index
 from nosqlpy._core.engine.execution import STEP, Check, Decode, Execution, Origin, Query, Request
 from nosqlpy._core.engine.searching import check_score, check_searched, scored_documents, settled
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.engine.trying import first_by_id
+from nosqlpy._core.engine.trying import first_in_order
 from nosqlpy._core.index.catalogue import index_keys
 from nosqlpy._core.plan.plan import Plan, scan
 from nosqlpy._core.plan.planner import NATURAL, Hint, choose, serves_none
@@ -167,7 +167,7 @@ def execute(
     if request.convert is not None and (held := covered(collection, query, plan)) is not None:
         plan = msgspec.structs.replace(plan, covered=True)
         return Execution(query, plan, held.rows, held.making(request.convert), engine.sort_memory)
-    if (tried := first_by_id(collection, query, plan)) is not None:
+    if (tried := first_in_order(collection, query, plan)) is not None:
         return Execution(query, *tried, decode, engine.sort_memory)
     if query.scored:
         blobs, ordered = scored_documents(collection, plan, query)

@@ -85,13 +85,16 @@ def _by_hint(
     return best if ordering is None else search.in_order([index], ordering, limit, best)
 
 
-def in_order_of_ids(predicate: Predicate, ids: HashIndex, ordering: Ordering, size: int) -> Plan | None:
-    """Return the plan that finds documents in an order by ``_id``, whatever it leaves to be tested; None if none does.
+def in_order_of(index: HashIndex, predicate: Predicate, ordering: Ordering, size: int) -> Plan | None:
+    """Return the plan that finds documents in the order of an index, whatever it leaves to be tested; None without one.
 
     Raises:
         Unloaded: The order must be made first.
     """
-    return None if ordering.collation is not None else Search(predicate.conjunction, size).ordered(ids, ordering)
+    if ordering.collation != index.collation:
+        return None
+    search = Search(predicate.conjunction, size)
+    return search.ordered(index, ordering) if search.can_use(index) else None
 
 
 def considered(predicate: Predicate, indexes: Mapping[str, HashIndex], size: int) -> list[Plan]:

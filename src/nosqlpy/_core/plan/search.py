@@ -25,6 +25,8 @@ INTERSECT_SHARE: Final = 4
 """… unless it has more than so many times as many."""
 ID_SHARE: Final = 4
 """What testing a document that an id leads to costs beside testing its columns, about."""
+SCANNED_MIN: Final = 200
+"""Documents from which on a scan reads columns."""
 SORT_COST: Final = 2
 """What sorting a document costs beside fetching it, in documents."""
 
@@ -237,12 +239,20 @@ class Search:
             if index.collation != ordering.collation:
                 continue
             plan = self.ordered(index, ordering) if index.wildcard is None else self._wild_ordered(index, ordering)
-            if plan is None or not self._pays(plan):
+            if plan is None or not self._pays(plan) or (limit and best.stage == "COLLSCAN" and self._is_scan(plan)):
                 continue
             looked_at = min(limit, plan.candidates) if limit and self._is_all(plan) else plan.candidates
             if looked_at < cost:
                 chosen, cost = plan, looked_at
         return chosen
+
+    def _is_scan(self, plan: Plan) -> bool:
+        """Whether a plan goes through most of a collection of which columns are kept, and tests what it finds.
+
+        The first ones of what these find are sorted in less time; whether the first documents in order have the answer
+        is tried before that.
+        """
+        return self._size >= SCANNED_MIN and not self._is_all(plan) and plan.candidates * ID_SHARE > self._size
 
     def _is_all(self, plan: Plan) -> bool:
         """Whether all candidates of a plan match."""
