@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nosqlpy.aliases import Document
+from nosqlpy.compat.tinydb.queries import asked
 from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
 from nosqlpy.compat.tinydb.storages import State, Storage
 
@@ -17,15 +18,16 @@ class StateRows:
         self._storage = storage
         self._name = name
 
-    def read(self, choice: Choice) -> list[Row]:
-        """Return the documents chosen, with their ids, which are text."""
+    def read(self, choice: Choice) -> Iterable[Row]:
+        """Return the documents chosen, with their ids, which are text. A write makes the table's dict anew."""
         table = self._table(self._storage.read())
         if isinstance(choice, Matching):
-            return [(key, document) for key, document in table.items() if choice.ask(document)]
+            ask = asked(choice.ask)
+            return [(key, document) for key, document in table.items() if ask(document)]
         if isinstance(choice, Listed):
             wanted = {str(doc_id) for doc_id in choice.ids}
-            return [(key, document) for key, document in table.items() if str(key) in wanted]
-        return list(table.items())
+            return [(key, document) for key, document in table.items() if key in wanted]
+        return table.items()
 
     def one(self, doc_id: Any) -> Document | None:
         """Return the document with this id."""
@@ -34,8 +36,11 @@ class StateRows:
 
     def first(self, ask: Ask) -> Row | None:
         """Return the first document for which `ask` is true."""
-        table = self._table(self._storage.read())
-        return next(((key, document) for key, document in table.items() if ask(document)), None)
+        ask = asked(ask)
+        for key, document in self._table(self._storage.read()).items():
+            if ask(document):
+                return key, document
+        return None
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -70,11 +75,15 @@ class StateRows:
         A storage that keeps its state, such as a cache, has none of it if a function raises.
         """
         state, table = self._open(id_class)
-        chosen = {key: dict(document) for key, document in self._chosen(table, choice).items()}
+        chosen = self._chosen(table, choice)
+        if change is None:  # `pick` changes them
+            chosen = {key: dict(document) for key, document in chosen.items()}
         picked = pick(chosen)
         if change is not None:
+            apply = change.function
+            chosen = {doc_id: dict(chosen[doc_id]) for doc_id in picked}
             for doc_id in picked:
-                change.function(chosen[doc_id])
+                apply(chosen[doc_id])
         table.update({doc_id: chosen[doc_id] for doc_id in picked})
         self._write(state, table)
         return picked
@@ -107,5 +116,6 @@ class StateRows:
     @staticmethod
     def _chosen(table: dict[Any, Document], choice: Choice) -> dict[Any, Document]:
         if isinstance(choice, Matching):
-            return {key: document for key, document in table.items() if choice.ask(document)}
+            ask = asked(choice.ask)
+            return {key: document for key, document in table.items() if ask(document)}
         return table
