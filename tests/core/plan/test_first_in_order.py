@@ -19,7 +19,7 @@ SCALE = int(os.environ.get("NOSQLPY_INDEX_EXAMPLES", "1"))
 MANY = 3000
 
 
-@settings(max_examples=200 * SCALE)
+@settings(max_examples=100 * SCALE)
 @given(
     COLLECTIONS, INDEXES, PATHS, CHANGES, QUERIES, st.none() | KEYS, st.integers(0, 2), st.integers(1, 4)
 )  # fmt: skip

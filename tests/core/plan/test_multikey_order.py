@@ -32,7 +32,7 @@ def indexed(documents: list[Any], *, before: bool) -> Logged:
     return db
 
 
-@settings(max_examples=200 * SCALE)
+@settings(max_examples=100 * SCALE)
 @given(
     st.lists(HOLDING, max_size=9),
     st.booleans(),
