@@ -287,21 +287,29 @@ def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Line
 def _numbered(texts: Iterator[bytes]) -> Iterator[Lines]:
     """Yield lines, about a thousand at a time; an empty file has an empty one, so that ``replace`` has one to write."""
     number = 1
-    for text in chain([next(texts, b"")], texts):
-        for lines, count in line_portions(text, CHUNK):
-            yield Lines(lines, range(number, number + count))
-            number += count
+    try:
+        for text in chain([next(texts, b"")], texts):
+            for lines, count in line_portions(text, CHUNK):
+                yield Lines(lines, range(number, number + count))
+                number += count
+    except DocumentTooLarge as error:
+        error.details = {"line": number}
+        raise
 
 
 def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
     """Yield the lines of `stream`, a thousand at a time or 32 MiB of them; once nothing, if there are none."""
-    found = False
-    for text in _texts(stream):
-        lines = text.split(b"\n")
-        for places in portions(lines):
-            found = True
-            yield lines[places.start : places.stop]
-    if not found:
+    number = 1
+    try:
+        for text in _texts(stream):
+            lines = text.split(b"\n")
+            for places in portions(lines):
+                yield lines[places.start : places.stop]
+            number += len(lines)
+    except DocumentTooLarge as error:
+        error.details = {"line": number}
+        raise
+    if number == 1:
         yield []
 
 
@@ -309,21 +317,19 @@ def _texts(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the complete lines of each block that is read, without the end of the last; the last line needs none.
 
     Raises:
-        DocumentTooLarge: A line is longer than any document; the lines before it were yielded.
+        DocumentTooLarge: The next line is longer than any document; the lines before it were yielded.
     """
     begun: list[bytes] = []  # parts of a line whose end was not read yet
-    size, number = 0, 1
+    size = 0
     for block in _read(stream):
         end = block.rfind(b"\n")
         if end >= 0:
-            text = b"".join([*begun, block[:end]])
-            yield text
+            yield b"".join([*begun, memoryview(block)[:end]])
             begun, size = [], 0
-            number += text.count(b"\n") + 1
         begun.append(block[end + 1 :])
         size += len(block) - end - 1
         if size > LINE_SIZE_MAX:
-            raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is", details={"line": number})
+            raise DocumentTooLarge(f"longer than {LINE_SIZE_MAX} bytes, as no document is")
     if size:
         yield b"".join(begun)
 

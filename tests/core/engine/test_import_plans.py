@@ -95,6 +95,12 @@ HEADED = [b'{"_id":"%d","x":[1.5,{"y":null}]}' % number for number in range(300)
         *(b'{"_id":1}{"_id":2}', b'{"_id":1,"a":', b"", b'{"_id":18446744073709551615}', b'{"_id":"x"', b"[]}"),
         *(b'{"_id":7,"a":9223372036854775808,"b":0.1}', b'{"_id":1,"a":' + b"[" * 300 + b"]" * 300 + b"}"),
         *(b'{"_id":1,"a":' + b"[" * 101 + b"]" * 101 + b"}", b'{"_id":1}\n{"_id":2,"a":{"b":3}\n}'),
+        *(
+            b'{"_id":1,"a":' + b"[" * 5000 + b"]" * 5000 + b"}",
+            b'{"_id":1}{}',
+            b'{"_id":1}[2]{"a":3}',
+            b'{"_id":1}4{"a":3}',
+        ),
     ],
 )
 def test_lines_that_nearly_all_look_alike_are_left_to_that_way_too(odd: bytes) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import compress, repeat
+from operator import contains, itemgetter
 from typing import Any
 
 import msgspec
@@ -17,16 +19,17 @@ from nosqlpy._core.engine.writes import duplicate_key
 from nosqlpy._core.log.operation import Define, Put
 from nosqlpy._core.values.check import has_wide_int
 from nosqlpy._core.values.codec import check_id, encode_document, encode_documents, with_id, with_ids
-from nosqlpy._core.values.identity import ids_at_head
-from nosqlpy._core.values.json_lines import Batch, Plain, plain_groups
-from nosqlpy._core.values.keys import equality_keys
+from nosqlpy._core.values.json_lines import Batch, Plain, may_be_deep, plain_groups
+from nosqlpy._core.values.keys import equality_key, equality_keys
 from nosqlpy.errors import DocumentError, NosqlpyError
 
 _encode = msgspec.msgpack.Encoder().encode
-# MessagePack's mark of an unsigned 64-bit integer, and what follows it in one that no signed one can hold
-_UINT64, _PAST_INT64 = b"\xcf", b"\x80"
+# MessagePack's mark of an unsigned 64-bit integer; it may be a part of a text, or of another number, as well
+_UINT64 = 0xCF
+_ID = itemgetter("_id")
+_SIMPLE = frozenset((str, int))
 # what decoding and encoding raise for a line that is no document, or for one that cannot be stored as it is
-_NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, OverflowError)
+_NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, OverflowError, RecursionError)
 
 
 class Prepared(msgspec.Struct):
@@ -80,45 +83,58 @@ def prepare_lines(text: bytes, numbers: range, make_ids: Callable[[int], list[An
         for group, documents in plain.groups:
             complete, ids = _identified(documents, plain, make_ids)
             blobs = list(map(_encode, complete))
-            if _have_wide_int(blobs, group):
+            size = max(map(len, blobs))
+            if size > size_max or _have_wide_int(complete, blobs) or may_be_deep(group, len(blobs), size):
                 return None
             all_blobs += blobs
             all_ids += ids
+        keys = _checked_keys(all_ids)
     except (*_NOT_PLAIN, DocumentError):
         return None
-    if len(all_blobs) != len(numbers) or max(map(len, all_blobs)) > size_max:
+    if len(all_blobs) != len(numbers):
         return None
-    return Prepared(equality_keys(all_ids), all_ids, all_blobs, numbers, None)
+    return Prepared(keys, all_ids, all_blobs, numbers, None)
 
 
 def _identified(
     documents: list[dict[str, Any]], plain: Plain, make_ids: Callable[[int], list[Any]]
 ) -> tuple[Sequence[Mapping[str, Any]], list[Any]]:
-    """Return `documents` as `with_ids` does; where all have an ``_id`` at their head, or none, in less time."""
+    """Return `documents` as `with_ids` does; where all have an ``_id`` at their head, or none, without checking ids.
+
+    Raises:
+        DecodeError: There are several in one line, of which one has no ``_id``, or is none.
+        DocumentError: See `with_ids`.
+    """
     if plain.headed:
-        ids = ids_at_head(documents)
-        if ids is not None:
-            return documents, ids
+        try:
+            return documents, list(map(_ID, documents))
+        except (KeyError, TypeError):
+            raise msgspec.DecodeError("no document with an _id") from None
     if plain.nameless and set(map(type, documents)) == {dict}:
         ids = make_ids(len(documents))
-        if {str, int}.issuperset(map(type, ids)):
-            return [{"_id": id, **document} for id, document in zip(ids, documents, strict=True)], ids
+        return [{"_id": id, **document} for id, document in zip(ids, documents, strict=True)], ids
     return with_ids(documents, lambda: make_ids(1)[0])
 
 
-def _have_wide_int(blobs: Sequence[bytes], lines: bytes) -> bool:
-    """Return whether one of `blobs`, which JSON `lines` became, may hold an int that signed 64 bits cannot hold.
+def _checked_keys(ids: list[Any]) -> list[Hashable]:
+    """Return the keys of `ids`, which are these themselves where all are texts and ints, as nearly always.
 
-    The digits of such an int stand in the text; what only looks like one, encoded, is a part of another value.
+    Raises:
+        DocumentError: One may not be an id.
     """
-    encoded = b"".join(blobs)
-    mark = encoded.find(_UINT64)
-    while mark >= 0:
-        number = encoded[mark + 1 : mark + 9]
-        if number >= _PAST_INT64 and b"%d" % int.from_bytes(number, "big") in lines:
-            return True
-        mark = encoded.find(_UINT64, mark + 1)
-    return False
+    if _SIMPLE.issuperset(map(type, ids)):
+        return ids
+    for id in ids:
+        check_id(id)
+    return list(map(equality_key, ids))
+
+
+def _have_wide_int(documents: Sequence[Mapping[str, Any]], blobs: Iterable[bytes]) -> bool:
+    """Return whether one of plain `documents`, which became `blobs`, has an int that signed 64 bits cannot hold.
+
+    MessagePack has a mark for such ints. Where it is no part of a document, nobody needs to look at its values.
+    """
+    return any(map(has_wide_int, compress(documents, map(contains, blobs, repeat(_UINT64)))))
 
 
 def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list[bytes] | None:
@@ -129,9 +145,7 @@ def _encode_plain(documents: Sequence[Mapping[str, Any]], size_max: int) -> list
         return None
     if max(map(len, blobs)) > size_max:
         return None
-    # 0xCF marks an int that may need more than 63 bits, where it is no part of a text or of another number
-    suspects = [position for position, blob in enumerate(blobs) if 0xCF in blob]
-    return None if any(has_wide_int(documents[position]) for position in suspects) else blobs
+    return None if _have_wide_int(documents, blobs) else blobs
 
 
 def _prepare_each(batch: Batch, make_id: Callable[[], Any], size_max: int) -> Prepared:

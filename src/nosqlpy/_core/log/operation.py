@@ -147,7 +147,7 @@ def encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     for operation in operations:
         if type(operation) is Put:
             documents, ids = operation.documents, operation.ids
-            usual = usual and _SIMPLE.issuperset(map(type, ids))
+            usual = usual and (ids is operation.keys or _SIMPLE.issuperset(map(type, ids)))  # only such are their keys
             pack = _PACK_FEW.get(len(documents))
             if pack is None or byteorder == "big":
                 lengths, crcs = pack_numbers(map(len, documents)), pack_numbers(map(zlib.crc32, documents))

@@ -60,12 +60,6 @@ def with_ids(
     return complete, list(map(_ID, complete))
 
 
-def ids_at_head(documents: Sequence[Mapping[str, Any]]) -> list[Any] | None:
-    """Return the ids of documents that all begin with an ``_id``; None unless each is a str or an int."""
-    ids = list(map(_ID, documents))
-    return ids if {str, int}.issuperset(map(type, ids)) else None
-
-
 def check_id(value: Any) -> None:
     """Refuse a value that may not be an ``_id``: an array, a regular expression, null, or what cannot be stored in one.
 

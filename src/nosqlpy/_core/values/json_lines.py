@@ -35,6 +35,9 @@ GROUP_SIZE = 6 << 10
 """Bytes of plain lines whose documents exist at a time while they are encoded: so few that they stay in the processor's
 cache, and that Python's collector of cycles, which counts 700 new containers, seldom has a reason to run."""
 
+# bytes that tell how long lines are
+_SAMPLE_SIZE = 8 << 10
+
 
 class Batch(msgspec.Struct):
     """The documents of some lines, and the number of each one's line.
@@ -85,8 +88,9 @@ class Plain(msgspec.Struct, frozen=True):
 def plain_groups(text: bytes, lines: int) -> Plain | None:
     """Return the documents of so many lines a few at a time; None unless they can hold only what JSON has.
 
-    A line that is no document, or that may be nested too deep, ends it with an error that says
-    no more than that, or brings no dict. Whether a line brings several is seen at the end.
+    A line that is no document, or that is nested far too deep, ends it with an error that says
+    no more than that, or brings no dict. Whether a line brings several is seen at the end, and
+    `may_be_deep` says whether one is nested deeper than a document may be.
     """
     if not text or may_have_types(text):
         return None
@@ -110,15 +114,19 @@ def _decoded(
     So if there are as many documents as lines, every line is one.
     """
     for group in _cut(text, GROUP_SIZE):
-        size = len(group)
-        brackets = 2 * size - len(group.replace(b"{", b"")) - len(group.replace(b"[", b""))  # see `_count`
-        if brackets > 2 * DEPTH_MAX and _may_be_deep(group):
-            raise msgspec.DecodeError("a line may be nested too deep")
-        documents = decode(group)
-        # each document opens one: what they open besides is all that one of them can have
-        if brackets - len(documents) >= DEPTH_MAX and _may_be_deep(group):
-            raise msgspec.DecodeError("a line may be nested too deep")
-        yield group, documents
+        yield group, decode(group)
+
+
+def may_be_deep(lines: bytes, count: int, longest: int) -> bool:
+    """Return whether one of `count` documents of some lines may be too deep; encoded, the `longest` has so many bytes.
+
+    Each level takes a byte of these at least, so that small documents are told by that.
+    """
+    if longest <= DEPTH_MAX:
+        return False
+    brackets = 2 * len(lines) - len(lines.replace(b"{", b"")) - len(lines.replace(b"[", b""))  # see `_count`
+    # each document opens one: what they open besides is all that one of them can have
+    return brackets - count >= DEPTH_MAX and _may_be_deep(lines)
 
 
 def _decode_each(text: bytes) -> list[dict[str, Any]]:
@@ -148,10 +156,15 @@ def _cut(text: bytes, size: int) -> Iterator[bytes]:
 
 
 def line_portions(text: bytes, lines: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the lines of `text`, about `lines` at a time, and how many they are."""
-    for piece in _cut(text, PORTION_SIZE):
+    """Yield the lines of `text`, about `lines` at a time, and how many they are.
+
+    How long lines are is told by the first ones; where that is wrong by more than a half, there are more portions.
+    """
+    sample = text[:_SAMPLE_SIZE]
+    size = min(PORTION_SIZE, lines * len(sample) // (_count(sample, b"\n") + 1))
+    for piece in _cut(text, size):
         count = _count(piece, b"\n") + 1
-        if count <= lines:
+        if count <= 2 * lines:
             yield piece, count
         else:
             short = _cut(piece, lines * len(piece) // count)
