@@ -31,7 +31,7 @@ _NO_BRACKET = bytes(set(range(256)) - set(b"{[\n"))
 PORTION_SIZE = 256 << 10
 """Bytes of plain lines that are looked at, and written, together."""
 
-GROUP_SIZE = 6 << 10
+GROUP_SIZE = 12 << 10
 """Bytes of plain lines whose documents exist at a time while they are encoded: so few that they stay in the processor's
 cache, and that Python's collector of cycles, which counts 700 new containers, seldom has a reason to run."""
 
