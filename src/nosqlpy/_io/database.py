@@ -14,6 +14,7 @@ import msgspec
 
 from nosqlpy._core.engine import hints, snapshots
 from nosqlpy._core.engine.effects import DoubtfulError, Procedure
+from nosqlpy._core.engine.eviction import due
 from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.shared import private_words
@@ -228,6 +229,12 @@ class Database(Expiring):
         with self.lock:
             self._settle()
             self._look_at_manifest()
+
+    def keep(self, most: int) -> None:
+        """Let documents go until the others have `most` bytes. To be called by `exclusively`."""
+        if due(self.engine, most):
+            self._look_at_manifest()
+            self._evict_due(self._appender.buffered, most)
 
     def moment(self, take: Callable[[Engine], R]) -> R:
         """Return what `take` finds between two writes, all of which the files hold by then."""

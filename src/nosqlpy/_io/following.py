@@ -345,11 +345,11 @@ class Following:
             log.debug("places stay in segments that were compacted away: %s", error)
             self._rebasing = iter(())
 
-    def _evict_due(self, buffered: int = 0) -> None:
+    def _evict_due(self, buffered: int = 0, most: int | None = None) -> None:
         """Let documents go that exceed the memory budget. Where that is refused they stay: the write is done."""
-        if due(self.engine):
+        if due(self.engine, most):
             try:
-                evict(self.engine, self.engine.tail.end.size - buffered)
+                evict(self.engine, self.engine.tail.end.size - buffered, most)
             except StorageError as error:
                 if isinstance(error.__cause__, FileNotFoundError):
                     return  # another process has compacted just now: its manifest says where they are

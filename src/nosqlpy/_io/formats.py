@@ -13,7 +13,7 @@ from nosqlpy._io.places import Place, check_bytes
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
 
-BLOCK_SIZE = 1 << 20
+BLOCK_SIZE = 256 << 10
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 BSON = ("bson", "bson.gz")

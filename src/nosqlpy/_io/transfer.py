@@ -49,6 +49,9 @@ R = TypeVar("R")
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
 
+# a file with more than so many times the memory budget leaves only so great a part of it in use
+KEPT_SHARE = 4
+
 MODES = ("insert", "upsert", "replace")
 AFTER_REJECTION = 16
 
@@ -57,7 +60,10 @@ AFTER_REJECTION = 16
 
 
 class Importing(msgspec.Struct, frozen=True):
-    """How a file is imported; `on_reject` gets what cannot go in, which otherwise ends the import."""
+    """How a file is imported; `on_reject` gets what cannot go in, which otherwise ends the import.
+
+    Of the database's documents no more than `kept` bytes stay in memory; None: what the budget allows.
+    """
 
     format: str
     mode: str
@@ -65,6 +71,7 @@ class Importing(msgspec.Struct, frozen=True):
     durability: Durability
     make_id: Callable[[], Any]
     on_reject: Callable[[dict[str, Any]], object] | None
+    kept: int | None = None
 
     def make_ids(self, count: int) -> list[Any]:
         """Return so many new ids."""
@@ -84,7 +91,8 @@ def import_file(
 ) -> int:
     """Import a file of one of `FORMATS`, or a stream of its bytes; return how many documents went in.
 
-    About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. With mode
+    About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. Of a file that has more than
+    four times ``memory_budget``, a quarter of that stays in memory. With mode
     ``replace`` the first of these and the removal of what was there are one write.
 
     Raises:
@@ -114,7 +122,17 @@ def import_file(
     if not isinstance(source, (str, os.PathLike)):
         return _import(database, name, source, "", how)
     with Path(source).open("rb") as file:
+        how = msgspec.structs.replace(how, kept=_kept(database, os.fstat(file.fileno()).st_size))
         return _import(database, name, file, f"{os.fspath(source)}: ", how)
+
+
+def _kept(database: Database, size: int) -> int | None:
+    """Return how many bytes of documents stay in memory while a file of `size` bytes is imported; None for the budget.
+
+    Of a file of many times the budget, all but the end is going to leave it again.
+    """
+    limit = database.engine.memory.limit
+    return limit // KEPT_SHARE if limit is not None and size > KEPT_SHARE * limit else None
 
 
 def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Importing) -> int:
@@ -202,7 +220,7 @@ def _line_parts(
     prepared = importing.prepare_lines(lines.text, lines.numbers, how.make_ids, database.engine.document_size_max)
     if prepared is not None:
         plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        done, lsn = _commit(database, how.durability, plan, name)
+        done, lsn = _commit(database, how, plan, name)
         if done.error is None or done.count:
             yield Imported(done.count, done.line, None), lsn
             clear = False
@@ -234,7 +252,7 @@ def _parts(
         part = batch.part(start, size)
         prepared = importing.prepare(part, how.make_id, database.engine.document_size_max)
         plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        yield (found := _commit(database, how.durability, plan, name))
+        yield (found := _commit(database, how, plan, name))
         start += found[0].count
         if found[0].error is not None and how.on_reject is not None:
             how.on_reject(_rejection(found[0].error, batch.texts[start], how.format))
@@ -253,11 +271,17 @@ def _rejection(error: NosqlpyError, text: bytes, format: str) -> dict[str, Any]:
 
 
 def _commit(
-    database: Database, durability: Durability, plan: Callable[[Engine, str], Change[Imported]], name: str
+    database: Database, how: Importing, plan: Callable[[Engine, str], Change[Imported]], name: str
 ) -> tuple[Imported, int | None]:
+    def commit() -> tuple[Imported, int | None]:
+        done = database.commit(how.durability, plan, name)
+        if how.kept is not None:
+            database.keep(how.kept)
+        return done
+
     while True:
         try:
-            return database.in_turn(partial(database.commit, durability, plan, name), database.options.lock_timeout)
+            return database.in_turn(commit, database.options.lock_timeout)
         except Unloaded as needed:
             database.load(needed)
 

@@ -21,20 +21,22 @@ from nosqlpy._core.log.segment import HEADER_SIZE
 SPARE = 8
 
 
-def due(engine: Engine) -> bool:
-    """Whether more documents are resident than the budget allows."""
+def due(engine: Engine, most: int | None = None) -> bool:
+    """Whether more documents are resident than the budget allows, or, where there is one, than have `most` bytes."""
     limit = engine.memory.limit
-    return limit is not None and engine.memory.resident > limit
+    return limit is not None and engine.memory.resident > (limit if most is None else most)
 
 
-def evict(engine: Engine, end: int) -> None:
-    """Let documents go until the others fit the budget. The active segment's file has `end` bytes by now.
+def evict(engine: Engine, end: int, most: int | None = None) -> None:
+    """Let documents go until the others fit the budget, or have `most` bytes.
+
+    The active segment's file has `end` bytes by now.
 
     Raises:
         StorageError: A segment cannot be read.
         CorruptionError: What is read is no frame.
     """
-    limit = engine.memory.limit or 0
+    limit = (engine.memory.limit or 0) if most is None else most
     _evict_down_to(limit - limit // SPARE, engine, end)
 
 
