@@ -552,3 +552,11 @@ async def test_an_index_holds_a_part_of_a_reference(users: Any) -> None:
         with pytest.raises(QueryError) as caught:
             await users.create_index(keys)
         assert caught.value.code == 67
+
+
+@pytest.mark.parametrize("hint", [{"$natural": 5}, {"a": 0}, [], {"": 1}, [("a", "hashd")]], ids=str)
+async def test_a_hint_that_can_be_no_index_is_a_bad_value(users: Any, hint: Any) -> None:
+    with pytest.raises(QueryError, match="hint") as caught:
+        await users.find({}, hint=hint).to_list()
+
+    assert caught.value.code == 2

@@ -132,7 +132,10 @@ def _hint(hint: Any) -> Hint:
     for direction, natural in zip((1, -1), NATURAL, strict=True):
         if isinstance(keys, Sequence) and [*keys] == [("$natural", direction)]:
             return natural
-    return index_keys(hint)
+    try:
+        return index_keys(hint)
+    except QueryError as error:  # which says why there is no such index, and here it is the hint that is wrong
+        raise QueryError(f"hint: {error}") from None
 
 
 T = TypeVar("T")
