@@ -14,7 +14,7 @@ from nosqlpy._core.engine import definitions, writes
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.query.filter import compile_filter
 from nosqlpy._core.update.compile import compile_update
-from nosqlpy.errors import OperationFailure
+from nosqlpy.errors import OperationFailure, WriteError
 
 PATHS = st.sampled_from(["a", "b", "a.b", "a.0", "b.0.a", "c"])
 NUMBERS = st.sampled_from([0, 1, -2, 1.5, float("nan"), 2**62])
@@ -80,6 +80,7 @@ def test_indexes_on_all_paths_of_a_filter_change_no_answer(documents: list[Any],
     scanned = find(db.engine, "a", filter)
     for path in sorted(compile_filter(filter).paths):
         if not any(part.startswith("$") for part in path.split(".")):
-            db.run(definitions.create_index, "a", define_index(path, None, {}))
+            with contextlib.suppress(WriteError):  # of documents in which a part of the path is a position and a name
+                db.run(definitions.create_index, "a", define_index(path, None, {}))
 
     assert sorted(map(repr, find(db.engine, "a", filter))) == sorted(map(repr, scanned))
