@@ -239,10 +239,12 @@ def test_progress_may_close_the_database(tmp_path: Path) -> None:
 END = """
 import sys, time
 from nosqlpy import Client
-from nosqlpy._core.engine import compaction
+from nosqlpy._core.engine import compaction, content
 from nosqlpy._io import compacting
-compaction.DEAD_BYTES, compacting.PAUSE_S = 1000, 1000.0  # longer than anybody waits for the end
+# a pause after each of 200 documents: the end waits for one of them, the whole would take longer than the deadline
+compaction.DEAD_BYTES, content.FRAME_DOCUMENTS, compacting.PAUSE_S = 1000, 1, 2.0
 db = Client(sys.argv[1], sync_interval=0.001)
+db["a"].insert_many([{"_id": n} for n in range(2, 202)])
 for n in range(500):
     db["a"].save({"_id": 1, "n": n, "pad": "x" * 100})
 while not any("nosqlpy-compactor" == t.name for t in __import__("threading").enumerate()):

@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nosqlpy
@@ -61,6 +60,8 @@ def _environment() -> Iterator[Document]:
 
 
 def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - no other command waits for it
+
     try:
         return version(name)
     except PackageNotFoundError:

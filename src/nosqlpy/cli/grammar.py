@@ -20,7 +20,7 @@ from nosqlpy.cli.arguments import (
     parse_types,
     parse_update,
 )
-from nosqlpy.cli.demo.command import run_demo
+from nosqlpy.cli.demo import run_demo
 from nosqlpy.cli.doctor import doctor
 from nosqlpy.cli.parser import VARIABLE, Parser, parse
 from nosqlpy.cli.top import ORDERS, top

@@ -10,12 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Generator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, overload
-
-from anyio import to_thread
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, overload
 
 from nosqlpy import (
-    AsyncCollection,
     BulkWriteError,
     BulkWriteResult,
     Collection,
@@ -30,6 +27,9 @@ from nosqlpy import (
 )
 from nosqlpy.extended_json import decode_json
 from nosqlpy.naming import nearest
+
+if TYPE_CHECKING:
+    from nosqlpy import AsyncCollection
 
 BATCH = 1000
 OPERATIONS = ("insert", "update", "replace", "delete")
@@ -82,9 +82,9 @@ def import_log(
         OSError: The file cannot be read.
     """
     steps = _steps(source, (operation, id, document))
-    if isinstance(collection, AsyncCollection):
-        return _carry_out_async(steps, collection, durability)
-    return _carry_out(steps, collection, durability)
+    if isinstance(collection, Collection):
+        return _carry_out(steps, collection, durability)
+    return _carry_out_async(steps, collection, durability)
 
 
 _Requests: TypeAlias = "list[Any]"
@@ -108,6 +108,8 @@ async def _carry_out_async(
     steps: _Steps, collection: AsyncCollection[Document], durability: Durability | None
 ) -> Document:
     """Do as `_carry_out`; the file is read in a worker thread."""
+    from anyio import to_thread  # noqa: PLC0415 - the command line, and the blocking face, do without it
+
     step = _Step(steps)
     requests = await to_thread.run_sync(step.begin)
     while step.counts is None:

@@ -82,6 +82,17 @@ def test_writes_that_are_replayed_together_leave_what_they_leave_one_by_one(
     assert found[0][0]["dead_bytes"] == engine.stats()["dead_bytes"]
 
 
+def test_a_put_of_no_document_between_others_changes_nothing() -> None:
+    world, engine = written(1)
+    write(world, engine, Put(1, [], [], []))
+    document = encode_document({"_id": 2})
+    write(world, engine, Put(1, [2], [2], [document]))
+
+    recovered = World(world.files).open()
+
+    assert recovered.engine.collections["a"].slots.items() == engine.collections["a"].slots.items()
+
+
 def test_a_log_without_manifest_is_corruption_and_left_alone() -> None:
     world, _ = written(1)
     del world.files[MANIFEST]

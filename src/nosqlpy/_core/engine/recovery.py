@@ -326,7 +326,7 @@ def _together(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
     number, keys = 0, set[Hashable]()
     for frame in frames:
         operation = frame.operations[0] if len(frame.operations) == 1 else None
-        if type(operation) is not Put or len(operation.keys) > 1:
+        if type(operation) is not Put or len(operation.keys) != 1:
             if held:
                 yield held
                 held, keys = [], set()

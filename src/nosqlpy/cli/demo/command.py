@@ -31,7 +31,7 @@ MARKS = "demo"  # the collection that tells a demonstration's database, and whic
 SAMPLE = 5000
 
 
-def run_demo(arguments: argparse.Namespace) -> int:
+def demonstrate(arguments: argparse.Namespace) -> int:
     """Run the demonstration; return 1 if a check failed.
 
     It may be killed at any moment: what is in the directory is a valid database with
