@@ -101,6 +101,14 @@ class Database(Expiring):
             needed.load()
             self._evict_due()
 
+    def in_turn_loaded(self, function: Callable[[], R]) -> R:
+        """Do as `in_turn`, for up to ``lock_timeout``, with what `function` asks for loaded."""
+        while True:
+            try:
+                return self.in_turn(function, self.options.lock_timeout)
+            except Unloaded as needed:
+                self.load(needed)
+
     def peek(self, read: Callable[Concatenate[Engine, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what `read` finds in a state between two writes, without keeping writers out.
 

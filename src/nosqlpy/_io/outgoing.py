@@ -10,7 +10,6 @@ from nosqlpy._core.aggregate.targets import Out
 from nosqlpy._core.engine import merging
 from nosqlpy._core.engine.aggregation import AggregateRequest, Aggregation, aggregate
 from nosqlpy._core.engine.intake import Intake, NewDocuments
-from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.values.typed import itself
 from nosqlpy._io.database import Database
 from nosqlpy.aliases import Document, Durability
@@ -78,12 +77,7 @@ def _taken_in(steps: Generator[None, None, NewDocuments], watch: Callable[[], No
 
 def _commit(database: Database, commit: Callable[[], tuple[R, int | None]]) -> R:
     """Return the result of a write, in turn, once it is durable."""
-    while True:
-        try:
-            result, lsn = database.in_turn(commit, database.options.lock_timeout)
-            break
-        except Unloaded as needed:
-            database.load(needed)
+    result, lsn = database.in_turn_loaded(commit)
     if lsn is not None:
         database.wait_durable(lsn)
     return result

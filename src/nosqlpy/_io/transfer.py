@@ -18,7 +18,6 @@ from nosqlpy._core.engine.importing import Imported
 from nosqlpy._core.engine.intake import CHUNK, portions
 from nosqlpy._core.engine.reads import decoder
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.values.bson_file import bson_batches, encode_bson
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.flat import encode_row, flatten
@@ -279,11 +278,7 @@ def _commit(
             database.keep(how.kept)
         return done
 
-    while True:
-        try:
-            return database.in_turn(commit, database.options.lock_timeout)
-        except Unloaded as needed:
-            database.load(needed)
+    return database.in_turn_loaded(commit)
 
 
 def _located(error: NosqlpyError, where: str, imported: int, format: str) -> NosqlpyError:
