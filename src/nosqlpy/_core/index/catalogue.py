@@ -25,9 +25,9 @@ WAYS: Final = frozenset({HASHED, TEXT})
 """What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
 MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
 FIELDS_MAX: Final = 32
+"""MongoDB's limit of the fields of a compound index."""
 _PART_IS_NUMBER: Final = re.compile(r"\.[0-9]+(?:\.|$)")
 _DBREF: Final = frozenset(("$ref", "$id", "$db"))
-"""MongoDB's limit of the fields of a compound index."""
 
 Keys = tuple[tuple[str, int | str], ...]
 
@@ -81,7 +81,7 @@ class IndexDefinition(msgspec.Struct, frozen=True):
     @property
     def has_numbers(self) -> bool:
         """Whether a part of a path is a number, hence a position in an array or the name of a field."""
-        return any(_PART_IS_NUMBER.search(path) for path, _ in self.keys)
+        return _have_numbers(self.keys)
 
     def to_payload(self) -> dict[str, Any]:
         """Return what the log says of the index."""
@@ -99,6 +99,11 @@ class IndexDefinition(msgspec.Struct, frozen=True):
 def _kind_of(keys: Keys) -> str:
     way = next((way for _, way in keys if isinstance(way, str)), None)
     return way or (WILDCARD if any(map(is_wildcard, keys)) else ORDERED)
+
+
+@lru_cache(maxsize=256)
+def _have_numbers(keys: Keys) -> bool:
+    return any(_PART_IS_NUMBER.search(path) for path, _ in keys)
 
 
 def definition_of(payload: Mapping[str, Any]) -> IndexDefinition:
