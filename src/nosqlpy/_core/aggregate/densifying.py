@@ -14,10 +14,10 @@ import msgspec
 
 from nosqlpy._core.aggregate.linking import placed
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import STEP, Batch, Moment, Scope, Stage, malformed, stepwise
+from nosqlpy._core.aggregate.stage import STEP, Batch, Moment, Scope, Stage, given_fields, malformed, stepwise
 from nosqlpy._core.expression.arithmetic import plus
 from nosqlpy._core.expression.datemath import UNITS, add
-from nosqlpy._core.expression.failures import failure
+from nosqlpy._core.expression.failures import FAILED_TO_PARSE, TYPE_MISMATCH, failure
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.expression.instants import moment as instant
 from nosqlpy._core.expression.node import Expression
@@ -25,7 +25,7 @@ from nosqlpy._core.query.sort import compile_sort
 from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.numbers import NUMERIC, integer
 from nosqlpy._core.values.order import order_key
-from nosqlpy._core.values.types import ARRAY, DATE, DECIMAL, DOUBLE, MISSING, OBJECT, TYPES, as_mapping, type_name
+from nosqlpy._core.values.types import ARRAY, DATE, DECIMAL, DOUBLE, MISSING, TYPES, type_name
 from nosqlpy.aliases import Document
 from nosqlpy.naming import nearest
 
@@ -167,15 +167,7 @@ class _Gaps:
 @stage("$densify")
 def compile_densify(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that adds documents where there are none."""
-    if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the {name} stage specification must be an object, not {type_name(operand)}", 9)
-    given = as_mapping(operand)
-    for option in given:
-        if option not in _FIELDS:
-            raise malformed(f"{name} has no field {option!r}{nearest(option, _FIELDS)}", 40415)
-    for option in ("field", "range"):
-        if option not in given:
-            raise malformed(f"{name} needs {option!r}", 40414)
+    given = given_fields(name, operand, _FIELDS, ("field", "range"), FAILED_TO_PARSE)
     field, fields = given["field"], given.get("partitionByFields", ())
     if not isinstance(field, str):
         raise malformed(f"the 'field' of {name} is a string, not {type_name(field)}", 14)
@@ -203,15 +195,7 @@ def _check_paths(name: str, field: str, fields: Sequence[str]) -> None:
 
 
 def _range_of(name: str, operand: Any) -> _Range:
-    if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the 'range' of {name} is an object, not {type_name(operand)}", 14)
-    given = as_mapping(operand)
-    for option in given:
-        if option not in _RANGE:
-            raise malformed(f"the 'range' of {name} has no field {option!r}{nearest(option, _RANGE)}", 40415)
-    for option in ("step", "bounds"):
-        if option not in given:
-            raise malformed(f"the 'range' of {name} needs {option!r}", 40414)
+    given = given_fields(f"the 'range' of {name}", operand, _RANGE, ("step", "bounds"), TYPE_MISMATCH)
     step, unit = _step_of(name, given["step"], given.get("unit"))
     return _Range(step, unit, _bounds(given["bounds"], step, unit))
 

@@ -11,17 +11,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 from nosqlpy._core.aggregate.registry import find_stage, stage
-from nosqlpy._core.aggregate.stage import Batch, Moment, Scope, Stage, flow, malformed
+from nosqlpy._core.aggregate.stage import Batch, Moment, Scope, Stage, flow, given_fields, malformed
 from nosqlpy._core.aggregate.windowfunction import Compute, Setting, window_function
 from nosqlpy._core.aggregate.windows import Window
 from nosqlpy._core.expression.arithmetic import difference, plus, quotient, times
-from nosqlpy._core.expression.failures import TYPE_MISMATCH, failure
+from nosqlpy._core.expression.failures import FAILED_TO_PARSE, TYPE_MISMATCH, failure
 from nosqlpy._core.query.buckets import Steps
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import order_key
 from nosqlpy._core.values.types import ARRAY, DATE, MISSING, OBJECT, TYPES, as_mapping, type_name
 from nosqlpy.aliases import Document
-from nosqlpy.naming import nearest
 
 _FIELDS: Final = frozenset(("partitionBy", "partitionByFields", "sortBy", "output"))
 _METHODS: Final = {"locf": "$locf", "linear": "$linearFill"}
@@ -90,14 +89,7 @@ def _interpolated(places: list[Any], values: list[Any]) -> list[Any]:
 @stage("$fill")
 def compile_fill(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that fills in what is null or missing."""
-    if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the {name} stage specification must be an object, not {type_name(operand)}", 9)
-    given = as_mapping(operand)
-    for option in given:
-        if option not in _FIELDS:
-            raise malformed(f"{name} has no field {option!r}{nearest(option, _FIELDS)}", 40415)
-    if "output" not in given:
-        raise malformed(f"{name} needs an 'output'", 40414)
+    given = given_fields(name, operand, _FIELDS, ("output",), FAILED_TO_PARSE)
     values, methods = _outputs(given["output"])
     stages = []
     if methods:

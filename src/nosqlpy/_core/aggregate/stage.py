@@ -18,8 +18,10 @@ from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.buckets import Steps
 from nosqlpy._core.query.partial import Layout, Row
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
+from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping, type_name
 from nosqlpy.aliases import Document
 from nosqlpy.errors import QueryError
+from nosqlpy.naming import nearest
 
 R = TypeVar("R")
 Batch: TypeAlias = list[Document]
@@ -146,6 +148,26 @@ class Scope(msgspec.Struct, frozen=True):
 def malformed(message: str, code: int, code_name: str = "") -> QueryError:
     """Return the error of a stage that means nothing."""
     return QueryError(message, code=code, code_name=code_name or code_name_of(code))
+
+
+def given_fields(
+    what: str, operand: Any, known: Collection[str], needed: Iterable[str], code: int
+) -> Mapping[str, Any]:
+    """Return the document that describes `what`, checked to have `known` fields only, and those that are `needed`.
+
+    Raises:
+        QueryError: It is no document (`code`), has another field (40415), or lacks one (40414).
+    """
+    if TYPES[type(operand)] != OBJECT:
+        raise malformed(f"{what} is an object, not {type_name(operand)}", code)
+    given = as_mapping(operand)
+    for field in given:
+        if field not in known:
+            raise malformed(f"{what} has no field {field!r}{nearest(field, known)}", 40415)
+    for field in needed:
+        if field not in given:
+            raise malformed(f"{what} needs {field!r}", 40414)
+    return given
 
 
 def each(function: Callable[[Document], Document]) -> Run:

@@ -13,9 +13,19 @@ from typing import Any, Final
 import msgspec
 
 from nosqlpy._core.aggregate.registry import stage
-from nosqlpy._core.aggregate.stage import STEP, Batch, Moment, Scope, Stage, collected, malformed, stepwise
+from nosqlpy._core.aggregate.stage import (
+    STEP,
+    Batch,
+    Moment,
+    Scope,
+    Stage,
+    collected,
+    given_fields,
+    malformed,
+    stepwise,
+)
 from nosqlpy._core.aggregate.windowfunction import Compute, Setting, compile_function
-from nosqlpy._core.expression.failures import TYPE_MISMATCH, failure
+from nosqlpy._core.expression.failures import FAILED_TO_PARSE, TYPE_MISMATCH, failure
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.buckets import mapped, ranked
 from nosqlpy._core.query.reshaping import compile_reshaping
@@ -24,7 +34,6 @@ from nosqlpy._core.query.sorter import Sorter
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
 from nosqlpy.aliases import Document
-from nosqlpy.naming import nearest
 
 _FIELDS: Final = frozenset(("partitionBy", "sortBy", "output"))
 
@@ -87,14 +96,7 @@ class _Windows(msgspec.Struct, frozen=True):
 @stage("$setWindowFields")
 def compile_windows(name: str, operand: Any, scope: Scope) -> Stage:
     """Return the stage that sets fields to what is computed of the documents around each one."""
-    if TYPES[type(operand)] != OBJECT:
-        raise malformed(f"the {name} stage specification must be an object, not {type_name(operand)}", 9)
-    given = as_mapping(operand)
-    for option in given:
-        if option not in _FIELDS:
-            raise malformed(f"{name} has no field {option!r}{nearest(option, _FIELDS)}", 40415)
-    if "output" not in given:
-        raise malformed(f"{name} needs an 'output'", 40414)
+    given = given_fields(name, operand, _FIELDS, ("output",), FAILED_TO_PARSE)
     if TYPES[type(given["output"])] != OBJECT:
         raise malformed(f"the 'output' of {name} is an object, not {type_name(given['output'])}", TYPE_MISMATCH)
     setting = Setting(scope, _ordering(name, given.get("sortBy"), scope))
