@@ -41,14 +41,14 @@ class Setting(msgspec.Struct, frozen=True):
         evaluate, variables = expression.evaluate, self.scope.variables
         return [evaluate(document, variables) for document in documents]
 
-    def single_key(self, name: str, code: int, code_name: str = "") -> Ordering:
+    def single_key(self, name: str, code: int) -> Ordering:
         """Return the order of the documents.
 
         Raises:
             QueryError: It is not by one field.
         """
         if self.ordering is None or len(self.ordering.keys) != 1:
-            raise malformed(f"{name} needs a sortBy with exactly one element", code, code_name)
+            raise malformed(f"{name} needs a sortBy with exactly one element", code)
         return self.ordering
 
     def sort_values(self, documents: Batch) -> list[Any]:

@@ -92,7 +92,6 @@ class Window(msgspec.Struct, frozen=True):
 
 
 EVERYTHING: Final = Window()
-TO_CURRENT: Final = Window(None, CURRENT)
 
 
 def _distance(bound: Any) -> int | None:

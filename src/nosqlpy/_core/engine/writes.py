@@ -336,10 +336,6 @@ def _update_result(matched: int, modified: int) -> UpdateResult:
     return _UPDATED.get((matched, modified)) or UpdateResult(matched, modified)
 
 
-def _delete_result(deleted: int) -> DeleteResult:
-    return _DELETED_ONE if deleted == 1 else DeleteResult(deleted)
-
-
 def _update_all(
     engine: Engine,
     collection: CollectionState,

@@ -52,24 +52,16 @@ def of_values(
     return register
 
 
-def of_operands(
-    name: str,
-    least: int = 0,
-    most: int | None = None,
-    *,
-    code: int = 0,
-    compares: bool = False,
-    keyed: bool = False,
-) -> Callable[[Function], Function]:
-    """Register a function of evaluators; `code` is the error's if there are too few operands."""
+def of_operands(name: str, least: int = 0, *, code: int = 0, keyed: bool = False) -> Callable[[Function], Function]:
+    """Register a function of the evaluators of `least` or more operands; `code` is the error's if there are fewer."""
 
     def register(function: Function) -> Function:
         @syntax(name)
         def compile_call(operand: Any, scope: Scope) -> Expression:
             operands = compile_operands(operand, scope)
-            _check_count(name, len(operands), least, most, code)
+            _check_count(name, len(operands), least, None, code)
             combine: Combine = partial(function, keys_of(scope.collation)) if keyed else function
-            return combined(combine(_evaluators(operands, scope.collation if compares else None)), operands)
+            return combined(combine([each.evaluate for each in operands]), operands)
 
         return function
 

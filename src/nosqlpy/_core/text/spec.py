@@ -7,7 +7,7 @@ fts_element_iterator.cpp: an array leads to its strings, and not into arrays of 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -112,8 +112,3 @@ class TextSpec:
             message = f"the field {self._override!r} names a language that text search does not have"
             raise WriteError(message, code=17262, code_name="Location17262")
         return language
-
-
-def languages_of(texts: Iterable[Text]) -> set[str]:
-    """Return the languages of some texts."""
-    return {text.language for text in texts}

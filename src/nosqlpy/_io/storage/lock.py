@@ -52,13 +52,13 @@ class FileLock:
         assert self._descriptor is not None, "the file of a lock is opened before it is taken"
         return self._system.try_lock(self._descriptor, shared=shared)
 
-    def wait(self, timeout_s: float | None, *, shared: bool = False) -> None:
+    def wait(self, timeout_s: float | None) -> None:
         """Take the lock, waiting up to `timeout_s` seconds (None: for ever).
 
         Raises:
             LockedError: Another process has it; `details` has its ``pid``, where it is known.
         """
-        await_until(lambda: self.attempt(shared=shared), timeout_s, self.refusal)
+        await_until(self.attempt, timeout_s, self.refusal)
 
     def refusal(self, timeout_s: float) -> LockedError:
         """Return the error that says who has the lock."""
