@@ -15,7 +15,7 @@ from nosqlpy._core.query.filter import literal
 from nosqlpy._core.query.limits import Limits
 from nosqlpy._io.ids import new_id
 from nosqlpy._io.profiling import Profile
-from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Projection, SortSpec, Update
+from nosqlpy.aliases import Document, Durability, Filter, IndexKeys, Pipeline, Projection, SortSpec, Update
 from nosqlpy.blocking.client import Client
 from nosqlpy.blocking.collection import Collection
 from nosqlpy.blocking.cursor import Cursor
@@ -51,6 +51,8 @@ from nosqlpy.profiles import ProfiledOperation, ProfiledShape
 from nosqlpy.results import (
     ASCENDING,
     DESCENDING,
+    HASHED,
+    TEXT,
     BulkWriteResult,
     DeleteMany,
     DeleteOne,
@@ -100,6 +102,8 @@ logging.getLogger("nosqlpy").addHandler(logging.NullHandler())
 __all__ = [
     "ASCENDING",
     "DESCENDING",
+    "HASHED",
+    "TEXT",
     "AsyncClient",
     "AsyncCollection",
     "AsyncCursor",
@@ -139,6 +143,7 @@ __all__ = [
     "NosqlpyError",
     "NotSupportedError",
     "OperationFailure",
+    "Pipeline",
     "Profile",
     "ProfiledOperation",
     "ProfiledShape",

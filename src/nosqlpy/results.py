@@ -1,4 +1,4 @@
-"""What writes return: frozen dataclasses with pymongo's attribute names, and pymongo's write models."""
+"""What writes return: frozen dataclasses with pymongo's attribute names; pymongo's write models and constants."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 ASCENDING: Final = 1
 DESCENDING: Final = -1
+HASHED: Final = "hashed"
+TEXT: Final = "text"
 
 
 class ReturnDocument:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nosqlpy import QueryError, WriteError
+from nosqlpy import HASHED, TEXT, QueryError, WriteError
 
 
 @pytest.fixture
@@ -34,6 +34,13 @@ async def test_a_hashed_index_answers_equality(many: Any) -> None:
     assert await stages(many.find({"n": 5})) == ["FETCH", "IXSCAN"]
     assert await stages(many.find({"n": {"$in": [5, 6]}})) == ["FETCH", "IXSCAN"]
     assert await many.count({"n": {"$in": [5, 6.0]}}) == 2
+
+
+async def test_the_kinds_of_indexes_have_names(users: Any) -> None:
+    await users.create_index([("email", HASHED)])
+    await users.create_index([("name", TEXT)], default_language="none")
+
+    assert list(await users.index_information()) == ["_id_", "email_hashed", "name_text"]
 
 
 async def test_a_hashed_index_answers_no_range_and_has_no_order(many: Any) -> None:

@@ -14,7 +14,6 @@ from nosqlpy._core.index.catalogue import (
     ID_DEFINITION,
     ID_INDEX,
     SIMPLE,
-    TEXT,
     IndexDefinition,
     cannot_create,
     index_name,
@@ -28,6 +27,7 @@ from nosqlpy._core.values.order import equal
 from nosqlpy.aliases import Document, IndexKeys
 from nosqlpy.errors import CollectionExists, CollectionNotFound, OperationFailure, QueryError
 from nosqlpy.naming import check_collection_name, nearest
+from nosqlpy.results import TEXT
 
 
 def ensure_collection(engine: Engine, name: str) -> tuple[list[Operation], int]:

@@ -15,15 +15,14 @@ from nosqlpy._core.values.types import is_string
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
+from nosqlpy.results import HASHED, TEXT
 
 ID_INDEX = "_id_"
 ORDERED: Final = "ordered"
-HASHED: Final = "hashed"
-TEXT: Final = "text"
 WILDCARD: Final = "wildcard"
 WAYS: Final = frozenset({HASHED, TEXT})
 """What may stand for the direction of an index field, beside 1 and -1: it says of which kind the index is."""
-MONGODB_KINDS = frozenset({"text", "2d", "2dsphere", "hashed", "geoHaystack"})
+MONGODB_KINDS = frozenset({TEXT, "2d", "2dsphere", HASHED, "geoHaystack"})
 FIELDS_MAX: Final = 32
 """MongoDB's limit of the fields of a compound index."""
 _PART_IS_NUMBER: Final = re.compile(r"\.[0-9]+(?:\.|$)")

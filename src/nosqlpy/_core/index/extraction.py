@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from itertools import compress
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.index.catalogue import HASHED, ORDERED
+from nosqlpy._core.index.catalogue import ORDERED
 from nosqlpy._core.index.components import UNDEFINED_KEY, WHOLE, component, index_key, whole_key
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textual import TextExtraction, TextIndex
@@ -24,6 +24,7 @@ from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy._core.values.types import MISSING
 from nosqlpy.errors import WriteError
+from nosqlpy.results import HASHED
 
 IndexKeys: TypeAlias = Collection[Hashable]
 Extract: TypeAlias = Callable[[Sequence[Row], Sequence[bytes]], Iterable[IndexKeys]]

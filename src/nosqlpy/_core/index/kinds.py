@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nosqlpy._core.index.catalogue import HASHED, SIMPLE, TEXT, WILDCARD, IndexDefinition, cannot_create
+from nosqlpy._core.index.catalogue import SIMPLE, WILDCARD, IndexDefinition, cannot_create
 from nosqlpy._core.text.spec import ALL_FIELDS
 from nosqlpy.errors import NotSupportedError, QueryError
+from nosqlpy.results import HASHED, TEXT
 
 
 def check_kind(definition: IndexDefinition) -> None:

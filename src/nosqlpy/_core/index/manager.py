@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any, Final
 
-from nosqlpy._core.index.catalogue import TEXT, IndexDefinition
+from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
 from nosqlpy._core.index.extraction import (
     Extract,
@@ -22,6 +22,7 @@ from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.index.unique import Claims, duplicate
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
+from nosqlpy.results import TEXT
 
 BUILD_STEP = 1000
 

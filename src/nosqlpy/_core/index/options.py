@@ -14,7 +14,6 @@ from nosqlpy._core.index.catalogue import (
     ID_INDEX,
     OPTION_FIELDS,
     SIMPLE,
-    TEXT,
     IndexDefinition,
     Keys,
     cannot_create,
@@ -34,6 +33,7 @@ from nosqlpy._core.values.types import OBJECT, REGEX, TYPES, as_mapping
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 from nosqlpy.naming import nearest
+from nosqlpy.results import TEXT
 
 _UNSUPPORTED: Final = (
     "background",

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from nosqlpy._core.index.catalogue import TEXT, IndexDefinition, Keys
+from nosqlpy._core.index.catalogue import IndexDefinition, Keys
 from nosqlpy._core.text.languages import ENGLISH, LANGUAGES, language_of
 from nosqlpy._core.text.spec import ALL_FIELDS, TextSpec
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
+from nosqlpy.results import TEXT
 
 TEXT_OPTIONS: Final = ("weights", "default_language", "language_override", "textIndexVersion")
 TEXT_KEYS: Final[Keys] = (("_fts", TEXT), ("_ftsx", 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, TEXT, Keys
+from nosqlpy._core.index.catalogue import ID_DEFINITION, ID_INDEX, Keys
 from nosqlpy._core.index.components import in_order
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.plan.plan import Plan, scan
@@ -15,6 +15,7 @@ from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.keys import equality_key
 from nosqlpy.errors import OperationFailure, QueryError
+from nosqlpy.results import TEXT
 
 Hint: TypeAlias = str | Keys
 """An index, by its name or its keys, or one of `NATURAL`."""

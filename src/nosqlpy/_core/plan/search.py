@@ -7,7 +7,7 @@ from typing import Final
 
 from nosqlpy._core.index import scanning
 from nosqlpy._core.index.bounds import Bounds, meet_all
-from nosqlpy._core.index.catalogue import HASHED, ID_INDEX
+from nosqlpy._core.index.catalogue import ID_INDEX
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.scanning import PREFIXES_MAX, FieldBounds
 from nosqlpy._core.plan.conditions import Table, has_position, table_of
@@ -18,6 +18,7 @@ from nosqlpy._core.query.conjuncts import Conjunction
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.collation import Collation
 from nosqlpy.errors import OperationFailure
+from nosqlpy.results import HASHED
 
 INTERSECT_MIN: Final = 256
 """Candidates from which on a second index is asked which of them it has too."""

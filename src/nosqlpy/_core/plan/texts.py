@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from nosqlpy._core.index.catalogue import TEXT
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.textual import TextIndex
 from nosqlpy._core.plan.plan import Plan, TextPlan
@@ -16,6 +15,7 @@ from nosqlpy._core.query.conjuncts import Conjunction
 from nosqlpy._core.query.textual import no_text_index
 from nosqlpy._core.text.matching import Matcher
 from nosqlpy.errors import OperationFailure, QueryError
+from nosqlpy.results import TEXT
 
 
 def text_plan(conjunction: Conjunction, indexes: Mapping[str, HashIndex], size: int, *, hinted: bool) -> Plan:
