@@ -213,6 +213,27 @@ def test_the_manifest_is_looked_at_where_the_word_that_tells_of_it_is_wiped() ->
     assert two.verify()["documents"] == 2
 
 
+@pytest.mark.parametrize("publishes", ["rotates", "compacts"])
+@pytest.mark.parametrize("before", ["MANIFEST", "seg-00000001.nql"])
+def test_a_reader_verifies_beside_a_writer_who_publishes_other_files_meanwhile(publishes: str, before: str) -> None:
+    disk = SimulatedDisk()
+    one = open_database(disk, segment_size=400)
+    insert(one, *range(20))
+    reader = open_database(disk, read_only=True)
+    read_file = reader.storage.read_file
+
+    def overtaken(name: str) -> bytes:
+        if name == before:
+            reader.storage.read_file = read_file  # type: ignore[method-assign]
+            client_of(one).compact() if publishes == "compacts" else insert(one, *range(20, 40))
+        return read_file(name)
+
+    reader.storage.read_file = overtaken  # type: ignore[method-assign]
+
+    assert reader.verify()["documents"] == 20
+    assert reader.storage.read_file is read_file
+
+
 @pytest.mark.parametrize("word", [BELL, END, GENERATION, EPOCH, 5, 6, *range(8, 15)])
 @pytest.mark.parametrize("value", [0, 1, 2**64 - 1])
 def test_a_wrong_word_costs_a_look_at_the_files_and_nothing_else(word: int, value: int) -> None:

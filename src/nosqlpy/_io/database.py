@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from nosqlpy._core.engine import hints, snapshots
+from nosqlpy._core.engine import following, hints, snapshots
 from nosqlpy._core.engine.effects import DoubtfulError, Procedure
 from nosqlpy._core.engine.eviction import due
 from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
@@ -30,7 +30,7 @@ from nosqlpy._io.options import Options
 from nosqlpy._io.storage.port import Storage
 from nosqlpy._io.sync_thread import SyncThread
 from nosqlpy.aliases import Document
-from nosqlpy.errors import ClosedError, CorruptionError, InvalidOperation, StorageError
+from nosqlpy.errors import ClosedError, InvalidOperation, StorageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -261,24 +261,29 @@ class Database(Expiring):
         Raises:
             CorruptionError: Something is not what was written.
         """
-        while True:
-            generation = self.engine.manifest.generation
-            try:
-                return self.exclusively(self._verify)
-            except CorruptionError:
-                if self._shares or self.engine.manifest.generation == generation:
-                    raise  # else a writer has replaced the files, which this reader cannot keep still
+        return self.exclusively(self._verify)
 
     def _verify(self) -> Document:
         self.engine.check_usable()
         self._settle()
         self._flush_locked()
-        try:
-            self._look_at_manifest()
-            return self._drive(verify(self.engine, files=self.options.path is not None))
-        except OSError as error:
-            self.engine.check_usable()
-            raise storage_error(error, "the database cannot be read") from error
+        self._look_at_manifest()
+        while True:
+            try:
+                return self._drive(verify(self.engine, files=self.options.path is not None))
+            except (OSError, StorageError) as error:
+                self.engine.check_usable()
+                if self.options.read_only and self._has_moved():
+                    continue  # a writer, whom a reader cannot keep still, has replaced what was being read
+                if isinstance(error, StorageError):
+                    raise
+                raise storage_error(error, "the database cannot be read") from error
+
+    def _has_moved(self) -> bool:
+        """Take in the manifest that stands by now; return whether it is another one. The caller holds `lock`."""
+        generation = self.engine.manifest.generation
+        self._take_in(following.follow(self.engine, upto=None, moved=True))
+        return self.engine.manifest.generation != generation
 
     def stats(self) -> Document:
         """Return the engine's statistics, what this process has done since it opened the database, and found then."""

@@ -40,7 +40,12 @@ def _check_files(engine: Engine) -> Procedure[dict[str, Any]]:
     names: list[str] = yield ListFiles()
     if MANIFEST not in names:
         raise damaged(MANIFEST, 0, "is missing")
-    if decode_manifest((yield ReadFile(MANIFEST))).generation != engine.manifest.generation:
+    published = decode_manifest((yield ReadFile(MANIFEST)))
+    # a reader keeps no writer still: what is sealed meanwhile stays as it is, until a compaction removes it
+    newest = published.generation if engine.read_only else engine.manifest.generation
+    if published.database != engine.manifest.database or not (
+        engine.manifest.generation <= published.generation <= newest
+    ):
         raise damaged(MANIFEST, 0, "is not the one that this database published")
     frames, size = 0, 0
     for segment in engine.manifest.sealed:
