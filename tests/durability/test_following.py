@@ -463,3 +463,22 @@ def test_segments_that_are_sealed_are_not_kept_open(tmp_path: Any) -> None:
         storage = client._backend.database().storage
 
         assert len(storage._descriptors) <= 2
+
+
+def test_a_signal_handler_in_the_middle_of_following_on_an_event_loop_is_refused() -> None:
+    disk, one, two = pair()
+    insert(one, 1)
+    refused: list[BaseException] = []
+
+    def handler(*_: object) -> None:
+        with pytest.raises(InvalidOperation) as error:
+            two.check_outside()
+        refused.append(error.value)
+
+    disk.watch = handler
+    followed = two.try_follow()
+    disk.watch = None
+
+    assert followed
+    assert refused
+    assert ids(two) == [1]

@@ -235,6 +235,9 @@ class Following:
 
     def try_follow(self) -> bool:
         """Do as `follow` if that takes no time; return whether it is done."""
+        return self.guarded(self._try_follow)
+
+    def _try_follow(self) -> bool:
         if not self.lock.acquire(blocking=False):
             return False
         try:
@@ -334,7 +337,7 @@ class Following:
         self._evict_due()
 
     def _rebase(self) -> None:
-        """After a compaction by another process: move some places into its base, a thousand each time."""
+        """After a compaction by another process: move some places into its base, those of one frame each time."""
         base = self.engine.manifest.sealed[:1]
         if base != self._base:
             self._base = base

@@ -113,8 +113,8 @@ class Execution(Generic[T]):
         self._tested: Callable[[Iterator[Any]], Iterator[Any]] = iter
         # the columns that are read in place of the documents, if that can be
         self.scan: Scan | None = scan
-        # whether finding the answer takes several steps
         self._ordering = None if plan.directions or ordered else query.ordering
+        # whether finding the answer takes several steps
         self.several = len(blobs) > STEP or self._ordering is not None if scan is None else not scan.short
         self._all_match = plan.exact or query.predicate.everything
         # documents that were looked at so far
