@@ -12,7 +12,6 @@ from nosqlpy._io.storage.line import Line
 from nosqlpy._io.storage.lock import FileLock
 from nosqlpy._io.storage.page import SharedPage, last_holder
 from nosqlpy._io.storage.system import BUSY, SYSTEM, Place, System
-from nosqlpy.errors import LockedError
 
 
 class DirectoryLocks:
@@ -76,10 +75,6 @@ class DirectoryLocks:
         else:
             self._lock.forget_holder()
         return alone
-
-    def refusal(self, timeout_s: float) -> LockedError:
-        """Return the error of one who wanted the directory for himself."""
-        return self._lock.refusal(timeout_s)
 
     def lock_compaction(self, timeout_s: float | None) -> None:
         """Take the lock of compactions, and of those who keep them away.
