@@ -190,7 +190,7 @@ def test_elements_that_are_no_documents_are_told_with_their_place_and_the_others
     [
         (b'{"a":1}', 1, 1),
         (b"", 1, 1),
-        (b"\n x", 2, 3),
+        (b"\n x", 2, 2),
         (b'[{"a":1}', 1, 9),
         (b"[{},]", 1, 5),
         (b"[,{}]", 1, 2),
