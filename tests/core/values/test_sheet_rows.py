@@ -110,10 +110,10 @@ def test_values_in_quotes_have_delimiters_and_ends_of_lines() -> None:
     [
         (b"a,b\n1\n", 2, 2),
         (b"a,b\n1,2,3", 2, 5),
-        (b'a,b\n1,"x"y', 2, 7),
-        (b'a,b\n"x', 2, 3),
+        (b'a,b\n1,"x"y', 2, 6),
+        (b'a,b\n"x', 2, 1),
         (b"a,b\n1,\xff", 2, 3),
-        (b"a,b\n1,x\ry", 2, 6),
+        (b"a,b\n1,x\ry", 2, 4),
     ],
     ids=repr,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from nosqlpy._core.values.cells import MISSING, READERS, Reader, infer
@@ -12,6 +14,10 @@ from nosqlpy.errors import QueryError
 from nosqlpy.naming import nearest
 
 COUNT = 1000
+
+# a cell, with the end of its quotes if it begins with one, and what stands behind them
+_CELL = r'(?P<quoted>"(?:[^"]++|"")*+(?P<end>"?))?+(?P<rest>[^%s\r\n]*+)'
+_cells = {delimiter: re.compile(_CELL % delimiter) for delimiter in (",", "\t")}
 
 
 def sheet_batches(lines: Iterable[Sequence[bytes]], delimiter: str, types: Mapping[str, str]) -> Iterator[Batch]:
@@ -93,7 +99,7 @@ class _Rows:
             except StopIteration:
                 return False
             except csv.Error as error:
-                self.error = self.wrong(_reason(error), len(self._read[-1].decode()) + 1 if self._read else 1)
+                self.error = self.error or self._wrong_at(_reason(error), self._fault())
                 return True
             if self.error is not None or self.cells:
                 return True
@@ -102,33 +108,39 @@ class _Rows:
         self._read.clear()
         self.first, self.error = self._number + 1, None
 
-    def wrong(self, reason: str, column: int) -> QueryError:
-        """Return the error that says what is wrong in the last line that was read."""
-        details = {"line": max(self._number, 1), "column": column}
-        return QueryError(reason, code=9, code_name="FailedToParse", details=details)
-
     def wrong_cell(self, reason: str, position: int) -> QueryError:
         """Return the error that says what is wrong with the cell at `position`."""
-        line, column = self._place(position)
-        return QueryError(
-            reason, code=9, code_name="FailedToParse", details={"line": self.first + line, "column": column}
-        )
+        cells = islice(self._found(), position, None)
+        return self._wrong_at(reason, next((cell.start() for cell in cells), len(self._shown())))
 
-    def _place(self, position: int) -> tuple[int, int]:
-        """Return how many lines below the first one, and in which column, the cell at `position` begins."""
-        text, quoted = self.text.decode(errors="replace").rstrip("\r"), False
-        begin = 0
-        for at, character in enumerate(text):
-            if position == 0:
-                break
-            if character == '"':
-                quoted = not quoted
-            elif character == self._delimiter and not quoted:
-                position -= 1
-                begin = at + 1
-        if position:
-            begin = len(text)
-        return text.count("\n", 0, begin), begin - text.rfind("\n", 0, begin)
+    def _wrong_at(self, reason: str, begin: int) -> QueryError:
+        """Return the error that says what is wrong at the character number `begin` of the row."""
+        text = self._shown()
+        details = {"line": self.first + text.count("\n", 0, begin), "column": begin - text.rfind("\n", 0, begin)}
+        return QueryError(reason, code=9, code_name="FailedToParse", details=details)
+
+    def _shown(self) -> str:
+        return self.text.decode(errors="replace").rstrip("\r")
+
+    def _found(self) -> Iterator[re.Match[str]]:
+        """Yield where the cells of the row are, up to the first one that is none."""
+        text, at = self._shown(), 0
+        while True:
+            cell = _cells[self._delimiter].match(text, at)
+            assert cell is not None, "a cell may be empty"
+            yield cell
+            at = cell.end() + 1
+            if text[cell.end() : at] != self._delimiter:
+                return
+
+    def _fault(self) -> int:
+        """Return where the row begins to be wrong: at a cell that does not end, or behind one that ends too soon."""
+        for cell in self._found():
+            if cell.end() - cell.start() > csv.field_size_limit() or cell["end"] == "":
+                return cell.start()
+            if cell["quoted"] and cell["rest"]:
+                return cell.start("rest")
+        return cell.end()
 
     def _decoded(self) -> Iterator[str]:
         for line in self._lines:
@@ -137,8 +149,9 @@ class _Rows:
             try:
                 yield line.decode() + "\n"
             except UnicodeDecodeError as error:
-                column = len(line[: error.start].decode()) + 1
-                self.error = self.wrong("a byte that is not UTF-8", column)
+                before = len(self._shown()) - len(line.decode(errors="replace").rstrip("\r"))
+                wrong = self._wrong_at("a byte that is not UTF-8", before + len(line[: error.start].decode()))
+                self.error = self.error or wrong
                 yield line.decode(errors="replace") + "\n"
 
 
@@ -146,7 +159,7 @@ def _reason(error: csv.Error) -> str:
     if "field larger" in str(error):
         return f"a value longer than {csv.field_size_limit()} characters"
     if "unexpected end" in str(error):
-        return "it ends inside a value in quotes"
+        return "a value whose quotes do not end"
     if "new-line" in str(error):
         return "a carriage return inside a value without quotes"
     return "a quote inside a value, which is written twice" if "expected after" in str(error) else str(error)
@@ -158,6 +171,8 @@ def _columns(rows: _Rows, types: Mapping[str, str]) -> list[tuple[Sequence[str],
     for position, name in enumerate(names):
         if not all(paths[name]):
             raise rows.wrong_cell("a column without a name, or with an empty one beside a dot", position)
+        if "\0" in name:
+            raise rows.wrong_cell("a name with a NUL", position)
         parents = (".".join(paths[name][:length]) for length in range(1, len(paths[name])))
         if name in names[:position] or any(parent in paths for parent in parents):
             raise rows.wrong_cell("a name that another column has, or begins with another column's", position)
