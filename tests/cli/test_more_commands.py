@@ -294,6 +294,28 @@ def test_a_reject_file_on_a_full_disk_ends_the_import_and_says_how_many_are_in(t
     assert run("find", tmp_path / "db", "c").documents == [{"_id": 1}]
 
 
+@pytest.mark.parametrize("rejects", ["a.jsonl", "db/MANIFEST", "db/new.jsonl"])
+def test_rejects_do_not_overwrite_what_is_imported_or_the_database(tmp_path, rejects):
+    text = b'{"_id":1}\n{"_id":2}\n'
+    (tmp_path / "a.jsonl").write_bytes(text)
+    done = run("import", tmp_path / "db", "c", tmp_path / "a.jsonl")
+    assert done.code == 0
+
+    refused = run("import", (tmp_path / "db").as_uri(), "c", tmp_path / "a.jsonl", "--rejects", tmp_path / rejects)
+
+    assert refused.code == 2
+    assert "write the rejects to another file" in refused.stderr
+    assert (tmp_path / "a.jsonl").read_bytes() == text
+    assert run("count", tmp_path / "db", "c").stdout == b"2\n"
+
+
+def test_a_device_that_takes_nothing_is_named(shop):
+    done = run("export", shop, "orders", "/dev/full")
+
+    assert done.code == 1
+    assert done.stderr == "nosqlpy: /dev/full: No space left on device\n"
+
+
 # ── forms ────────────────────────────────────────────────────────────────────────
 
 

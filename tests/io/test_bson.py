@@ -176,6 +176,11 @@ def test_a_damaged_compressed_file_is_told(db, data, reason):
         load(db, data, format="bson.gz")
 
 
+def test_a_compressed_file_that_is_not_said_to_be_one_is_told(db):
+    with pytest.raises(QueryError, match=r"byte 0: the file is compressed with gzip: say format='bson\.gz'"):
+        load(db, ZIPPED)
+
+
 def test_a_compressed_file_of_much_nothing_costs_no_memory_and_is_no_document(db):
     with pytest.raises(QueryError, match="cannot have 0 bytes"):
         load(db, gzip.compress(bytes(20 << 20)), format="bson.gz")

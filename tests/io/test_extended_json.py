@@ -164,6 +164,9 @@ def test_a_value_is_written_in_the_relaxed_form(value, text):
         ('{"$numberInt":"-7"}', -7),
         ('{"$numberDouble":"1E2"}', 100.0),
         ('{"$binary":{"subType":"0","base64":""}}', b""),
+        ('{"$binary":"AQID","$type":"00"}', b"\1\2\3"),
+        ('{"$type":"80","$binary":"AQID"}', bson.Binary(b"\1\2\3", 128)),
+        ('{"$type":"string"}', {"$type": "string"}),
         ('{"$scope":{},"$code":"f()"}', bson.Code("f()", {})),
         ('{"$\\u0064ate":"1950-08-07"}', datetime(1950, 8, 7, tzinfo=UTC)),
         ('{"\\u0024date":"1950-08-07"}', datetime(1950, 8, 7, tzinfo=UTC)),
@@ -217,7 +220,10 @@ def test_a_pattern_that_python_cannot_compile_stays_a_bson_regex():
         '{"$numberDecimal":1}',
         '{"$binary":{"base64":"*","subType":"00"}}',
         '{"$binary":{"base64":""}}',
-        '{"$binary":"","$type":"00"}',
+        '{"$binary":0,"$type":"00"}',
+        '{"$binary":"","$type":0}',
+        '{"$binary":"","$type":"00","x":1}',
+        '{"$uuid":"c8edabc3f7384ca3b68dab92a91478a3"}',
         '{"$uuid":"x"}',
         '{"$timestamp":{"t":-1,"i":0}}',
         '{"$minKey":2}',
@@ -249,7 +255,7 @@ def test_a_document_that_would_be_read_as_something_else_is_not_written(value):
 
 
 def test_a_document_that_only_resembles_a_reference_is_written():
-    document = {"a": {"$ref": "c"}, "b": {"$unknown": 1}}
+    document = {"a": {"$ref": "c"}, "b": {"$unknown": 1}, "c": {"$ref": "c", "$id": 1, "$db": 2}}
 
     assert decode_json(encode_json(document)) == document
 
@@ -267,7 +273,11 @@ def test_a_document_that_only_resembles_a_reference_is_written():
         (b"", 1, 1),
         (b'{"a": 1e999}', 1, 7),
         (b'{"a": 1, "b": "\\ud800"}', 1, 16),
+        (b'{"a": "\\\\ud800", "b": "\\udc00\\ud800"}', 1, 24),
+        (b'{"a": "\\ud83d\\ude00\\ude00"}', 1, 20),
+        (b'{"a": "\\\\ud800", "b": "', 1, 24),
         (b'{"a": NaN}', 1, 7),
+        (b'{"a": -Infinity}', 1, 7),
         (b"{\xff}", 1, 2),
         (b'{"a": ' + b"9" * 5000 + b"}", 1, 7),
     ],

@@ -286,7 +286,14 @@ def test_replace_with_a_bad_beginning_changes_nothing(db, tmp_path, bad):
 
 @pytest.mark.parametrize(
     ("head", "what"),
-    [(b"\xff\xfe{\x00", "UTF-16"), (b"\x1f\x8b\x08", "gzip"), (b"PK\x03\x04", "zip"), (b"\x28\xb5\x2f\xfd", "zstd")],
+    [
+        (b"\xff\xfe{\x00", "UTF-16"),
+        ("{}".encode("utf-32"), "UTF-32"),
+        ("{}".encode("utf-16-be"), "UTF-16"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"PK\x03\x04", "zip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+    ],
 )
 def test_what_is_no_text_is_refused_by_name(db, tmp_path, head, what):
     path = tmp_path / "a.jsonl"
@@ -345,6 +352,42 @@ def test_a_stream_is_imported_and_exported(db):
     assert db["t"].import_file(source) == 2
     assert db["t"].export_file(target) == 2
     assert target.getvalue() == source.getvalue()
+
+
+class ByteByByte(io.RawIOBase):
+    """A stream that gives a byte at a time, as a pipe may."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._data.readinto(memoryview(buffer)[:1])
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b'\xef\xbb\xbf{"_id":1}\n', b'\xef\xbb\xbf{"_id":"\xc3\xa9"}'])
+def test_the_byte_order_mark_may_come_in_pieces(db, text):
+    assert db["t"].import_file(ByteByByte(text)) == bool(text)
+
+
+def test_what_is_no_text_is_refused_by_name_though_it_comes_in_pieces(db):
+    with pytest.raises(QueryError, match="zstd"):
+        db["t"].import_file(ByteByByte(b"\x28\xb5\x2f\xfdrest"))
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (b'[{"_id": 1}]', "one JSON array, say format='json'"),
+        (b"[\n", "one JSON array, say format='json'"),
+        (b'{\n "_id": 1\n}\n', "a whole document on each line"),
+    ],
+)
+def test_lines_that_look_like_another_format_are_told(db, text, advice):
+    with pytest.raises(QueryError, match=advice):
+        db["t"].import_file(io.BytesIO(text))
 
 
 def test_a_pipe_is_imported_as_it_fills(db):

@@ -76,8 +76,11 @@ def write_to(place: Place | BinaryIO, write: Callable[[BinaryIO], R]) -> R:
     path = Path(os.path.realpath(place))
     mode = _mode_of(path)
     if mode is not None and not stat.S_ISREG(mode):
-        with path.open("wb") as file:
-            return write(file)
+        try:
+            with path.open("wb") as file:
+                return write(file)
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
     return _write_aside(path, mode, write)
 
 

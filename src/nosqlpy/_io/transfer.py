@@ -22,7 +22,7 @@ from nosqlpy._core.values.bson_file import bson_batches, encode_bson
 from nosqlpy._core.values.extended_json import encode_json
 from nosqlpy._core.values.flat import encode_row, flatten
 from nosqlpy._core.values.json_array import array_batches
-from nosqlpy._core.values.json_lines import Batch, line_portions, parse_lines, without_mark
+from nosqlpy._core.values.json_lines import Batch, is_head, line_portions, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
@@ -355,10 +355,15 @@ def _texts(stream: BinaryIO) -> Iterator[bytes]:
 
 def _read(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the blocks of a stream of text, without the byte order mark."""
-    first = True
+    head: bytes | None = b""
     for block in blocks(stream):
-        yield without_mark(block) if first else block
-        first = False
+        if head is None:
+            yield block
+        elif is_head(head := head + block):  # of a pipe the first block may be a byte
+            yield without_mark(head)
+            head = None
+    if head:
+        yield without_mark(head)
 
 
 # ── exporting ────────────────────────────────────────────────────────────────────

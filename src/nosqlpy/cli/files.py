@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nosqlpy import Client, Document, NosqlpyError
-from nosqlpy.cli.opening import STANDARD, existing, filler, reader, writer
+from nosqlpy.cli.arguments import UsageError
+from nosqlpy.cli.opening import STANDARD, directory_of, existing, filler, reader, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import is_known, reading_of
 from nosqlpy.cli.stopping import Stoppable
@@ -23,7 +24,7 @@ REJECTED = 1
 def load(arguments: argparse.Namespace) -> int:
     """Import a file or stdin; 1 if something was rejected."""
     with ExitStack() as stack:
-        rejects = _rejects(arguments.rejects, stack)
+        rejects = _rejects(arguments, arguments.file, stack)
         source, where = _source(arguments.file, stack)
         db = stack.enter_context(filler(arguments))
         if not isinstance(source, str):
@@ -47,7 +48,7 @@ def load(arguments: argparse.Namespace) -> int:
 def load_mongodump(arguments: argparse.Namespace) -> int:
     """Import a directory of mongodump; 1 if something was rejected."""
     with ExitStack() as stack:
-        rejects = _rejects(arguments.rejects, stack)
+        rejects = _rejects(arguments, arguments.directory, stack)
         db = stack.enter_context(filler(arguments))
         imported = import_dump(
             db,
@@ -105,9 +106,22 @@ class Rejects:
         self.count += 1
 
 
-def _rejects(name: str | None, stack: ExitStack) -> Rejects:
+def _rejects(arguments: argparse.Namespace, source: str, stack: ExitStack) -> Rejects:
+    """Return what writes the file of rejects, which is opened, and so emptied.
+
+    Raises:
+        UsageError: It is what is imported, or a part of that or of the database.
+    """
+    name = arguments.rejects
+    if name and any(_is_part(name, place) for place in (source, directory_of(arguments.path))):
+        raise UsageError(f"{name} is a part of what is imported or of the database: write the rejects to another file")
     # unbuffered: what a full disk refuses is known at once, while it can be said what went in
     return Rejects(stack.enter_context(Path(name).open("wb", buffering=0)) if name else None, name)
+
+
+def _is_part(file: str, place: str) -> bool:
+    """Return whether a file is the one at a place, or lies in the directory there."""
+    return Path(file).resolve().is_relative_to(Path(place).resolve())
 
 
 def _source(file: str, stack: ExitStack) -> tuple[Any, str]:

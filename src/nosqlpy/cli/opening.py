@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from nosqlpy import Client, Collection, CollectionNotFound, Document
 from nosqlpy.naming import check_collection_name, nearest
@@ -27,6 +28,11 @@ def writer(arguments: argparse.Namespace, *, create: bool = False, **options: An
 def filler(arguments: argparse.Namespace) -> Client:
     """Return a client that writes documents which nobody reads again: nearly none of them stays in memory."""
     return writer(arguments, create=True, memory_budget=FILLING_BUDGET)
+
+
+def directory_of(path: str) -> str:
+    """Return the directory that a path, or a ``file:`` URL, names."""
+    return unquote(urlsplit(path).path) if path.startswith("file://") else path
 
 
 def existing(db: Client, name: str) -> Collection[Document]:

@@ -22,6 +22,7 @@ SIZE_MAX = (16 << 20) + (16 << 10)
 """Bytes that a document may have: 16 MiB, and the 16 KiB more that a server allows for its own use."""
 
 ARCHIVE = b"\x6d\xe2\x99\x81"
+GZIP = b"\x1f\x8b\x08"
 _SIZE = struct.Struct("<i")
 _SIZE_MIN = 5
 
@@ -64,16 +65,24 @@ def _framed(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         while len(data) - at >= _SIZE.size:
             (length,) = _SIZE.unpack_from(data, at)
             if not _SIZE_MIN <= length <= SIZE_MAX:
-                raise _damaged(offset + at, f"a document cannot have {length} bytes")
+                raise _unframed(data, offset, at, f"a document cannot have {length} bytes")
             if len(data) - at < length:
                 break
             if data[at + length - 1]:
-                raise _damaged(offset + at, f"no document ends after the {length} bytes that this one should have")
+                reason = f"no document ends after the {length} bytes that this one should have"
+                raise _unframed(data, offset, at, reason)
             yield offset + at, data[at : at + length]
             at += length
         data, offset = data[at:], offset + at
     if data:
-        raise _damaged(offset, "the file ends inside a document")
+        raise _unframed(data, offset, 0, "the file ends inside a document")
+
+
+def _unframed(data: bytes, offset: int, at: int, reason: str) -> QueryError:
+    """Return the error that says what is wrong at a place of `data`, which begins at `offset` of the file."""
+    if not offset + at and data.startswith(GZIP):
+        reason = "the file is compressed with gzip: say format='bson.gz'"
+    return _damaged(offset + at, reason)
 
 
 def _decoded(texts: list[bytes], offset: int, decode: Callable[[bytes], dict[str, Any]]) -> Iterator[Batch]:

@@ -139,7 +139,7 @@ def _wrapped(value: Any, kind: type, write: Write) -> Any:
 
 def _is_misread(value: dict[str, Any], key: str) -> bool:
     """Return whether a document with this field is taken for a type; of a DBRef's two both are needed."""
-    return key != "$ref" or (type(value["$ref"]) is str and "$id" in value)
+    return key != "$ref" or (type(value["$ref"]) is str and "$id" in value and type(value.get("$db", "")) is str)
 
 
 def _non_finite(value: float) -> str:

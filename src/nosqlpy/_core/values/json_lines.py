@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ _HEAD = b'{"_id":'
 
 # What a file that is no UTF-8 text begins with.
 _OTHERS = {
+    b"\xff\xfe\0\0": "UTF-32 text; what is imported is UTF-8",
+    b"\0\0\xfe\xff": "UTF-32 text; what is imported is UTF-8",
     b"\xff\xfe": "UTF-16 text; what is imported is UTF-8",
     b"\xfe\xff": "UTF-16 text; what is imported is UTF-8",
     b"\x1f\x8b": "compressed with gzip; decompress it first",
@@ -25,8 +28,22 @@ _OTHERS = {
     b"PK\x03\x04": "a zip archive; unpack it first",
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MARK_SIZE = 4
+_MARKS = frozenset(mark[0] for mark in (*_OTHERS, _BYTE_ORDER_MARK))
+
+# an ASCII character in two bytes or four, which text without a mark begins with
+_is_wide = re.compile(rb"\0{0,3}[\t\n\r -~]\0").match
+_is_wide_big_endian = re.compile(rb"\0{1,3}[\t\n\r -~]").match
 
 _NO_BRACKET = bytes(set(range(256)) - set(b"{[\n"))
+
+_ARRAY = "; if the file is one JSON array, say format='json'"
+# what to say of a line that begins so, or is no longer
+_ADVICE = {
+    b"{": "; JSON Lines has a whole document on each line",
+    b"[": _ARRAY,
+    **{b"[" + bytes([byte]): _ARRAY for byte in b" {]"},
+}
 
 PORTION_SIZE = 256 << 10
 """Bytes of plain lines that are looked at, and written, together."""
@@ -65,6 +82,11 @@ class Batch(msgspec.Struct):
         return Batch(self.documents[start:end], self.numbers[start:end], self.plain, self.texts[start:end], error)
 
 
+def is_head(data: bytes) -> bool:
+    """Return whether `data` is enough of the beginning of a file to tell what that is."""
+    return len(data) >= _MARK_SIZE or (len(data) > 1 and data[0] not in _MARKS and 0 not in data)
+
+
 def without_mark(head: bytes) -> bytes:
     """Return the beginning of a file without the byte order mark that some programs put before UTF-8.
 
@@ -74,6 +96,9 @@ def without_mark(head: bytes) -> bytes:
     for magic, what in _OTHERS.items():
         if head.startswith(magic):
             raise QueryError(f"the file is {what}", details={"line": 1, "column": 1})
+    if _is_wide(head) or _is_wide_big_endian(head):
+        message = "the file is UTF-16 or UTF-32 text; what is imported is UTF-8"
+        raise QueryError(message, details={"line": 1, "column": 1})
     return head.removeprefix(_BYTE_ORDER_MARK)
 
 
@@ -173,7 +198,11 @@ def line_portions(text: bytes, lines: int) -> Iterator[tuple[bytes, int]]:
 
 def parse_lines(lines: Sequence[bytes], first: int) -> Batch:
     """Return the documents of `lines`, of which the first has the number `first`, up to one that is none."""
-    return parse_texts(lines, range(first, first + len(lines)), [1] * len(lines))
+    batch = parse_texts(lines, range(first, first + len(lines)), [1] * len(lines))
+    if batch.error is not None and (advice := _ADVICE.get(batch.texts[-1].strip()[:2])) is not None:
+        error = batch.error
+        batch.error = type(error)(f"{error}{advice}", code=error.code, code_name=error.code_name, details=error.details)
+    return batch
 
 
 def parse_texts(texts: Sequence[bytes], numbers: Sequence[int], columns: Sequence[int]) -> Batch:

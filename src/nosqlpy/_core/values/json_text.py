@@ -17,7 +17,10 @@ DEPTH_MAX = 200
 # an end is taken as far as it goes, so that hostile text costs no more than its length.
 _structure = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _numbers = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\d[\d.eE+-]*', re.DOTALL)
-_half_pair = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
+# a pair, another character in the form of its escape, or else (the group) half of a pair
+_escapes = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]|(\\u[dD][89a-fA-F]..)", re.DOTALL)
+_non_finite = re.compile(rb"-?(?:NaN|Infinity)").match
+_HALF = "half of a surrogate pair, which UTF-8 cannot hold"
 _literal = re.compile(rb"[\s:,\[]([tn].{3}|f.{4})\Z", re.DOTALL)
 _at_byte = re.compile(r" \(byte (\d+)\)")
 _KINDS = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
@@ -58,8 +61,12 @@ def malformed(data: bytes, error: Exception) -> QueryError:
     elif found is not None:
         reason = str(error).removeprefix("JSON is malformed: ")[: -len(found[0])]
         offset = _start(data, int(found[1]), reason)
-    elif (half := _half_pair.search(data)) is not None:
-        reason, offset = "half of a surrogate pair, which UTF-8 cannot hold", half.start()
+        if reason == "invalid utf-16 surrogate pair" and (half := _half_pair(data)) is not None:
+            reason, offset = _HALF, half
+        elif _non_finite(data, offset) is not None:
+            reason = 'NaN and Infinity are no JSON; {"$numberDouble": "NaN"} and so on are'
+    elif (half := _half_pair(data)) is not None:
+        reason, offset = _HALF, half
     else:
         reason, offset = "it ends inside a value", len(data)
     if (undecodable := _not_utf8(data)) <= offset:
@@ -71,8 +78,15 @@ def _start(data: bytes, offset: int, reason: str) -> int:
     """Return where the fault begins that the decoder, given its `reason`, found at `offset`."""
     if reason == "trailing characters":
         return offset - 1
+    if data[offset - 1 : offset] == b"-" and data[offset : offset + 1] == b"I":
+        return offset - 1
     word = _literal.search(data[max(0, offset - 6) : offset])  # read as true, null or false, and none of them
     return offset - len(word[1]) if word is not None else offset
+
+
+def _half_pair(data: bytes) -> int | None:
+    """Return where the first half of a surrogate pair stands alone, if one does."""
+    return next((found.start() for found in _escapes.finditer(data) if found[1] is not None), None)
 
 
 def _position(data: bytes, offset: int) -> dict[str, int]:

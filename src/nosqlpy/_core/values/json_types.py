@@ -23,6 +23,7 @@ _is_integer = re.compile(r"-?[0-9]+").fullmatch
 _is_double = re.compile(r"-?Infinity|NaN|[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?").fullmatch
 _is_decimal = re.compile(r"[-+.0-9a-zA-Z]+").fullmatch  # what Decimal takes, less white space and underscores
 _is_object_id = re.compile(r"[0-9a-fA-F]{24}").fullmatch
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _is_subtype = re.compile(r"[0-9a-fA-F]{1,2}").fullmatch
 
 
@@ -44,6 +45,8 @@ def read_wrapper(value: dict[str, Any], types: Sequence[str], path: str) -> Any:
         name = "$code"
     if name in _UNSUPPORTED:
         raise NotSupportedError(f"{path}: {name} is a type that cannot be stored")
+    if name == "$binary" and value.keys() == _OLD_BINARY:
+        value = {"$binary": {"base64": value["$binary"], "subType": value["$type"]}}
     allowed = {"$code", "$scope"} if name == "$code" else {name}
     surplus = [key for key in value if key not in allowed]
     if surplus or name not in value:
@@ -180,11 +183,17 @@ def _key(module: str, name: str) -> Callable[[Any], Any]:
     return read
 
 
+def _uuid(value: Any) -> uuid.UUID:
+    if not _is_uuid(_text(value, _EXPECTED["$uuid"])):
+        raise _Wrong(_EXPECTED["$uuid"])
+    return uuid.UUID(value)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "$oid": _oid,
     "$date": _date,
     "$binary": _binary,
-    "$uuid": lambda value: uuid.UUID(_text(value, _EXPECTED["$uuid"])),
+    "$uuid": _uuid,
     "$numberInt": lambda value: _whole(value, -(2**31), 2**31 - 1, _EXPECTED["$numberInt"]),
     "$numberLong": _long,
     "$numberDouble": _double,
@@ -200,7 +209,7 @@ _EXPECTED: dict[str, str] = {
     "$oid": "24 hexadecimal digits",
     "$date": "a date as text, such as 2026-11-21T12:00:00Z, or milliseconds in $numberLong, in the years 1 to 9999",
     "$binary": "an object with base64 and subType, both text",
-    "$uuid": "a UUID as text",
+    "$uuid": "a UUID as text, with its hyphens",
     "$numberInt": "a whole number of 32 bits as text",
     "$numberLong": "a whole number of 64 bits as text",
     "$numberDouble": "a number as text, Infinity, -Infinity or NaN",
@@ -210,6 +219,7 @@ _EXPECTED: dict[str, str] = {
     "$code": "its code as text",
 }
 
+_OLD_BINARY = frozenset({"$binary", "$type"})  # as older tools write it
 _REFERENCE = frozenset({"$ref", "$id", "$db"})
 _UNSUPPORTED = frozenset({"$symbol", "$undefined", "$dbPointer"})
 
