@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import Int64
 
 from nosqlpy._core.index.catalogue import ID_DEFINITION, IndexDefinition, definition_of, index_name
 from nosqlpy._core.index.options import define_index
@@ -23,6 +24,8 @@ def definition(name: str, path: str) -> IndexDefinition:
         ({"x.y": -1}, "x.y_-1"),
         (["x", ("y", -1)], "x_1_y_-1"),
         (("x",), "x_1"),
+        ({"x": 1.0, "y": -1.0}, "x_1_y_-1"),
+        ({"x": Int64(-1)}, "x_-1"),
     ],
     ids=repr,
 )
@@ -50,7 +53,7 @@ def test_the_index_of_ids_is_described_as_mongodb_does() -> None:
         {},
         [("x", 2)],
         [("x", True)],
-        [("x", 1.0)],
+        [("x", 1.5)],
         [("x", "hash")],
         [5],
         [("x", 1, 1)],

@@ -25,6 +25,7 @@ DOCUMENT = {
         ({}, DOCUMENT),
         ([], DOCUMENT),
         (["name"], {"_id": 1, "name": "Ada"}),
+        ({"scores", "name"}, {"_id": 1, "name": "Ada", "scores": [1, 2, 3, 4, 5]}),
         (("scores", "name"), {"_id": 1, "name": "Ada", "scores": [1, 2, 3, 4, 5]}),
         ({"name": 1}, {"_id": 1, "name": "Ada"}),
         ({"name": True, "_id": False}, {"name": "Ada"}),

@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from nosqlpy._core.text.spec import ALL_FIELDS
+from nosqlpy._core.values.numbers import NUMERIC
+from nosqlpy._core.values.order import number_content
 from nosqlpy._core.values.paths import parse_path
-from nosqlpy._core.values.types import is_string
+from nosqlpy._core.values.types import TYPES, is_string
 from nosqlpy.aliases import IndexKeys
 from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
@@ -193,9 +195,9 @@ def _pair(entry: Any) -> tuple[str, int | str]:
         if direction in MONGODB_KINDS:
             raise NotSupportedError(f"{direction!r} indexes are not supported yet")
         raise cannot_create(f"unknown index kind {direction!r}{nearest(direction, MONGODB_KINDS)}")
-    if type(direction) is not int or direction not in (1, -1):
+    if TYPES[type(direction)] not in NUMERIC or number_content(direction) not in (1, -1):
         raise cannot_create(f"the direction of index field {path!r} is 1 or -1")
-    return _checked_path(path), direction
+    return _checked_path(path), int(number_content(direction))
 
 
 def _two(entry: Any) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ includes. The rules and codes are those of the server's projection_parser.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -265,12 +265,12 @@ def _computing(expression: Expression, variables: Mapping[str, Any]) -> Compute:
     return compute
 
 
-def _names(specification: Any) -> Sequence[str]:
-    listed = isinstance(specification, Sequence) and not isinstance(specification, str)
+def _names(specification: Any) -> Iterable[str]:
+    listed = isinstance(specification, (Sequence, Set)) and not isinstance(specification, str)
     if not listed or not all(map(is_string, specification)):
         message = "a projection is a list of field names, or a document of field names with 1 or 0"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    return cast("Sequence[str]", specification)
+    return cast("Iterable[str]", specification)
 
 
 def _is_flag(value: Any) -> bool:
