@@ -194,6 +194,30 @@ async def test_the_score_is_shown_and_sorted_by(pages: Any) -> None:
     assert last == [2, 4]
 
 
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [{"$sort": {"score": SCORE}}],
+        [{"$sort": {"score": SCORE, "_id": 1}}, {"$limit": 9}],
+        [{"$match": {"n": {"$gt": 0}}}, {"$sort": {"score": SCORE}}, {"$skip": 0}],
+        [{"$sort": {"score": SCORE}}, {"$out": "sorted"}],
+    ],
+    ids=str,
+)
+async def test_a_pipeline_that_sorts_by_the_score_returns_the_documents_as_they_are(
+    pages: Any, db: Any, stages: list[Any]
+) -> None:
+    sorted_pages = await pages.aggregate([{"$match": search("red")}, *stages]).to_list()
+    if "$out" in stages[-1]:
+        sorted_pages = await db["sorted"].find().to_list()
+
+    assert sorted_pages == [
+        {"_id": 1, "title": "red", "body": "green blue", "n": 1},
+        {"_id": 2, "title": "green", "body": "red red", "n": 2},
+        {"_id": 4, "body": ["red", "green"], "n": 4},
+    ]
+
+
 async def test_equal_scores_stand_in_natural_order_whatever_the_limit(users: Any) -> None:
     await users.create_index({"t": "text"}, **NONE)
     await users.insert_many([{"_id": n, "t": "x y" if n % 3 else "x"} for n in range(20)])

@@ -183,6 +183,6 @@ def aggregate(engine: Engine, name: str, request: AggregateRequest[T]) -> Aggreg
     if collection is not None and collection.collation is not None and request.recompile is not None:
         request = request.recompile(collection.collation)
     also = partial(_ask, request.pipeline) if _takes_rows(request) else None
-    taking: Request[bytes] = Request(request.query, _itself if request.query.scored else bytes)
+    taking: Request[bytes] = Request(request.query, _itself if request.pipeline.scored else bytes)
     execution = execute(engine, name, taking, also=also)
     return Aggregation(request, execution, World(engine, name, tables_of(request.pipeline.stages)))

@@ -71,8 +71,9 @@ class TextSpec:
     def _walk(self, document: Mapping[str, Any], parent: str, language: str, found: list[Text]) -> None:
         language = self._language(document, language)
         for name, value in document.items():
-            if not (self.wildcard and name == self._override):
-                self._reach(f"{parent}.{name}" if parent else name, value, language, found)
+            if "." in name or name.startswith("$") or (self.wildcard and name == self._override):
+                continue  # to the first two no path leads: a server does not index them either
+            self._reach(f"{parent}.{name}" if parent else name, value, language, found)
 
     def _reach(self, path: str, value: Any, language: str, found: list[Text], *, element: bool = False) -> None:
         """Find the texts of what stands at `path`, which may be the `element` of an array there."""
