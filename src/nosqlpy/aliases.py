@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, Protocol, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
 Filter: TypeAlias = Mapping[str, Any]
 Update: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-Projection: TypeAlias = Mapping[str, Any] | Sequence[str] | Set[str]
+Projection: TypeAlias = Mapping[str, Any] | Sequence[str] | AbstractSet[str]
 Direction: TypeAlias = int | Mapping[str, str]
 SortSpec: TypeAlias = str | Sequence[str | tuple[str, Direction]] | Mapping[str, Direction]
 IndexKeys: TypeAlias = str | Sequence[str | tuple[str, int | str]] | Mapping[str, int | str]

@@ -7,7 +7,8 @@ includes. The rules and codes are those of the server's projection_parser.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -266,7 +267,7 @@ def _computing(expression: Expression, variables: Mapping[str, Any]) -> Compute:
 
 
 def _names(specification: Any) -> Iterable[str]:
-    listed = isinstance(specification, (Sequence, Set)) and not isinstance(specification, str)
+    listed = isinstance(specification, (Sequence, AbstractSet)) and not isinstance(specification, str)
     if not listed or not all(map(is_string, specification)):
         message = "a projection is a list of field names, or a document of field names with 1 or 0"
         raise QueryError(message, code=14, code_name="TypeMismatch")
