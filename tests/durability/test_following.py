@@ -190,7 +190,8 @@ def test_an_index_and_a_rename_of_another_process_are_followed() -> None:
 # ── words that lie ──────────────────────────────────────────────────────────────
 
 
-def test_a_reader_takes_damage_to_what_was_synced_for_damage_and_not_for_a_torn_tail() -> None:
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_reader_takes_damage_to_what_was_synced_for_damage_and_not_for_a_torn_tail(exclusive: bool) -> None:
     disk = SimulatedDisk()
     one = open_database(disk)
     insert(one, 1, 2, 3)
@@ -198,7 +199,7 @@ def test_a_reader_takes_damage_to_what_was_synced_for_damage_and_not_for_a_torn_
     disk.flip_bit(one.engine.tail.name, 8 * 100)
 
     with pytest.raises(CorruptionError):
-        open_database(disk, read_only=True)
+        open_database(disk, read_only=True, exclusive=exclusive)
 
 
 def test_the_manifest_is_looked_at_where_the_word_that_tells_of_it_is_wiped() -> None:

@@ -118,7 +118,11 @@ class Following:
         """Read what there is, beside whoever writes; with ``exclusive`` keep them away."""
         if self.options.exclusive:
             self.storage.lock(shared=True, timeout_s=self.options.lock_timeout)
-            return self._drive(recover(read_only=True, create=False, strict=self._strict, memory=self._memory()))
+            # nobody writes by now: the page is looked at once, for how far the log was durable
+            words = self.storage.words if self.storage.watch() else None
+            return self._drive(
+                recover(read_only=True, create=False, strict=self._strict, memory=self._memory(), words=words)
+            )
         self._polls = not self.storage.watch()
         self.words = self.storage.words
         # before the files are read: what is rung from now on is looked at. Without a bell there is always a look
