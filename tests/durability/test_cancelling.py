@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
@@ -35,6 +36,8 @@ CALLS: dict[str, Callable[[AsyncClient], Awaitable[Any]]] = {
     "a find": lambda db: db["a"].find({"g": 1}).to_list(),
     "a sort": lambda db: db["a"].find().sort("g").to_list(),
     "an aggregation": lambda db: db["a"].aggregate([{"$group": {"_id": "$g"}}]).to_list(),
+    "an aggregation that writes": lambda db: db["a"].aggregate([{"$match": {"g": 1}}, {"$out": "c"}]).to_list(),
+    "a dump": lambda db: db.dump(io.BytesIO()),
 }
 
 
@@ -145,6 +148,19 @@ def without_last(state: State) -> State:
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_scope_cancelled_at_any_await_leaves_a_call_done_or_undone(tmp_path: Path, call: str) -> None:
     await check_every_place(tmp_path, call, cancel_scope)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_call_in_a_scope_that_is_cancelled_already_ends(tmp_path: Path, call: str) -> None:
+    legal = await states(tmp_path / "legal", call)
+    client = await prepared(tmp_path / "cancelled")
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await CALLS[call](client)
+    after = shown(client)
+    await client.aclose()
+
+    assert after in legal
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -437,8 +437,9 @@ async def in_worker(function: Callable[Concatenate[Callable[[], None], P], R], *
         return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
     except BaseException:
         work.stopped = True
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(work.ended.wait)
+        if not work.take():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(work.ended.wait)
         raise
 
 
@@ -453,9 +454,16 @@ class _Work(Generic[R]):
         self._function = function
         self.stopped = False
         self.ended = threading.Event()
+        self._taken = threading.Lock()
+
+    def take(self) -> bool:
+        """Return whether nobody has taken it before: the thread, to do it, or a task that is cancelled before that."""
+        return self._taken.acquire(blocking=False)
 
     def run(self) -> R:
         """Return what the function returns."""
+        if not self.take():
+            raise _StoppedError
         try:
             return self._function(self._check)
         finally:
