@@ -139,6 +139,21 @@ def test_replace_empties_the_collection_and_keeps_its_indexes(db, tmp_path):
     assert "v_1" in db["t"].index_information()
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("step", [7, 1 << 20])
+def test_a_short_file_that_replaces_is_one_write_however_it_ends_and_comes(db, end, step):
+    class Pipe(io.BytesIO):
+        def read1(self, size=-1):
+            return super().read1(min(size, step))
+
+    db["t"].insert_one({"_id": "old"})
+    before = db._backend.database().engine.applied
+    db["t"].import_file(Pipe("\n".join(numbered(500)).encode() + end), format="jsonl", mode="replace")
+
+    assert db["t"].count() == 500
+    assert db._backend.database().engine.applied == before + 1
+
+
 def test_replace_with_an_empty_file_empties(db, tmp_path):
     db["t"].insert({"_id": 1})
 
@@ -186,19 +201,20 @@ def test_an_upsert_with_a_reject_function_goes_on_behind_the_line_that_an_index_
 
 
 class Interrupted(io.BytesIO):
-    """A stream in whose second block somebody presses Ctrl-C."""
+    """A stream behind whose bytes somebody presses Ctrl-C."""
 
     def read1(self, size=-1, /):
-        if self.tell():
+        found = super().read1(size)
+        if not found:
             raise KeyboardInterrupt
-        return super().read1(size)
+        return found
 
 
 @pytest.mark.parametrize(
     ("format", "mode", "text", "note"),
     [
         ("jsonl", "insert", b'{"a": 1}\n\n{"a": 2}\n{"a"', "2 .* before it, up to line 3; tail -n .4 gives the rest$"),
-        ("jsonl", "replace", b"{}\n", "1 .* up to line 1; tail -n .2 gives the rest, .* with mode='insert'"),
+        ("jsonl", "replace", b"{}\n" + b" " * (300 << 10), "1 .* line 1; tail -n .2 gives the rest, .* mode='insert'"),
         ("jsonl", "insert", b'{"a', "^0 imported before it$"),
         ("csv", "insert", b"a\n" + b"1\n" * 1500, "1000 .* up to line 1001; where .* have an _id, .* mode='upsert'"),
         ("bson", "insert", b"\5\0\0\0\0" * 1500, "^1000 imported before it; where"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +55,23 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
     read = getattr(stream, "read1", stream.read)  # a pipe's reader gets what is there
     while block := read(BLOCK_SIZE):
         yield check_bytes(block)
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines as blocks of `BLOCK_SIZE` or more, however they come, and the end of the last one, if it has none.
+
+    So what is no longer than that is written at once.
+    """
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= BLOCK_SIZE:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held if held[-1].endswith(b"\n") else [*held, b"\n"])
 
 
 def unzipped(stream: BinaryIO) -> Iterator[bytes]:

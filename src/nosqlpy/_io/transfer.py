@@ -26,7 +26,7 @@ from nosqlpy._core.values.json_lines import Batch, is_head, line_portions, parse
 from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
-from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, unzipped
+from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, gathered, unzipped
 from nosqlpy._io.ids import new_id, new_ids
 from nosqlpy._io.places import Place, check_place, write_to
 from nosqlpy.aliases import Document, Durability
@@ -300,7 +300,7 @@ def _pieces(stream: BinaryIO, how: Importing) -> Iterator[Batch] | Iterator[Line
         return bson_batches((unzipped if how.format == "bson.gz" else blocks)(stream))
     if how.format in DELIMITERS:
         return sheet_batches(_chunks(stream), DELIMITERS[how.format], how.types)
-    return _numbered(_texts(stream))
+    return _numbered(_texts(gathered(_read(stream)) if how.mode == "replace" else _read(stream)))
 
 
 def _numbered(texts: Iterator[bytes]) -> Iterator[Lines]:
@@ -320,7 +320,7 @@ def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
     """Yield the lines of `stream`, a thousand at a time or 32 MiB of them; once nothing, if there are none."""
     number = 1
     try:
-        for text in _texts(stream):
+        for text in _texts(_read(stream)):
             lines = text.split(b"\n")
             for places in portions(lines):
                 yield lines[places.start : places.stop]
@@ -332,15 +332,15 @@ def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
         yield []
 
 
-def _texts(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the complete lines of each block that is read, without the end of the last; the last line needs none.
+def _texts(read: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the complete lines of each block that was read, without the end of the last; the last line needs none.
 
     Raises:
         DocumentTooLarge: The next line is longer than any document; the lines before it were yielded.
     """
     begun: list[bytes] = []  # parts of a line whose end was not read yet
     size = 0
-    for block in _read(stream):
+    for block in read:
         end = block.rfind(b"\n")
         if end >= 0:
             yield b"".join([*begun, memoryview(block)[:end]])
