@@ -162,7 +162,7 @@ def test_get_finds_an_id_given_as_text_and_gives_it_back_so(db):
     assert db.get(doc_id="1").doc_id == "1"
 
 
-def test_contains_and_count(db):
+def test_contains_and_count_say_what_matches(db):
     letters(db)
 
     assert db.contains(where("n") == 1)

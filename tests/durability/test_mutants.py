@@ -18,5 +18,5 @@ def caught() -> dict[Any, int | None]:
 
 
 @pytest.mark.parametrize("mutant", [*MUTANTS, *CROWD_MUTANTS], ids=lambda mutant: mutant.__name__)
-def test_the_simulation_catches(mutant: Any, caught: dict[Any, int | None]) -> None:
+def test_the_simulation_catches_each_mutant(mutant: Any, caught: dict[Any, int | None]) -> None:
     assert caught[mutant] is not None

@@ -98,7 +98,7 @@ async def test_what_has_expired_is_not_exported(sessions: Any, tmp_path: Path, n
     assert len(target.read_text("utf-8").splitlines()) == (2 if name == "x.jsonl" else 3)
 
 
-async def test_time_goes_on(sessions: Any, clock: Clock) -> None:
+async def test_each_document_expires_when_its_own_time_is_over(sessions: Any, clock: Clock) -> None:
     clock.move(60)
     assert ids(await sessions.find().to_list()) == [3]
 

@@ -76,7 +76,7 @@ async def test_find_finds_what_the_filter_describes(people: Any, filter: dict[st
         (["missing"], {"_id": 1}),
     ],
 )
-async def test_find_projects(people: Any, projection: Any, found: dict[str, Any]) -> None:
+async def test_find_returns_what_the_projection_asks_for(people: Any, projection: Any, found: dict[str, Any]) -> None:
     assert await people.find({"_id": 1}, projection) == [found]
     assert await people.find({"_id": 1}, projection=projection) == [found]
 
@@ -92,7 +92,7 @@ async def test_find_projects(people: Any, projection: Any, found: dict[str, Any]
         ([("tags", 1)], [3, 4, 1, 2]),
     ],
 )
-async def test_find_sorts(people: Any, sort: Any, found: list[int]) -> None:
+async def test_find_returns_documents_in_the_order_of_the_sort(people: Any, sort: Any, found: list[int]) -> None:
     assert ids(await people.find(sort=sort)) == found
     assert ids(await people.find().sort(sort)) == found
 

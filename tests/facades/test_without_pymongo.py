@@ -106,7 +106,7 @@ def test_all_else_can_be_read(directory: Path, expression: str, expected: Any) -
         "db.compact()['segments_merged']",
     ],
 )
-def test_writing_works(directory: Path, expression: str) -> None:
+def test_a_write_that_reads_no_value_of_bson_needs_no_pymongo(directory: Path, expression: str) -> None:
     assert without_pymongo(directory, expression) == 1
 
 

@@ -173,7 +173,7 @@ def test_a_compaction_of_a_directory_that_was_removed_is_refused(tmp_path: Path)
         db.close()
 
 
-def test_progress_is_told(db: Client) -> None:
+def test_progress_is_told_at_the_beginning_after_each_frame_and_at_the_end(db: Client) -> None:
     db["a"].insert_many({"_id": n} for n in range(2500))
     told: list[tuple[int, int]] = []
     db.compact(progress=lambda *so_far: told.append(so_far))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from core.engine.compacting import busy, compact
 from core.engine.logged import state
-from core.engine.test_compaction import busy, compact
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import backup, building, content, effects
 from nosqlpy._core.engine.state import Engine

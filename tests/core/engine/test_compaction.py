@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.engine.compacting import busy, compact
 from core.engine.logged import Logged, state
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import compaction, effects, following
@@ -18,28 +19,8 @@ from nosqlpy._core.log.segment import KIND_BASE, decode_header, segment_name
 from nosqlpy.errors import ClosedError, StorageError
 
 
-def compact(world: World, engine: Engine) -> dict[str, Any]:
-    moment = world.run(compaction.begin(engine))
-    base = world.run(compaction.write_base(moment))
-    report = world.run(compaction.finish(engine, moment, base))
-    world.run(compaction.sweep(moment))
-    return report
-
-
 def reopened(world: World) -> Engine:
     return World(world.files).open().engine
-
-
-def busy() -> tuple[World, Engine]:
-    """Return a database with an index, dead records, a dropped and an empty collection, in two segments."""
-    world, engine = written(1, 2, 3)
-    write(world, engine, Define(1, "index", {"name": "v_1", "keys": [["v", 1]]}))
-    write(world, engine, Delete(1, [2], [2]), put(1))
-    world.run(rotate(engine))
-    write(world, engine, Define(2, "create", {"name": "gone"}), Define(3, "create", {"name": "empty"}))
-    write(world, engine, Define(2, "drop", {}))
-    write(world, engine, put(4))
-    return world, engine
 
 
 def test_a_compacted_database_holds_the_same() -> None:
@@ -53,7 +34,7 @@ def test_a_compacted_database_holds_the_same() -> None:
 
 def test_one_base_and_the_active_segment_are_left() -> None:
     world, engine = busy()
-    merged = compact(world, engine)
+    merged = compact(world, engine).report
     manifest = decode_manifest(world.files[MANIFEST])
     base = manifest.sealed[0]
 
@@ -66,7 +47,7 @@ def test_one_base_and_the_active_segment_are_left() -> None:
 def test_a_compaction_tells_how_much_it_merged() -> None:
     world, engine = busy()
     size = engine.manifest.sealed[0].size + len(world.files[engine.tail.name])
-    merged = compact(world, engine)
+    merged = compact(world, engine).report
 
     assert (merged["bytes_before"], merged["segments_merged"]) == (size, 2)
 

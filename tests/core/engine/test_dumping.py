@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.engine.compacting import busy
 from core.engine.logged import state
-from core.engine.test_compaction import busy
 from core.engine.world import World
 from nosqlpy._core.engine import building, dumping
 from nosqlpy._core.engine.dumping import Restoring

@@ -126,7 +126,7 @@ def test_the_rest_of_a_filter_is_tested_on_what_an_index_finds() -> None:
     assert count(db, filter) == 2
 
 
-def test_a_projection_is_applied() -> None:
+def test_a_projection_shapes_what_is_found() -> None:
     assert SMALL.find("a", {"_id": 3}, projection={"back": 1, "_id": 0}) == [{"back": -3}]
 
 

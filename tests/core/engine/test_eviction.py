@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.engine.compacting import compact_and_rebase
 from core.engine.logged import state
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import compaction
@@ -26,15 +27,6 @@ def squeeze(engine: Engine) -> None:
 
 def places(engine: Engine) -> int:
     return engine.collections["a"].slots.places
-
-
-def compact(world: World, engine: Engine) -> None:
-    moment = world.run(compaction.begin(engine))
-    base = world.run(compaction.write_base(moment))
-    world.run(compaction.finish(engine, moment, base))
-    world.run(compaction.sweep(moment))
-    for _ in compaction.rebase(engine, moment):
-        pass
 
 
 def whole(engine: Engine) -> list[bytes]:
@@ -164,7 +156,7 @@ def test_after_a_compaction_places_are_those_of_the_base() -> None:
     world, engine = written(*range(9), budget=0)
     squeeze(engine)
     before = whole(engine)
-    compact(world, engine)
+    compact_and_rebase(world, engine)
 
     assert whole(engine) == before
     assert {slot >> 112 for _, slot in engine.collections["a"].slots.items()} == {engine.manifest.sealed[0].number}
@@ -210,7 +202,7 @@ def test_what_is_evicted_during_a_compaction_is_found_when_the_segments_are_gone
 def test_segments_that_are_gone_are_closed() -> None:
     world, engine = written(*range(5), budget=1 << 20)
     engine.memory.files().hold([engine.tail.header.number])
-    compact(world, engine)
+    compact_and_rebase(world, engine)
 
     assert set(engine.memory.files().files) <= {segment.number for segment in engine.manifest.sealed}
 
@@ -220,7 +212,7 @@ def test_documents_of_one_moment_are_read_on_after_their_segments_are_gone() -> 
     squeeze(engine)
     before = whole(engine)
     moment = engine.collections["a"].slots.all()
-    compact(world, engine)
+    compact_and_rebase(world, engine)
     write(world, engine, Define(1, "clear", {}))
 
     assert moment[:] == before
@@ -228,7 +220,7 @@ def test_documents_of_one_moment_are_read_on_after_their_segments_are_gone() -> 
 
 def test_what_a_compaction_evicts_again_is_found_in_the_base() -> None:
     world, engine = written(*range(9), budget=0)
-    compact(world, engine)
+    compact_and_rebase(world, engine)
     squeeze(engine)
 
     assert (places(engine), ids(engine)) == (9, list(range(9)))

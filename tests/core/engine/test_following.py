@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.engine.test_unloaded import BUDGET, compact, delete, put
+from core.engine.hinted import BUDGET, compact, delete, put
 from core.engine.world import OpenFile, World, ids, write
 from nosqlpy._core.engine import following
 from nosqlpy._core.engine.following import ReopenedError

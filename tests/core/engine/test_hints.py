@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.test_unloaded import close, compact, delete, documents, new, put, reopened, some
+from core.engine.hinted import close, closed, compact, delete, documents, load_all, new, put, reopened, some
 from core.engine.world import World, write
 from nosqlpy._core.engine import effects, hints, reads
 from nosqlpy._core.engine.eviction import evict_all
@@ -23,13 +23,6 @@ from nosqlpy.errors import CorruptionError
 
 def hint_files(world: World) -> list[str]:
     return [name for name in world.files if hint_lsn(name) is not None]
-
-
-def closed(*operations: Any) -> World:
-    world, engine = new()
-    write(world, engine, *(operations or [put(*some(20))]))
-    close(world, engine)
-    return world
 
 
 def is_used(engine: Engine) -> bool:
@@ -73,7 +66,7 @@ def test_a_second_hint_takes_over_what_did_not_change_and_removes_the_first() ->
     assert len(hint_files(world)) == 1
     assert is_used(again)
     assert documents(again) == some(20)
-    again.load_all()
+    load_all(again)
     assert again.collections["b"].slots.keys() == [1, 2.0, None]
 
 

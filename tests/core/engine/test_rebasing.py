@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.engine.compacting import compact
 from core.engine.world import World, ids, put, write, written
-from nosqlpy._core.engine import compaction, following
+from nosqlpy._core.engine import following
 from nosqlpy._core.engine.eviction import evict
 from nosqlpy._core.engine.publish import rotate
 from nosqlpy._core.engine.rebasing import rebase
@@ -23,11 +24,7 @@ def beside() -> tuple[World, Engine, Engine]:
 
 def compacted(world: World, engine: Engine, follower: Engine, codec: int = 0) -> None:
     """Compact, while the other one follows from one segment into the next."""
-    moment = world.run(compaction.begin(engine, codec))
-    follow(world, follower)
-    base = world.run(compaction.write_base(moment))
-    world.run(compaction.finish(engine, moment, base))
-    world.run(compaction.sweep(moment))
+    compact(world, engine, meanwhile=lambda: follow(world, follower), codec=codec)
     follow(world, follower)
 
 

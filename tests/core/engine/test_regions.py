@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.test_hints import closed
+from core.engine.hinted import close, closed, documents, new, put, reopened
 from core.engine.test_reader import packed
-from core.engine.test_unloaded import close, documents, new, put, reopened
 from core.engine.world import World, write
 from nosqlpy._core.engine import hints, reader
 from nosqlpy._core.engine.reader import PACKED_STEP, Reader

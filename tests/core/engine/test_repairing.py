@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.engine.compacting import busy, compact
 from core.engine.logged import state
-from core.engine.test_compaction import busy, compact
 from core.engine.world import World, ids, put, write, written
 from nosqlpy._core.engine import building, compaction, content
 from nosqlpy._core.engine.publish import mark, rotate

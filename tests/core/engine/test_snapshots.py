@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.test_unloaded import compact, delete, put, reopened
+from core.engine.compacting import compact as merge
+from core.engine.hinted import compact, delete, load_all, put, reopened
 from core.engine.world import World, write
 from nosqlpy._core.engine import compaction, effects, hints, reads, snapshots
 from nosqlpy._core.engine.publish import mark, rotate
@@ -237,7 +238,7 @@ def test_an_array_that_came_since_makes_an_index_multikey() -> None:
 def test_indexes_are_not_built_again_when_the_collection_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     _, engine = reopened(closed())
     build_no_more(monkeypatch)
-    engine.load_all()
+    load_all(engine)
 
     assert not any(isinstance(index, DeferredIndex) for index in engine.collections["a"].indexes.by_name.values())
     assert is_right(engine)
@@ -313,7 +314,7 @@ def test_a_snapshot_is_wanted_once_an_index_is_built_that_it_does_not_have() -> 
 
     assert before
     assert not snapshots.wanted(engine)
-    engine.load_all()
+    load_all(engine)
     assert not snapshots.wanted(engine)
     engine.collections["a"].build(IndexDefinition("z_1", (("z", 1),)))
     assert snapshots.wanted(engine)
@@ -372,7 +373,7 @@ def test_an_index_whose_keys_do_not_come_back_is_left_out_and_not_wanted_again()
 
     assert engine.snapshot is not None
     assert {"left out": len(engine.snapshot.directory.left_out)} == {"left out": 3}
-    engine.load_all()
+    load_all(engine)
     assert not snapshots.wanted(engine)
     assert find(engine, {"x": 1.1}) == scanned(engine, {"x": 1.1})
 
@@ -406,11 +407,7 @@ def test_the_snapshot_of_a_state_before_a_compaction_is_not_used() -> None:
 
 def compacted(world: World, engine: Engine, *meanwhile: Operation, goes_on: bool = True) -> None:
     """Compact as the shell does; others write `meanwhile`."""
-    moment = world.run(compaction.begin(engine))
-    base = world.run(compaction.write_base(moment))
-    write(world, engine, *meanwhile)
-    world.run(compaction.finish(engine, moment, base))
-    world.run(compaction.sweep(moment))
+    moment = merge(world, engine, meanwhile=lambda: write(world, engine, *meanwhile)).moment
     world.run(compaction.hint(engine, moment))
     world.run(compaction.snapshot(engine, moment, lambda: goes_on))
 

@@ -7,75 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.engine.hinted import BUDGET, close, compact, delete, documents, held, load_all, new, put, reopened, some
 from core.engine.logged import finish
 from core.engine.world import World, write
-from nosqlpy._core.engine import compaction, hints, reads
-from nosqlpy._core.engine.publish import mark, rotate
+from nosqlpy._core.engine import compaction, reads
+from nosqlpy._core.engine.publish import mark
 from nosqlpy._core.engine.reads import compile_query
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import FIRST_MAX, UnloadedCollection
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded, loading
-from nosqlpy._core.log.operation import Define, Delete, Operation, Put
+from nosqlpy._core.log.operation import Define, Operation
 from nosqlpy._core.values.codec import decode_document, encode_document
-from nosqlpy._core.values.keys import equality_keys
 from nosqlpy.errors import CorruptionError
-
-BUDGET = 1 << 20
-
-
-def put(*documents: dict[str, Any], collection: int = 1) -> Put:
-    ids = [document["_id"] for document in documents]
-    return Put(collection, equality_keys(ids), ids, [encode_document(document) for document in documents])
-
-
-def delete(*ids: Any) -> Delete:
-    return Delete(1, equality_keys(list(ids)), list(ids))
-
-
-def new() -> tuple[World, Engine]:
-    world = World()
-    engine = world.open(budget=BUDGET).engine
-    world.run(mark(engine, clean=False))
-    write(world, engine, Define(1, "create", {"name": "a"}))
-    return world, engine
-
-
-def close(world: World, engine: Engine) -> None:
-    """Close as the shell does, with a hint."""
-    world.run(rotate(engine))
-    world.run(hints.write(engine))
-    world.run(mark(engine, clean=True))
-
-
-def reopened(world: World, *, budget: int = BUDGET) -> tuple[World, Engine]:
-    again = World(world.files)
-    return again, again.open(budget=budget).engine
-
-
-def held(*operations: Operation, budget: int = BUDGET) -> tuple[World, Engine]:
-    """Return a database that was closed with a hint after these operations, and opened again."""
-    world, engine = new()
-    if operations:
-        write(world, engine, *operations)
-    close(world, engine)
-    world, engine = reopened(world, budget=budget)
-    world.run(mark(engine, clean=False))
-    return world, engine
 
 
 def unloaded(engine: Engine) -> UnloadedCollection:
     found = engine.collections["a"]
     assert isinstance(found, UnloadedCollection)
     return found
-
-
-def documents(engine: Engine) -> list[dict[str, Any]]:
-    engine.load_all()
-    return [decode_document(data) for data in engine.collections["a"].slots.all()[:]]
-
-
-def some(count: int) -> list[dict[str, Any]]:
-    return [{"_id": f"id {number}", "x": number % 3} for number in range(count)]
 
 
 def test_a_document_is_found_without_its_collection_being_loaded() -> None:
@@ -200,7 +149,7 @@ def test_what_was_written_since_is_merged_in_natural_order() -> None:
 
 def test_a_collection_past_the_budget_is_loaded_as_places() -> None:
     _, engine = held(put(*some(100)), budget=50)
-    engine.load_all()
+    load_all(engine)
 
     assert engine.collections["a"].slots.places == 100
     assert engine.memory.resident == 0
@@ -209,7 +158,7 @@ def test_a_collection_past_the_budget_is_loaded_as_places() -> None:
 
 def test_a_collection_within_the_budget_becomes_resident() -> None:
     _, engine = held(put(*some(100)))
-    engine.load_all()
+    load_all(engine)
     stats = engine.stats()
 
     assert stats["places"] == 0
@@ -273,7 +222,7 @@ def test_a_cleared_collection_takes_documents_again() -> None:
 def test_options_survive_the_loading() -> None:
     options = {"validator": {"x": {"$gte": 0}}}
     _, engine = held(Define(1, "options", options), put(*some(3)))
-    engine.load_all()
+    load_all(engine)
 
     assert engine.collections["a"].options == options
     assert engine.collections["a"].validator is not None
@@ -283,9 +232,9 @@ def test_dead_bytes_are_counted_as_if_it_had_been_loaded_at_once() -> None:
     changes = (put({"_id": "id 1", "y": 1}), delete("id 2"), put({"_id": "id 1"}))
     world, engine = held(put(*some(5)))
     write(world, engine, *changes)
-    engine.load_all()
+    load_all(engine)
     other, loaded = held(put(*some(5)))
-    loaded.load_all()
+    load_all(loaded)
     write(other, loaded, *changes)
 
     assert engine.memory.dead == loaded.memory.dead
@@ -303,7 +252,7 @@ def test_a_damaged_document_is_refused_when_it_is_read_or_loaded() -> None:
     _, engine = reopened(world)
 
     with pytest.raises(CorruptionError) as caught:
-        engine.load_all()
+        load_all(engine)
     assert caught.value.details["file"] == name
 
 
@@ -338,7 +287,7 @@ def test_a_database_opened_lazily_answers_like_one_that_is_fully_loaded(
         elif verb == "compact":
             compact(lazy, engine)
         elif verb == "load":
-            engine.load_all()
+            load_all(engine)
         else:
             operation: Operation = Define(1, "clear", {})
             if verb == "put":
@@ -353,16 +302,6 @@ def test_a_database_opened_lazily_answers_like_one_that_is_fully_loaded(
     count = reads.count(whole, "a", compile_query())
     assert finish(loading(partial(reads.count, engine, "a", compile_query()))) == finish(count)
     assert documents(engine) == documents(whole)
-
-
-def compact(world: World, engine: Engine) -> None:
-    moment = world.run(compaction.begin(engine))
-    base = world.run(compaction.write_base(moment))
-    world.run(compaction.finish(engine, moment, base))
-    world.run(compaction.sweep(moment))
-    for _ in compaction.rebase(engine, moment):
-        pass
-    world.run(hints.write_copied(engine, base, moment.content.definitions, moment.copied.collections))
 
 
 def test_a_collection_that_is_loaded_keeps_its_place_among_the_others() -> None:

@@ -357,14 +357,6 @@ class Engine:
         if held is not None and not held.is_loaded:
             self.adopt(held.loaded())
 
-    def load_all(self) -> None:
-        """Load every collection, and build every index."""
-        for number in list(self._numbers):
-            self.load(number)
-            collection = self._numbers[number]
-            for definition in collection.indexes.definitions():
-                collection.load_index(definition)
-
     def expect_packed(self, manifest: Manifest) -> None:
         """Be ready to read the segments of a manifest, if some are packed."""
         if manifest.is_packed:

@@ -4,7 +4,7 @@ The *shape* of a filter is its paths and operators without their operands. A
 `Template` is compiled from a shape; binding operands to it gives conditions,
 and those, with the template's layout, *masks*: functions that say which of a
 list of rows match. $and, $or, $nor and $comment, which stand beside field
-names, are part of the shape; so are the paths that an $expr, $sampleRate, $jsonSchema or $text reads.
+names, are part of the shape; so are the paths that an $expr, $jsonSchema or $text reads.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class LogicalNode:
 
 
 class ExpressionNode:
-    """``$expr`` or ``$sampleRate``; its operand is compiled already."""
+    """``$expr``, ``$sampleRate``, ``$alwaysTrue`` or ``$alwaysFalse``; its operand is compiled already."""
 
     __slots__ = ("name",)
 
@@ -186,9 +186,9 @@ class Template:
             (n.name for n in _leaves(self.nodes) if not isinstance(n, FieldNode | LogicalNode)), None
         )
         self.has_text: bool = any(isinstance(node, TextNode) for node in _leaves(self.nodes))
+        self.checks: Any = None  # of `soundness`
         # the path, if all that the filter says is ``{path: value}``
         self.plain: str | None = shape[0] if len(shape) == 1 and isinstance(shape[0], str) else None
-        self.checks: Any = None  # of `soundness`
         # … and the classes of values that an index then leads to, and to no others
         self.exact: frozenset[type] = _EXACT if collation is None else _EXACT - {str}
         self._layout: Layout | None = _WHOLE if None in paths else None
