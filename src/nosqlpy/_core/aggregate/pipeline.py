@@ -29,6 +29,7 @@ from nosqlpy._core.aggregate import (
     ranking,
     redacting,
     reshaping,
+    scaling,
     selecting,
     series,
     summing,
@@ -50,7 +51,7 @@ STAGE_MODULES: Final = (
     *(autobucketing, bucketing, densifying, describing, faceting, filling, graphing, grouping, joining, ordering),
     *(redacting, reshaping, selecting, unwinding, windowing),
 )
-FUNCTION_MODULES: Final = (filling, ranking, series)
+FUNCTION_MODULES: Final = (filling, ranking, scaling, series)
 ACCUMULATOR_MODULES: Final = (choosing, gathering, summing)
 STAGES_MAX: Final = 1000
 STARTS: Final = frozenset(("$collStats", "$documents", "$indexStats"))

@@ -1,7 +1,7 @@
 """Window functions by name: what $setWindowFields makes of the documents around each one.
 
 Manual: reference/operator/aggregation/setWindowFields, "Window Operators". Accumulators of groups
-work on windows too; what only windows have stands in `ranking` and `series`.
+work on windows too; what only windows have stands in `ranking`, `scaling` and `series`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from nosqlpy._core.query.buckets import Steps
 from nosqlpy._core.query.sort import Ordering
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
-from nosqlpy.errors import NotSupportedError
 from nosqlpy.naming import nearest
 
 Compute: TypeAlias = Callable[[Batch], Steps[list[Any]]]
@@ -88,7 +87,6 @@ _OF_GROUPS: Final = frozenset(
     )
 )
 """Accumulators that windows have too: all but $mergeObjects, as on a server."""
-_NOT_SUPPORTED: Final = frozenset(("$minMaxScaler",))
 _OF_ONE: Final = frozenset(("$top", "$bottom"))
 """Those that are the value of one document, and null where there is none."""
 _ENDS: Final[dict[str, Callable[[int, int], int]]] = {
@@ -121,7 +119,6 @@ def compile_function(operand: Any, setting: Setting) -> Compute:
 
     Raises:
         QueryError: There is none of that name, its operand or its window means nothing, or it needs another order.
-        NotSupportedError: MongoDB has it and nosqlpy does not.
     """
     if TYPES[type(operand)] != OBJECT:
         raise _refusal("an output of $setWindowFields is an object")
@@ -132,8 +129,6 @@ def compile_function(operand: Any, setting: Setting) -> Compute:
         raise _refusal("an output of $setWindowFields has a window function, whose name starts with $")
     name = named[0]
     known = _FUNCTIONS.get(name)
-    if name in _NOT_SUPPORTED:
-        raise NotSupportedError(f"window function {name} is not supported")
     if name not in function_names():
         raise _refusal(f"unknown window function {name!r}{nearest(name, function_names())}")
     if len(given) > 1:

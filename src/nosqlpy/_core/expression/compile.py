@@ -23,6 +23,8 @@ from nosqlpy._core.expression import (
     datemath,
     dateparse,
     dateparts,
+    extended,
+    hashing,
     meta,
     objects,
     percentiles,
@@ -33,9 +35,11 @@ from nosqlpy._core.expression import (
     sizes,
     sorting,
     strings,
+    tops,
     trigonometry,
     types,
     variables,
+    vectors,
 )
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.expression.parse import compile_operand
@@ -46,8 +50,8 @@ __all__ = ["OPERATOR_MODULES", "Expression", "compile_expression"]
 
 OPERATOR_MODULES: Final = (
     *(accumulated, arithmetic, arrays, bits, boolean, chance, comparison, conditional, convert, dateformat, datemath),
-    *(dateparse, dateparts, meta, objects, percentiles, powers, regex, rounding, sets, sizes, sorting, strings),
-    *(trigonometry, types, variables),
+    *(dateparse, dateparts, extended, hashing, meta, objects, percentiles, powers, regex, rounding, sets, sizes),
+    *(sorting, strings, tops, trigonometry, types, variables, vectors),
 )
 
 NO_VARIABLES: Final[frozenset[str]] = frozenset()

@@ -1,33 +1,43 @@
-"""$convert and its short forms: $toBool $toDate $toDecimal $toDouble $toInt $toLong $toObjectId $toString $toUUID.
+"""From one type to another: $convert, and its short forms for each type.
 
 Manual: reference/operator/aggregation/convert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from nosqlpy._core.expression.bases import based_number, based_text, checked_base
 from nosqlpy._core.expression.binaries import (
+    SIZED,
     UUID_SUBTYPE,
+    binary,
     binary_text,
+    binary_to_number,
     checked_format,
+    checked_order,
     checked_subtype,
+    number_to_binary,
     subtype_of,
     to_binary,
 )
 from nosqlpy._core.expression.boolean import is_true
 from nosqlpy._core.expression.conversions import TABLE, impossible
 from nosqlpy._core.expression.failures import CONVERSION_FAILURE, FAILED_TO_PARSE, failure, malformed
+from nosqlpy._core.expression.jsontexts import any_text, parsed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, combined
 from nosqlpy._core.expression.operators import ABSENT, Codes, Fields
 from nosqlpy._core.expression.parse import compile_operands
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.expression.vectors import VECTOR_SUBTYPE, packed, unpacked
 from nosqlpy._core.values.numbers import NUMERIC, integer
+from nosqlpy._core.values.order import binary_content
 from nosqlpy._core.values.types import (
+    ARRAY,
     BINARY,
     BOOL,
     DATE,
@@ -45,12 +55,12 @@ from nosqlpy._core.values.types import (
     type_name,
     type_number,
 )
-from nosqlpy.errors import NotSupportedError, OperationFailure
+from nosqlpy.errors import OperationFailure
 from nosqlpy.naming import nearest
 
 _FIELDS: Final = Fields(
     ("input", "to"),
-    {"format": None, "onNull": None, "onError": ABSENT},
+    {"base": None, "format": None, "byteOrder": None, "onNull": None, "onError": ABSENT},
     Codes(FAILED_TO_PARSE, FAILED_TO_PARSE, FAILED_TO_PARSE),
 )
 _TYPE_NUMBERS: Final = frozenset(TYPE_NAMES.values())
@@ -65,7 +75,15 @@ class Target(msgspec.Struct, frozen=True):
     subtype: int = 0
 
 
-def converted(value: Any, target: Target, form: str | None) -> Any:
+class Manner(msgspec.Struct, frozen=True):
+    """How to convert: the base of numbers as text, the form of binary data as text, the byte order of numbers in it."""
+
+    base: int | None = None
+    form: str | None = None
+    order: str = "little"
+
+
+def converted(value: Any, target: Target, manner: Manner) -> Any:
     """Return a value, other than null, as one of another type.
 
     Raises:
@@ -74,46 +92,65 @@ def converted(value: Any, target: Target, form: str | None) -> Any:
     if target.number == BOOL:
         return is_true(value)
     number = type_number(value)
-    if number == STRING and target.number == BINARY:
-        return to_binary(value, form, target.subtype)
-    if number == BINARY and target.number == STRING:
-        return binary_text(value, form)
-    if number == BINARY and target.number == BINARY:
+    if BINARY in (number, target.number):
+        return _to_or_from_binary(value, number, target, manner)
+    if manner.base is not None and {number, target.number} & NUMERIC and STRING in (number, target.number):
+        return based_text(value, manner.base) if number in NUMERIC else based_number(value, manner.base, target.number)
+    convert = TABLE.get((number, target.number))
+    if convert is not None:
+        return convert(value)
+    if target.number == STRING:
+        return any_text(value)
+    if number == STRING and target.number in (OBJECT, ARRAY):
+        return parsed(value, dict if target.number == OBJECT else list)
+    raise _unsupported(value, target)
+
+
+def _to_or_from_binary(value: Any, number: int, target: Target, manner: Manner) -> Any:
+    if number == target.number:
         if subtype_of(value) != target.subtype:
             raise impossible("conversions between different BinData subtypes are not supported")
         return value
-    convert = TABLE.get((number, target.number))
-    if convert is None:
-        raise impossible(f"unsupported conversion from {type_name(value)} to {_NAMES.get(target.number, 'missing')}")
-    return convert(value)
+    if number == STRING:
+        return to_binary(value, manner.form, target.subtype)
+    if target.number == STRING:
+        return binary_text(value, manner.form)
+    if number in SIZED:
+        return number_to_binary(value, number, manner.order, target.subtype)
+    if target.number in SIZED:
+        return binary_to_number(value, target.number, manner.order)
+    if number == ARRAY:
+        return binary(packed(value, manner.order), VECTOR_SUBTYPE)
+    if target.number == ARRAY and subtype_of(value) == VECTOR_SUBTYPE:
+        return unpacked(binary_content(value)[2], manner.order)
+    raise _unsupported(value, target)
+
+
+def _unsupported(value: Any, target: Target) -> OperationFailure:
+    return impossible(f"unsupported conversion from {type_name(value)} to {_NAMES.get(target.number, 'missing')}")
 
 
 @syntax("$convert")
 def compile_convert(operand: Any, scope: Scope) -> Expression:
     """Return a value as one of another type; ``onError`` stands in where it cannot be, ``onNull`` for null."""
-    if TYPES[type(operand)] == OBJECT:
-        for name in ("base", "byteOrder"):
-            if name in operand:
-                raise NotSupportedError(f"the option {name!r} of $convert is not supported")
     operands = _FIELDS.compile("$convert", operand, scope)
-    evaluators = [item.evaluate for item in operands.values()]
-    return combined(_converting(evaluators), list(operands.values()))
+    return combined(_converting({name: item.evaluate for name, item in operands.items()}), list(operands.values()))
 
 
-def _converting(operands: Sequence[Evaluate]) -> Evaluate:
-    value_of, type_of, format_of, on_null, on_error = operands
+def _converting(operands: Mapping[str, Evaluate]) -> Evaluate:
+    value_of, type_of, base_of, form_of, order_of, on_null, on_error = operands.values()
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
         target = _target(type_of(document, variables))
         value = value_of(document, variables)
-        form = format_of(document, variables)
+        base, form, order = (each(document, variables) for each in (base_of, form_of, order_of))
         if value is None or value is MISSING:
             return on_null(document, variables)
         if target is None:
             return None
-        form = checked_format(form)
+        manner = Manner(checked_base(base), checked_format(form), checked_order(order))
         try:
-            return converted(value, target, form)
+            return converted(value, target, manner)
         except OperationFailure as error:
             fallback = on_error(document, variables) if error.code == CONVERSION_FAILURE else ABSENT
             if fallback is ABSENT:
@@ -121,6 +158,9 @@ def _converting(operands: Sequence[Evaluate]) -> Evaluate:
             return fallback
 
     return evaluate
+
+
+_PLAINLY: Final = Manner()
 
 
 def _target(to: Any) -> Target | None:
@@ -154,9 +194,9 @@ def _type_number(to: Any) -> int:
     return number
 
 
-def _short_form(name: str, target: Target, form: str | None = None) -> None:
+def _short_form(name: str, target: Target, manner: Manner = _PLAINLY) -> None:
     def convert(value: Any) -> Any:
-        return None if value is None or value is MISSING else converted(value, target, form)
+        return None if value is None or value is MISSING else converted(value, target, manner)
 
     @syntax(name)
     def compile_short(operand: Any, scope: Scope) -> Expression:
@@ -167,12 +207,14 @@ def _short_form(name: str, target: Target, form: str | None = None) -> None:
         return combined(lambda document, variables: convert(value_of(document, variables)), operands)
 
 
+_short_form("$toArray", Target(ARRAY))
 _short_form("$toBool", Target(BOOL))
 _short_form("$toDate", Target(DATE))
 _short_form("$toDecimal", Target(DECIMAL))
 _short_form("$toDouble", Target(DOUBLE))
 _short_form("$toInt", Target(INT))
 _short_form("$toLong", Target(LONG))
+_short_form("$toObject", Target(OBJECT))
 _short_form("$toObjectId", Target(OBJECT_ID))
-_short_form("$toString", Target(STRING), "auto")
-_short_form("$toUUID", Target(BINARY, UUID_SUBTYPE), "uuid")
+_short_form("$toString", Target(STRING), Manner(form="auto"))
+_short_form("$toUUID", Target(BINARY, UUID_SUBTYPE), Manner(form="uuid"))

@@ -21,10 +21,7 @@ _OPERATORS: Final[dict[str, Compile]] = {}
 
 _NOT_SUPPORTED: Final = frozenset(
     (
-        *("$subtype", "$bottom", "$bottomN", "$top", "$topN"),
-        *("$createObjectId", "$createUUID", "$currentDate", "$function", "$toHashedIndexKey"),
-        *("$hash", "$hexHash", "$serializeEJSON", "$deserializeEJSON", "$toArray", "$toObject"),
-        *("$similarityCosine", "$similarityDotProduct", "$similarityEuclidean"),
+        *("$currentDate", "$function", "$toHashedIndexKey"),
         *("$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith"),
     )
 )

@@ -22,7 +22,7 @@ RANDOM: Final = "random.source"
 """The variable that holds the function that $rand calls; no ``$$name`` means it, for none has a dot."""
 
 _UNAVAILABLE: Final = frozenset(
-    ("NOW", "CLUSTER_TIME", "DESCEND", "PRUNE", "KEEP", "SEARCH_META", "USER_ROLES", "JS_SCOPE", "IS_MR", "IDX")
+    ("NOW", "CLUSTER_TIME", "DESCEND", "PRUNE", "KEEP", "SEARCH_META", "USER_ROLES", "JS_SCOPE", "IS_MR")
 )
 
 

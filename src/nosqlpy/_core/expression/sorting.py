@@ -30,7 +30,7 @@ def compile_sort_array(operand: Any, scope: Scope) -> Expression:
     """Return the elements in order: of themselves (1 or -1), or of fields by path."""
     given = _SORT.read("$sortArray", operand)
     source = compile_operand(given["input"], scope.deeper())
-    arrange = _arrangement(given["sortBy"], keys_of(scope.collation).order)
+    arrange = arrangement(given["sortBy"], keys_of(scope.collation).order)
 
     def arranged(array: Any) -> Any:
         if array is None or array is MISSING:
@@ -43,7 +43,12 @@ def compile_sort_array(operand: Any, scope: Scope) -> Expression:
     return combined(calling(arranged, [source.evaluate]), [source])
 
 
-def _arrangement(order: Any, order_key: Order) -> Callable[[list[Any]], list[Any]]:
+def arrangement(order: Any, order_key: Order) -> Callable[[list[Any]], list[Any]]:
+    """Return what makes of an array one in order: of the elements (1 or -1), or of fields by path.
+
+    Raises:
+        QueryError: `order` is none.
+    """
     if TYPES[type(order)] != OBJECT:
         descending = _descends(order)
         return lambda array: sorted(array, key=order_key, reverse=descending)

@@ -20,9 +20,15 @@ from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, type_name
 
 _LET: Final = Fields(("vars", "in"), {}, Codes(16874, 16875, (16876, 16877)))
-_MAP: Final = Fields(("input", "in"), {"as": "this"}, Codes(16878, 16879, (16880, 16882)))
-_FILTER: Final = Fields(("input", "cond"), {"as": "this", "limit": None}, Codes(28646, 28647, (28648, 28650)))
-_REDUCE: Final = Fields(("input", "initialValue", "in"), {}, Codes(40075, 40076, (40077, 40078, 40079)))
+_MAP: Final = Fields(("input", "in"), {"as": "this", "arrayIndexAs": "IDX"}, Codes(16878, 16879, (16880, 16882)))
+_FILTER: Final = Fields(
+    ("input", "cond"), {"as": "this", "arrayIndexAs": "IDX", "limit": None}, Codes(28646, 28647, (28648, 28650))
+)
+_REDUCE: Final = Fields(
+    ("input", "initialValue", "in"),
+    {"as": "this", "valueAs": "value", "arrayIndexAs": "IDX"},
+    Codes(40075, 40076, (40077, 40078, 40079)),
+)
 
 _DEPTH_CHECK_INTERVAL: Final = 64
 
@@ -58,8 +64,8 @@ def compile_map(operand: Any, scope: Scope) -> Expression:
     given = _MAP.read("$map", operand)
     inner = scope.deeper()
     source = compile_operand(given["input"], inner)
-    name = check_new_variable(given.get("as", "this"))
-    body = compile_operand(given["in"], inner.defining(name))
+    name, place = _names(given, {"as": "this", "arrayIndexAs": "IDX"}, 9375801)
+    body = compile_operand(given["in"], inner.defining(name, place))
     array_of, compute = source.evaluate, body.evaluate
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
@@ -68,7 +74,7 @@ def compile_map(operand: Any, scope: Scope) -> Expression:
             return None
         bound = dict(variables)
         found = []
-        for bound[name] in array:
+        for bound[place], bound[name] in enumerate(array):
             value = compute(document, bound)
             found.append(None if value is MISSING else value)
         return found
@@ -83,8 +89,8 @@ def compile_filter(operand: Any, scope: Scope) -> Expression:
     inner = scope.deeper()
     source = compile_operand(given["input"], inner)
     limit = compile_operand(given.get("limit"), inner)
-    name = check_new_variable(given.get("as", "this"))
-    condition = compile_operand(given["cond"], inner.defining(name))
+    name, place = _names(given, {"as": "this", "arrayIndexAs": "IDX"}, 9375802)
+    condition = compile_operand(given["cond"], inner.defining(name, place))
     array_of, limit_of, test = source.evaluate, limit.evaluate, condition.evaluate
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
@@ -94,7 +100,7 @@ def compile_filter(operand: Any, scope: Scope) -> Expression:
         count = _limit(limit_of(document, variables), len(array))
         bound = dict(variables)
         found: list[Any] = []
-        for bound[name] in array:
+        for bound[place], bound[name] in enumerate(array):
             if is_true(test(document, bound)):
                 found.append(bound[name])
                 if len(found) == count:
@@ -122,7 +128,8 @@ def compile_reduce(operand: Any, scope: Scope) -> Expression:
     inner = scope.deeper()
     source = compile_operand(given["input"], inner)
     initial = compile_operand(given["initialValue"], inner)
-    body = compile_operand(given["in"], inner.defining("this", "value"))
+    name, so_far, place = _names(given, {"as": "this", "valueAs": "value", "arrayIndexAs": "IDX"}, 9298401)
+    body = compile_operand(given["in"], inner.defining(name, so_far, place))
     array_of, start, compute = source.evaluate, initial.evaluate, body.evaluate
 
     def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
@@ -131,14 +138,26 @@ def compile_reduce(operand: Any, scope: Scope) -> Expression:
             return None
         bound = dict(variables)
         value = start(document, variables)
-        for index, bound["this"] in enumerate(array):
-            bound["value"] = value
+        for bound[place], bound[name] in enumerate(array):
+            bound[so_far] = value
             value = compute(document, bound)
-            if not index % _DEPTH_CHECK_INTERVAL:
+            if not bound[place] % _DEPTH_CHECK_INTERVAL:
                 _check_nesting(value)
         return value
 
     return Expression(evaluate, paths_of((source, initial, body)))
+
+
+def _names(given: Mapping[str, Any], defaults: Mapping[str, str], code: int) -> list[str]:
+    """Return how the variables of an operator are called: as was asked for, or by default.
+
+    Raises:
+        QueryError: Two have one name (`code`), or a variable may not be called so.
+    """
+    named = [check_new_variable(given[option]) for option in defaults if option in given]
+    if len(set(named)) < len(named):
+        raise malformed("two variables of an operator have the same name", code)
+    return [given.get(option, default) for option, default in defaults.items()]
 
 
 def _checked(value: Any, message: str, code: int) -> Any:

@@ -122,6 +122,11 @@ def _canonical(value: Any) -> Any:
     return _wrapped(value, kind, _canonical)
 
 
+def wrapped(value: Any, write: Write) -> Any:
+    """Return what says of which type a value is that JSON has not; `write` does so for what it holds."""
+    return _wrapped(value, type(value), write)
+
+
 def _wrapped(value: Any, kind: type, write: Write) -> Any:
     if kind is dict:
         for key in value:
