@@ -504,3 +504,15 @@ def test_a_read_only_database_leaves_the_files_of_a_crash_as_they_are() -> None:
     database.close()
 
     assert disk.files() == before
+
+
+def test_a_killed_database_on_a_full_disk_is_opened_for_reading_and_an_opening_to_write_says_so() -> None:
+    disk = SimulatedDisk()
+    client_of(open_database(disk))["a"].insert_one({"_id": 1})
+    disk.kill()
+    disk.faults = [Fault(1, errno.ENOSPC, verb="write_file", forever=True)]
+    with pytest.raises(StorageError, match=r"disk is full; nothing was changed: .* read_only=True"):
+        open_database(disk)
+    reader = open_database(disk, read_only=True)
+
+    assert client_of(reader)["a"].count() == 1

@@ -53,10 +53,10 @@ def drive(procedure: effects.Procedure[R], storage: Storage, sync: Callable[[str
         return stop.value  # type: ignore[no-any-return]
 
 
-def storage_error(error: OSError, doing: str) -> StorageError:
-    """Return the error that says what the system refused, and what to do about it."""
+def storage_error(error: OSError, doing: str, meanwhile: str = "") -> StorageError:
+    """Return the error that says what the system refused, and what to do about it, also while a disk is full."""
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return ReadOnlyError(f"{doing}: {error.strerror}; open the database with read_only=True, or make it writable")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"{doing}: the disk is full; nothing was changed: free some space and try again")
+        return StorageError(f"{doing}: the disk is full; nothing was changed: free some space and try again{meanwhile}")
     return StorageError(f"{doing}: {error}")

@@ -99,7 +99,8 @@ class Following:
                 self._join()
         except OSError as error:
             self.storage.close()
-            raise storage_error(error, "the database cannot be opened") from error
+            meanwhile = "; read_only=True reads it until then"
+            raise storage_error(error, "the database cannot be opened", meanwhile) from error
         except BaseException:
             self.storage.close()
             raise
