@@ -81,8 +81,7 @@ class TextSpec:
         if kind is not str and kind is not list and kind is not dict:
             return
         names, wildcard = self._names, self.wildcard
-        # the first name that can be that of the field or of one in it; what stands under no name of its own
-        # takes the weight of this one where all fields are indexed, as on a server
+        # the first name that can be that of the field or of one in it
         place = bisect_left(names, f"{path}." if kind is dict else path)
         reached = names[place] if place < len(names) else None
         if not wildcard and (reached is None or (reached != path and not reached.startswith(f"{path}."))):
@@ -90,7 +89,7 @@ class TextSpec:
         exact = reached == path
         if kind is str:
             if exact or wildcard:
-                found.append(Text(value, language, 1.0 if reached is None else self._weights[reached]))
+                found.append(Text(value, language, self._weights[path] if exact else 1.0))
         elif kind is dict:
             if not exact or wildcard:
                 self._walk(value, path, language, found)
