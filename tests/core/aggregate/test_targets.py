@@ -168,6 +168,7 @@ def test_a_pipeline_knows_where_it_writes() -> None:
         ({"$merge": {}}, 40414),
         ({"$merge": {"into": 1}}, 51178),
         ({"$merge": {"into": ""}}, 5786800),
+        ({"$merge": ""}, 73),
         ({"$merge": {"into": {"coll": None}}}, 5786801),
         ({"$merge": {"into": {"coll": 1}}}, 14),
         ({"$merge": {"into": "a", "whenMatched": 1}}, 51191),

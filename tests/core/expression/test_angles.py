@@ -127,6 +127,7 @@ REFUSALS = [
     ],
     ({"$bitAnd": "$list"}, 14),
     ({"$bitNot": 12.5}, 14),
+    ({"$bitNot": "abc"}, 28765),
     ({"$bitNot": [1, 2]}, 16020),
     ({"$tsSecond": 1}, 5687301),
     ({"$tsIncrement": 1}, 5687302),

@@ -289,6 +289,8 @@ ERRORS = [
     ({"$reduce": {"input": [], "initialValue": 0, "as": "e", "in": "$$this"}}, 17276),
     *(({"$createObjectId": operand}, 9) for operand in ({"key": 1}, None, ["x"], "x")),
     ({"$createUUID": 1}, 9),
+    *(({"$rand": operand}, 10065) for operand in (0, "x", True, None)),
+    ({"$rand": [1]}, 3040501),
     ({"$serializeEJSON": {"input": 1, "relaxed": "yes"}}, 2),
 ]
 

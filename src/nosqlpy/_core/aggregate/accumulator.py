@@ -92,18 +92,9 @@ def compile_accumulator(field: Any, operand: Any, scope: Scope, *, flat: bool = 
     if len(given) > 1:
         raise malformed(f"the field {field!r} must specify one accumulator", 40238)
     ((name, argument),) = given.items()
-    if isinstance(argument, list | tuple) and name not in OF_DOCUMENTS:
+    if isinstance(argument, list | tuple):
         raise malformed(f"the {name} accumulator is a unary operator", 40237)
     return find_accumulator(name)(name, argument, scope if flat else msgspec.structs.replace(scope, flat=False))
-
-
-OF_DOCUMENTS: Final = frozenset(
-    (
-        *("$count", "$median", "$percentile", "$firstN", "$lastN", "$minN", "$maxN"),
-        *("$top", "$topN", "$bottom", "$bottomN"),
-    )
-)
-"""Accumulators that take a document of arguments; the others take one expression."""
 
 
 def find_accumulator(name: str) -> CompileAccumulator:

@@ -117,6 +117,8 @@ def _parse(name: str, operand: Any, scope: Scope) -> _Graph:
     if TYPES[type(operand)] != OBJECT:
         raise malformed(f"the {name} specification must be an object", 9)
     given = as_mapping(operand)
+    if "from" not in given:
+        raise malformed(f"missing 'from' option to {name} stage specification", 9)
     for option, value in given.items():
         if option not in _OPTIONS:
             raise malformed(f"unknown argument to {name}: {option}{nearest(option, _OPTIONS)}", 40104)

@@ -240,10 +240,10 @@ def compile_group(name: str, operand: Any, scope: Scope) -> Stage:
     if TYPES[type(operand)] != OBJECT:
         raise malformed("a group's fields must be specified in an object", 15947)
     given = dict(as_mapping(operand))
-    if "_id" not in given:
-        raise malformed("a group specification must include an _id", 15955)
-    key = scope.expression(given.pop("_id"), flat=True)
+    key = scope.expression(given.pop("_id"), flat=True) if "_id" in given else None
     fields = {field: compile_accumulator(field, each, scope) for field, each in given.items()}
+    if key is None:
+        raise malformed("a group specification must include an _id", 15955)
     return Grouping(key, fields, scope.variables, scope.collation).stage(name)
 
 

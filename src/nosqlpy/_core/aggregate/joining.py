@@ -162,9 +162,11 @@ def _parse(operand: Any, scope: Scope) -> _Lookup:
     if TYPES[type(operand)] != OBJECT:
         raise _refusal("the $lookup specification must be an object")
     given = as_mapping(operand)
+    if "from" not in given and "pipeline" not in given:
+        raise _refusal("$lookup must specify 'pipeline' when 'from' is empty")
     for option, value in given.items():
         if option not in _LOOKUP:
-            raise _refusal(f"unknown argument to $lookup: {option}{nearest(option, _LOOKUP)}")
+            raise malformed(f"BSON field '$lookup.{option}' is an unknown field{nearest(option, _LOOKUP)}", 40415)
         if option in ("as", "localField", "foreignField") and not isinstance(value, str):
             raise _refusal(f"$lookup argument {option!r} must be a string")
     if "as" not in given:

@@ -112,7 +112,7 @@ def compile_median(name: str, operand: Any, scope: Scope) -> Accumulator:
 def compile_percentile(name: str, operand: Any, scope: Scope) -> Accumulator:
     """Return the accumulator of the numbers below which given shares of all lie."""
     given = _PERCENTILE.read(name, operand)
-    check_method(name, given["method"])
     shares = shares_of(scope.expression(given["p"]).evaluate({}, scope.variables))
+    check_method(name, given["method"])
     value = scope.expression(given["input"], flat=True)
     return Accumulator(value, lambda _id: [], _keep, lambda state: ranked(state, shares))

@@ -126,7 +126,7 @@ def _merge(operand: Any, scope: Scope) -> Merge:
     if kind not in (STRING, OBJECT):
         message = f"$merge requires a string or object argument, but found {type_name(operand)}"
         raise malformed(message, 14, "TypeMismatch")
-    given = {"into": operand} if kind == STRING else as_mapping(operand)
+    given = {"into": _table("$merge", operand)} if kind == STRING else as_mapping(operand)
     _check_known("$merge", given, _MERGE)
     if "into" not in given:
         raise malformed("BSON field '$merge.into' is missing but a required field", 40414)

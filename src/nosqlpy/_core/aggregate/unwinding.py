@@ -16,7 +16,7 @@ from nosqlpy._core.aggregate.stage import Batch, Moment, Scope, Stage, in_batche
 from nosqlpy._core.aggregate.unwound import Unwound
 from nosqlpy._core.expression.fieldpaths import parse_field_path
 from nosqlpy._core.values.paths import plain
-from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping
+from nosqlpy._core.values.types import MISSING, OBJECT, TYPES, as_mapping, is_string
 from nosqlpy.aliases import Document
 
 _OPTIONS: Final = ("path", "includeArrayIndex", "preserveNullAndEmptyArrays")
@@ -85,7 +85,7 @@ def compile_unwind(name: str, operand: Any, _scope: Scope) -> Stage:
 
 
 def _parse(operand: Any) -> _Unwinding:
-    if isinstance(operand, str) and operand:
+    if is_string(operand) and operand:
         return _Unwinding(_path(operand), None, preserve=False)
     if operand == "":
         raise malformed("no path specified to $unwind stage", 28812)

@@ -150,9 +150,9 @@ def index_of(array: Any, wanted: Any, start: Any = 0, end: Any = ABSENT) -> int 
 def _position(what: str, value: Any) -> int:
     number = integer(value) if TYPES[type(value)] in NUMERIC else None
     if number is None or number not in INTS:
-        raise failure(f"$indexOfArray requires an integral {what}, found a value of type: {type_name(value)}", 40096)
+        raise failure(f"$indexOfArray requires an integral {what}, found a value of type: {type_name(value)}", 9711600)
     if number < 0:
-        raise failure(f"$indexOfArray requires a nonnegative {what}", 40097)
+        raise failure(f"$indexOfArray requires a nonnegative {what}", 9711601)
     return number
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from nosqlpy._core.expression.failures import TYPE_MISMATCH, failure
 from nosqlpy._core.expression.node import Evaluate, Variables
 from nosqlpy._core.expression.operators import of_operands, of_values
-from nosqlpy._core.values.numbers import like
+from nosqlpy._core.values.numbers import NUMERIC, like
 from nosqlpy._core.values.types import INT, LONG, MISSING, TIMESTAMP, TYPES, type_name
 
 
@@ -50,7 +50,11 @@ _register("$bitXor", operator.xor, 0)
 @of_values("$bitNot", 1)
 def complement(value: Any) -> Any:
     """Return a whole number with each of its bits turned over."""
-    return None if value is None or value is MISSING else _alike(~_whole("$bitNot", value), value)
+    if value is None or value is MISSING:
+        return None
+    if TYPES[type(value)] not in NUMERIC:
+        raise failure(f"$bitNot only supports numeric types, not {type_name(value)}", 28765)
+    return _alike(~_whole("$bitNot", value), value)
 
 
 @of_values("$tsSecond", 1)

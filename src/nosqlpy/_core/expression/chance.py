@@ -25,7 +25,9 @@ EACH_DOCUMENT: Final = frozenset(("",))
 @syntax("$rand")
 def compile_rand(operand: Any, scope: Scope) -> Expression:
     """Return the expression that is a float from 0 to 1, another one for each document."""
-    if TYPES[type(operand)] not in (OBJECT, ARRAY) or len(operand):
+    if TYPES[type(operand)] not in (OBJECT, ARRAY):
+        raise malformed("$rand takes an empty document", 10065)
+    if len(operand):
         raise malformed("$rand does not currently accept arguments", 3040501)
     return _drawn("$rand", scope, lambda variables: variables[RANDOM]())
 

@@ -18,6 +18,7 @@ from nosqlpy._core.expression.datetexts import (
     calendar_day,
     clock_time,
     invalid,
+    iso_day,
     month_number,
     zone_minutes,
 )
@@ -158,11 +159,4 @@ def _natural_day(parts: dict[str, str]) -> datetime:
 def _iso_day(parts: dict[str, str]) -> datetime:
     if "G" not in parts:
         raise invalid("the parsed date was invalid: the ISO year is missing")
-    week, day = int(parts.get("V", 1)), int(parts.get("u", 1))
-    if not 1 <= week <= 53 or not 1 <= day <= 7:
-        raise invalid("the parsed date was invalid")
-    try:
-        first = datetime.fromisocalendar(int(parts["G"]), 1, 1)
-        return first + timedelta(weeks=week - 1, days=day - 1)
-    except (ValueError, OverflowError):
-        raise invalid("the parsed date was invalid") from None
+    return iso_day(int(parts["G"]), int(parts.get("V", 1)), int(parts.get("u", 1)))

@@ -95,6 +95,16 @@ def calendar_day(year: int, month: int, day: int) -> datetime:
         raise invalid("the parsed date was invalid") from None
 
 
+def iso_day(year: int, week: int, day: int) -> datetime:
+    """Return the day of an ISO week, 1 to 53; in a year of 52 the last one is the first of the next year."""
+    if not 1 <= week <= 53 or not 1 <= day <= 7:
+        raise invalid("the parsed date was invalid")
+    try:
+        return datetime.fromisocalendar(year, 1, 1) + timedelta(weeks=week - 1, days=day - 1)
+    except (ValueError, OverflowError):
+        raise invalid("the parsed date was invalid") from None
+
+
 def clock_time(hour: int, minute: int, second: int, fraction: str = "") -> timedelta:
     """Return the time since the begin of the day; `fraction` has the digits after the second's point."""
     if hour > 23 or minute > 59 or second > 59:

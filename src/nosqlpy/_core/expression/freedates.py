@@ -2,8 +2,8 @@ r"""Dates in the usual ways of writing them, as $toDate and $dateFromString with
 
 The server reads whatever its library (timelib) can make a date of; here are the
 ways that people mean to use: ISO 8601, ``7/4/2017``, ``4-7-2017``, ``4 July 2017``,
-``July 4th, 2017``, each with a time and a zone or without. All else is refused
-as text that is no date.
+``July 4th, 2017``, ``July 2017``, ``2017-07``, ``2017-W27-2``, ``2017-185``, each with a time and a zone or without.
+All else is refused as text that is no date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nosqlpy._core.expression.datetexts import (
     calendar_day,
     clock_time,
     invalid,
+    iso_day,
     month_number,
     zone_minutes,
 )
@@ -30,6 +31,9 @@ _ORDINAL: Final = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
 
 _DAYS: Final = (
     r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})",
+    r"(?P<y>\d{4})-(?P<m>\d{1,2})",
+    r"(?P<y>\d{4})-?W(?P<week>\d{2})(?:-?(?P<u>[0-7]))?",
+    r"(?P<y>\d{4})[.-]?(?P<j>\d{3})",
     r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
     r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
     rf"(?P<y>\d{{4}})-{_NAME}-(?P<d>\d{{1,2}})",
@@ -37,6 +41,7 @@ _DAYS: Final = (
     r"(?P<d>\d{1,2})[-.](?P<m>\d{1,2})[-.](?P<y>\d{4})",
     rf"{_ORDINAL}[ \t.-]*{_NAME}[ \t.-]*(?P<y>\d{{4}})",
     rf"{_NAME}[ \t.-]*{_ORDINAL}[,.\s]+(?P<y>\d{{4}})",
+    rf"{_NAME}[ \t.-]*(?P<y>\d{{4}})",
 )
 
 _TIME: Final = (
@@ -72,14 +77,23 @@ def free_date(text: str, zone: tzinfo) -> datetime:
 
 def _moment(match: re.Match[str]) -> Moment:
     part = match.groupdict().get
-    name = part("name")
-    month = month_number(name) if name else int(part("m") or 0)
-    day = calendar_day(_year(part("y") or ""), month, int(part("d") or 0))
+    day = _day(part)
     weekday = part("weekday")
     if weekday and not _WEEKDAYS[day.weekday()].startswith(weekday[:3].lower()):
         raise invalid("the day of the week is not that of the date")
     zone = part("zone")
     return Moment(day, _time(part), None if zone is None else zone_minutes(zone))
+
+
+def _day(part: Callable[[str], str | None]) -> datetime:
+    """Return the day that is written: by its month, the first of it unless said, by its week, or by its number."""
+    year, week, number, name = _year(part("y") or ""), part("week"), part("j"), part("name")
+    if number is not None:
+        return calendar_day(year, 1, 1) + timedelta(days=int(number) - 1)
+    if week is not None:
+        return iso_day(year, int(week), 1) + timedelta(days=int(part("u") or 1) - 1)
+    month = month_number(name) if name else int(part("m") or 0)
+    return calendar_day(year, month, int(part("d") or 1))
 
 
 def _year(digits: str) -> int:

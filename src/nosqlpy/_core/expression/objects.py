@@ -88,16 +88,13 @@ def compile_get_field(operand: Any, scope: Scope) -> Expression:
         field, source = compile_operand(operand, inner), compile_operand("$$CURRENT", inner)
     else:
         field, source = _GET.compile("$getField", operand, scope).values()
-    if field.constant and TYPES[type(field.value)] != STRING:
-        message = f"$getField requires 'field' to evaluate to type String, but got {type_name(field.value)}"
-        raise malformed(message, 5654602)
     if short and field.constant and _is_plain_name(field.value) and "CURRENT" not in scope.variables:
         return compile_operand(f"${field.value}", inner)
     return combined(calling(get_field, [field.evaluate, source.evaluate]), [field, source])
 
 
-def _is_plain_name(name: str) -> bool:
-    return bool(name) and "." not in name and "\0" not in name and not name.startswith("$")
+def _is_plain_name(name: Any) -> bool:
+    return type(name) is str and bool(name) and "." not in name and "\0" not in name and not name.startswith("$")
 
 
 def get_field(name: Any, value: Any) -> Any:

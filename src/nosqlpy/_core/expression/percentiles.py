@@ -36,12 +36,12 @@ def compile_median(operand: Any, scope: Scope) -> Expression:
 def compile_percentile(operand: Any, scope: Scope) -> Expression:
     """Return the numbers below which the given shares of those among the values lie."""
     given = _PERCENTILE.read("$percentile", operand)
-    check_method("$percentile", given["method"])
     inner = scope.deeper()
     shares = compile_operand(given["p"], inner)
     if not shares.constant:
         raise malformed("the 'p' of $percentile must be an array of constant values", 7750300)
     wanted = shares_of(shares.value)
+    check_method("$percentile", given["method"])
     source = compile_operand(given["input"], inner)
     return combined(calling(lambda values: ranked(values, wanted), [source.evaluate]), [source])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nosqlpy._core.expression.failures import failure
 from nosqlpy._core.expression.operators import of_values
-from nosqlpy._core.values.numbers import DECIMAL128, LONGS, NUMERIC, as_decimal, integer, like
+from nosqlpy._core.values.numbers import DECIMAL128, INTS, LONGS, NUMERIC, as_decimal, integer, like, truncate
 from nosqlpy._core.values.types import DECIMAL, DOUBLE, MISSING, TYPES, type_name
 
 
@@ -51,8 +51,12 @@ def _at_place(name: str, value: Any, place: Any, rounding: str) -> Any:
 
 
 def _checked_place(name: str, place: Any) -> int:
-    digits = integer(place) if TYPES[type(place)] in NUMERIC else None
-    if digits is None:
+    if TYPES[type(place)] not in NUMERIC:
+        raise failure(f"can't convert from BSON type {type_name(place)} to long", 16004)
+    if truncate(place) is None:
+        raise failure(f"the precision argument to {name} is no number of 64 bits", 31109)
+    digits = integer(place)
+    if digits is None or digits not in INTS:
         raise failure(f"precision argument to {name} must be a integral value", 51082)
     if not -20 <= digits <= 100:
         raise failure(f"cannot apply {name} with that precision value: it must be in [-20, 100]", 51083)

@@ -82,7 +82,7 @@ def are_equal_sets(keys: Keys, operands: Sequence[Evaluate]) -> Evaluate:
         expected: set[Hashable] | None = None
         for operand in operands:
             array = operand(document, variables)
-            _check_array("$setEquals", array, "offending", 17044)
+            _check_array("$setEquals", array, "offending", 5887502)
             found = set(_distinct(keys, array))
             if expected is not None and found != expected:
                 return False

@@ -113,8 +113,8 @@ def checked_count(name: str, value: Any, error: Callable[[str, int], Exception])
     return number
 
 
-def _some_of(name: str, choose: Callable[[Keys, list[Any], int], list[Any]]) -> None:
-    @of_fields(name, ("n", "input"), {}, Codes(5787801, 5787901, (5787906, 5787907)), keyed=True)
+def _some_of(name: str, choose: Callable[[Keys, list[Any], int], list[Any]], shape: int) -> None:
+    @of_fields(name, ("n", "input"), {}, Codes(shape, 5787901, (5787906, 5787907)), keyed=True)
     def chosen(keys: Keys, count: Any, array: Any) -> list[Any]:
         number = checked_count(name, count, failure)
         if type(array) is not list:
@@ -126,7 +126,7 @@ def _extremes(keys: Keys, array: list[Any], count: int, *, largest: bool) -> lis
     return sorted([item for item in array if item is not None], key=keys.order, reverse=largest)[:count]
 
 
-_some_of("$firstN", lambda _, array, count: array[:count])
-_some_of("$lastN", lambda _, array, count: array[-count:])
-_some_of("$minN", lambda keys, array, count: _extremes(keys, array, count, largest=False))
-_some_of("$maxN", lambda keys, array, count: _extremes(keys, array, count, largest=True))
+_some_of("$firstN", lambda _, array, count: array[:count], 5787801)
+_some_of("$lastN", lambda _, array, count: array[-count:], 5787801)
+_some_of("$minN", lambda keys, array, count: _extremes(keys, array, count, largest=False), 5787900)
+_some_of("$maxN", lambda keys, array, count: _extremes(keys, array, count, largest=True), 5787900)
