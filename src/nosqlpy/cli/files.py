@@ -14,6 +14,7 @@ from nosqlpy.cli.opening import STANDARD, directory_of, existing, filler, reader
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import is_known, reading_of
 from nosqlpy.cli.stopping import Stoppable
+from nosqlpy.cli.streams import naming, output
 from nosqlpy.compat.mongodump import export_dump, import_dump
 from nosqlpy.compat.seed_log import import_log
 from nosqlpy.extended_json import encode_json
@@ -142,8 +143,9 @@ def _by_name(file: str) -> str | None:
 
 def export(arguments: argparse.Namespace) -> int:
     """Export to a file or stdout."""
-    target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
-    with reader(arguments) as db:
+    binary = arguments.format if (arguments.format or "").startswith("bson") else None
+    target: Any = output(binary) if arguments.file == STANDARD else arguments.file
+    with reader(arguments) as db, naming(arguments.file):
         exported = existing(db, arguments.collection).export_file(
             target,
             format=arguments.format,
@@ -165,8 +167,8 @@ def backup(arguments: argparse.Namespace) -> int:
 
 def dump(arguments: argparse.Namespace) -> int:
     """Write a database to one file or to stdout."""
-    target: Any = sys.stdout.buffer if arguments.file == STANDARD else arguments.file
-    with reader(arguments) as db:
+    target: Any = output("a dump") if arguments.file == STANDARD else arguments.file
+    with reader(arguments) as db, naming(arguments.file):
         report = db.dump(target, collections=arguments.collection, compression=arguments.compression)
     if arguments.file != STANDARD:
         Output(arguments.form).fields(report)

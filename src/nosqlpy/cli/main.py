@@ -10,6 +10,7 @@ from contextlib import suppress
 from nosqlpy.cli.advice import in_words
 from nosqlpy.cli.arguments import UsageError
 from nosqlpy.cli.grammar import parse_arguments
+from nosqlpy.cli.streams import prepare
 from nosqlpy.errors import ConfigurationError, InvalidName, NosqlpyError, StorageError
 
 OK, FAILED, USAGE, STORAGE = 0, 1, 2, 3
@@ -26,22 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     output any more. Errors are one line on stderr.
     """
     try:
-        code = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except SystemExit as done:  # --help and --version, which argparse has printed
-        return OK if done.code is None else int(done.code)
+        return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt as stop:
         return _end("; ".join(["interrupted", *getattr(stop, "__notes__", ())]), INTERRUPTED)
     except BrokenPipeError:
         _close_output()
         return BROKEN_PIPE
-    return code
 
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        arguments = parse_arguments(argv)
-        return int(arguments.run(arguments))
+        prepare()
+        return _carry_out(argv)
     except (UsageError, ConfigurationError, InvalidName) as error:
         return _end(str(error), USAGE)
     except StorageError as error:
@@ -51,8 +48,20 @@ def _run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        # what has no name here is stdout: whatever else is opened has one
+        told = f"{error.filename or 'stdout'}: {error.strerror or error}"
+        _close_output()
         return _end("; ".join([told, *getattr(error, "__notes__", ())]), FAILED)
+
+
+def _carry_out(argv: Sequence[str]) -> int:
+    try:
+        arguments = parse_arguments(argv)
+        code = int(arguments.run(arguments))
+    except SystemExit as done:  # --help and --version, which argparse has printed
+        code = OK if done.code is None else int(done.code)
+    sys.stdout.flush()
+    return code
 
 
 def _end(message: str, code: int) -> int:

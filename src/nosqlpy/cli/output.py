@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,35 +13,33 @@ import msgspec
 
 from nosqlpy.aliases import Document
 from nosqlpy.cli.sheet import Sheet
-from nosqlpy.cli.tables import console, plain_table, rich_table
+from nosqlpy.cli.streams import output, printable, safe
+from nosqlpy.cli.tables import console, table_lines
 from nosqlpy.extended_json import encode_json
 from nosqlpy.tabular import cell
 
 BATCH = 256
 ROWS = 500  # a table's columns are those of so many documents; then its titles are printed again
 
-# C1 controls and DEL: JSON does not escape them, and a terminal may obey them
-_controls = re.compile("[\x7f-\x9f]")
-
 
 class Output:
     """Prints to stdout: `form` is ``json``, ``csv`` or ``table``, or None for what fits the place."""
 
     def __init__(self, form: str | None = None) -> None:
-        terminal = sys.stdout.isatty()
-        self.for_reading: bool = form == "table" or (terminal and form is None)
+        self._terminal = sys.stdout.isatty()
+        self.for_reading: bool = form == "table" or (self._terminal and form is None)
         self._form = form
-        self._console = console() if self.for_reading and terminal else None
+        self._console = console() if self.for_reading and self._terminal else None
 
     def line(self, document: Document) -> None:
         """Print one document as a JSON line, at once."""
         _write(encode_json(document) + b"\n")
         sys.stdout.flush()
 
-    def documents(self, documents: Iterable[Document]) -> None:
-        """Print documents: a JSON line or a row for each."""
+    def documents(self, documents: Iterable[Document], *, fitted: bool = True) -> None:
+        """Print documents: a JSON line or a row for each, `fitted` to the width of the terminal."""
         if self.for_reading:
-            self._table_of(documents)
+            self._table_of(documents, fitted=fitted)
         elif self._form == "csv":
             self._csv(documents)
         else:
@@ -101,14 +99,18 @@ class Output:
             self.text("lost:")
             self.table(("file", "offset", "bytes", "commits", "why"), rows)
 
-    def table(self, titles: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True) -> None:
+    def table(
+        self, titles: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True, fitted: bool = True
+    ) -> None:
         """Print a table; numbers stand to the right, and big ones in groups if they are `grouped`."""
         texts = [[shown(value, grouped=grouped) for value in row] for row in rows]
         right = [bool(rows) and all(type(row[i]) in _NUMBERS for row in rows) for i in range(len(titles))]
-        if self._console is None:
-            plain_table(titles, texts, right)
-        else:
-            rich_table(self._console, titles, texts, right)
+        width = shutil.get_terminal_size().columns if self._terminal and fitted else None
+        for line, is_title in table_lines([printable(title) for title in titles], texts, right, width):
+            if is_title:
+                self.text(line, "bold")
+            else:
+                sys.stdout.write(line + "\n")
 
     def text(self, text: str, style: str = "") -> None:
         """Print a line for reading, in a style of rich's where that is installed."""
@@ -122,12 +124,12 @@ class Output:
         while batch := list(islice(lines, BATCH)):
             _write(b"".join(line + b"\n" for line in batch))
 
-    def _table_of(self, documents: Iterable[Document]) -> None:
+    def _table_of(self, documents: Iterable[Document], *, fitted: bool) -> None:
         source = iter(documents)
         while batch := list(islice(source, ROWS)):
             titles = list(dict.fromkeys(name for document in batch for name in document))
             rows = [[document.get(name, _MISSING) for name in titles] for document in batch]
-            self.table(titles, rows, grouped=False)
+            self.table(titles, rows, grouped=False, fitted=fitted)
 
     def _csv(self, documents: Iterable[Document]) -> None:
         with Sheet() as sheet:
@@ -137,7 +139,7 @@ class Output:
                 _write(text.encode())
 
     def _indented(self, line: bytes) -> None:
-        text = _controls.sub(_escaped, msgspec.json.format(line, indent=2).decode())
+        text = safe(msgspec.json.format(line, indent=2).decode())
         if self._console is None:
             sys.stdout.write(text + "\n")
         else:
@@ -158,10 +160,6 @@ def _row(collection: Document) -> list[Any]:
     return [collection["name"], collection["count"], collection["size"], ", ".join(collection["indexes"])]
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
 def shown(value: Any, *, grouped: bool = True) -> str:
     """Return a value for reading, in one line: big numbers in groups if they are `grouped`, the rest as in CSV."""
     if value is _MISSING:
@@ -173,12 +171,7 @@ def shown(value: Any, *, grouped: bool = True) -> str:
     return printable(str(value) if isinstance(value, float) else cell(value))
 
 
-def printable(text: str) -> str:
-    """Return a text of one line in which nothing is left that a terminal may obey."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-
-
 def _write(data: bytes) -> None:
     """Write bytes, which are UTF-8 whatever the locale, behind the text that was written."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    output().write(data)

@@ -7,9 +7,10 @@ import sys
 
 from nosqlpy import Client, Collection, Cursor, Document
 from nosqlpy.cli.opening import existing, reader
-from nosqlpy.cli.output import Output, printable
+from nosqlpy.cli.output import Output
 from nosqlpy.cli.plantree import plan_lines
 from nosqlpy.cli.schema import Schema
+from nosqlpy.cli.streams import printable
 
 NOT_FOUND = 1
 

@@ -35,7 +35,8 @@ def top(arguments: argparse.Namespace) -> int:
         with Path(arguments.file).open("rb") as lines:
             shapes = by_shape(_operations(lines))
     shapes.sort(key=ORDERS[arguments.sort], reverse=True)
-    Output(arguments.form).documents(map(_row, shapes[: arguments.limit or None]))
+    # the shape, which is the widest, comes last: where the terminal breaks lines, the figures still stand in columns
+    Output(arguments.form).documents(map(_row, shapes[: arguments.limit or None]), fitted=False)
     return 0
 
 
