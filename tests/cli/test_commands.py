@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -208,7 +209,24 @@ def test_compact_says_what_it_saved(shop):
         (2, ["find", "SHOP", "orders", "--limt", "1"], "--limt"),
         (2, ["find", "SHOP", "orders", "--limit", "x"], "whole number"),
         (2, ["find", "SHOP", "orders", "--limit", "-1"], "--limit"),
+        (1, ["count", "SHOP", "zzz"], "there is no collection 'zzz'; there is 'orders'"),
         (2, ["find", "SHOP", "orders", '{"a": '], "column 7"),
+        (
+            2,
+            ["find", "SHOP", "orders", "{a: 1}"],
+            "column 2: object keys must be strings; names and texts stand in double",
+        ),
+        (2, ["find", "SHOP", "orders", "{'a': 1}"], "names and texts stand in double quotes"),
+        (2, ["aggregate", "SHOP", "orders", "[{$match: {}}]"], "names and texts stand in double quotes"),
+        (2, ["find", "SHOP", "orders", '{"a": {"$date": "x"}}'], "nosqlpy: a filter: a: $date holds a date"),
+        (2, ["aggregate", "SHOP", "orders", '[{"$match": {"a": {"$date": "x"}}}]'], "nosqlpy: a pipeline: "),
+        (2, ["find", ":memory:", "orders"], "a database in memory ends with the command: name a directory"),
+        (2, ["insert", ":memory:", "orders", "{}"], "a database in memory ends with the command: name a directory"),
+        (1, ["update", "SHOP", "orders", "{}", '{"a": 1}'], "upsert replaces whole documents"),
+        (1, ["rename", "SHOP", "orders", "other"], "'other' exists already; --drop-target replaces it"),
+        (3, ["find", "EMPTY", "orders"], "EMPTY': there is no database here; insert, upsert and import make one"),
+        (3, ["find", "SOMETHING", "orders"], "SOMETHING' holds 'x' and no database; choose an empty or a new"),
+        (3, ["backup", "SHOP", "SOMETHING"], "SOMETHING' must be new or empty; it holds 'x'"),
         (2, ["find", "SHOP", "orders", "[1]"], 'such as {"age": {"$gte": 18}}; this one is none'),
         (
             2,
@@ -248,7 +266,13 @@ def test_an_error_is_one_line_with_an_exit_code(shop, tmp_path, capfd, code, arg
     (tmp_path / "FILE").write_text("x")
     (tmp_path / "FOREIGN").mkdir()
     (tmp_path / "FOREIGN" / "MANIFEST").write_text("x")
-    names = {"SHOP": shop, "NEW": tmp_path / "NEW", "FILE": tmp_path / "FILE", "FOREIGN": tmp_path / "FOREIGN"}
+    (tmp_path / "SOMETHING").mkdir()
+    (tmp_path / "SOMETHING" / "x").touch()
+    (tmp_path / "EMPTY").mkdir()
+    if "other" in arguments:
+        with Client(shop) as db:
+            db.create_collection("other")
+    names = {"SHOP": shop, **{name: tmp_path / name for name in ("NEW", "FILE", "FOREIGN", "SOMETHING", "EMPTY")}}
 
     done = main([str(names.get(word, word)) for word in arguments])
 
@@ -259,6 +283,40 @@ def test_an_error_is_one_line_with_an_exit_code(shop, tmp_path, capfd, code, arg
     assert err.count("\n") == 1
     assert (text or "") in err
     assert not (tmp_path / "NEW").exists()
+
+
+def test_a_damaged_database_is_named_in_the_error(shop, capfd):
+    segment = next(shop.glob("seg-*"))
+    data = bytearray(segment.read_bytes())
+    data[70] ^= 1
+    segment.write_bytes(data)
+
+    assert main(["find", str(shop), "orders"]) == 3
+    assert capfd.readouterr().err.startswith(f"nosqlpy: '{shop}': {segment.name} is damaged")
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "answer"),
+    [
+        (["count", "SHOP", "orders", "-"], '{"total": {"$gte": 10}}', "4\n"),
+        (["aggregate", "SHOP", "orders", "-"], '[{"$match": {"_id": 1}},\n {"$project": {"_id": 1}}]\n', '{"_id":1}\n'),
+        (["update", "SHOP", "orders", "{}", "-"], '{"$set": {"x": 1}}', '{"matched":1,"modified":1}\n'),
+        (["delete", "SHOP", "orders", "-"], '{"_id": 1}', '{"deleted":1}\n'),
+    ],
+)
+def test_a_dash_stands_for_what_is_on_stdin(shop, capfdbinary, monkeypatch, words, stdin, answer):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+
+    assert main([str(shop) if word == "SHOP" else word for word in words]) == 0
+    assert capfdbinary.readouterr().out.decode() == answer
+
+
+def test_a_dash_is_a_filter_where_the_environment_names_the_database(shop, capfd, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"_id": 1}')))
+    monkeypatch.setenv("NOSQLPY_URL", str(shop))
+
+    assert main(["count", "orders", "-"]) == 0
+    assert capfd.readouterr().out == "1\n"
 
 
 def test_a_backup_can_be_used_like_the_original(shop, tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import Any
 
 from nosqlpy.aliases import Document, IndexKeys, Projection, SortSpec, Update
 from nosqlpy.errors import NosqlpyError
 from nosqlpy.extended_json import decode_json
+
+STANDARD = "-"
 
 _WRAPPED = '{"":'  # what stands before an array, for only an object is a document
 
@@ -25,22 +29,45 @@ class UsageError(Exception):
     """A command line that makes no sense; the message says what to write instead."""
 
 
+# a name without quotes, or in single ones, as the shell of MongoDB takes it
+_relaxed = re.compile(r"[{,\[:]\s*['A-Za-z_$]")
+
+
 def parse_document(text: str, what: str) -> Document:
-    """Return the JSON object, Extended JSON with its types, that an argument is.
+    """Return the JSON object, Extended JSON with its types, that an argument is; of ``-``, the one on stdin.
 
     Raises:
         UsageError: It is none.
     """
+    text = _from_stdin(text, what)
     try:
         return decode_json(text.encode())
     except UnicodeEncodeError:
         raise UsageError(f"{what} is not UTF-8") from None
     except NosqlpyError as error:
         column = error.details.get("column")
-        place = f" at column {column}" if column else ""
+        if column is None:  # it is one, but says something that no document can
+            raise UsageError(f"{what}: {error}") from None
         raise UsageError(
-            f"{what} is a JSON object such as {_EXAMPLES[what]}; this one is none{place}: {error}"
+            f"{what} is a JSON object such as {_EXAMPLES[what]}; this one is none at column {column}: {error}"
+            + _quoting(text)
         ) from None
+
+
+def _from_stdin(text: str, what: str) -> str:
+    if text != STANDARD:
+        return text
+    if sys.stdin.isatty():
+        sys.stderr.write(f"nosqlpy: {what} is read from the terminal; Ctrl-D ends it\n")
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{what} is not UTF-8") from None
+
+
+def _quoting(text: str) -> str:
+    """Return a reminder for who writes JSON as JavaScript or Python."""
+    return "; names and texts stand in double quotes" if _relaxed.search(text) else ""
 
 
 def parse_array(text: str, what: str) -> list[Any]:
@@ -49,28 +76,33 @@ def parse_array(text: str, what: str) -> list[Any]:
     Raises:
         UsageError: It is none.
     """
+    text = _from_stdin(text, what)
     try:
         found = decode_json(f"{_WRAPPED}{text}}}".encode())[""]
     except UnicodeEncodeError:
         raise UsageError(f"{what} is not UTF-8") from None
     except NosqlpyError as error:
         column = error.details.get("column")
-        place = f" at column {column - len(_WRAPPED)}" if column else ""
-        raise UsageError(f"{what} is a JSON array{place}: {error}") from None
+        if column is None:
+            raise UsageError(f"{what}: {error}") from None
+        place = f"at column {column - len(_WRAPPED)}"
+        raise UsageError(f"{what} is a JSON array {place}: {error}{_quoting(text)}") from None
     if type(found) is not list:
         raise UsageError(f"{what} is a JSON array")
     return found
 
 
 def parse_pipeline(text: str) -> list[Any]:
-    """Return a pipeline: a JSON array of stages, or one stage."""
+    """Return a pipeline: a JSON array of stages, or one stage; of ``-``, that on stdin."""
+    text = _from_stdin(text, "a pipeline")
     if text.lstrip().startswith("{"):
         return [parse_document(text, "a stage")]
     return parse_array(text, "a pipeline")
 
 
 def parse_update(text: str) -> Update:
-    """Return an update: a JSON object of operators, or a JSON array, which is a pipeline."""
+    """Return an update: a JSON object of operators, or a JSON array, which is a pipeline; of ``-``, that on stdin."""
+    text = _from_stdin(text, "an update")
     return parse_array(text, "an update") if text.lstrip().startswith("[") else parse_document(text, "an update")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nosqlpy import Client, Document, NosqlpyError
-from nosqlpy.cli.arguments import UsageError
-from nosqlpy.cli.opening import STANDARD, directory_of, existing, filler, reader, writer
+from nosqlpy.cli.arguments import STANDARD, UsageError
+from nosqlpy.cli.opening import directory_of, existing, filler, reader, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import is_known, reading_of
 from nosqlpy.cli.stopping import Stoppable

@@ -150,7 +150,9 @@ def _add_finding(command: Command) -> None:
         'nosqlpy aggregate shop orders \'[{"$sortByCount": "$state"}]\'',
     )
     _add_place(aggregate)
-    aggregate.add_argument("pipeline", metavar="PIPELINE", type=parse_pipeline, help="a JSON array of stages, or one")
+    aggregate.add_argument(
+        "pipeline", metavar="PIPELINE", type=parse_pipeline, help="a JSON array of stages, or one; - for stdin"
+    )
 
 
 def _add_looking(command: Command) -> None:
@@ -210,8 +212,10 @@ def _add_changing(command: Command) -> None:
         'nosqlpy update shop orders \'{"_id": 7}\' \'{"$set": {"state": "paid"}}\'',
     )
     _add_place(update)
-    update.add_argument("filter", metavar="FILTER", type=_filter, help="a JSON object; {} matches all")
-    update.add_argument("update", metavar="UPDATE", type=parse_update, help="operators, or a pipeline in a JSON array")
+    update.add_argument("filter", metavar="FILTER", type=_filter, help="a JSON object, or - for stdin; {} matches all")
+    update.add_argument(
+        "update", metavar="UPDATE", type=parse_update, help="operators, or a pipeline in an array; - for stdin"
+    )
     update.add_argument("--many", action="store_true", help="update all that match, as one atomic write")
     update.add_argument("--upsert", action="store_true", help="insert a document if none matches")
     _add_durability(update)
@@ -222,7 +226,7 @@ def _add_changing(command: Command) -> None:
         'nosqlpy delete shop orders \'{"state": "void"}\' --many',
     )
     _add_place(delete)
-    delete.add_argument("filter", metavar="FILTER", type=_filter, help="a JSON object; {} matches all")
+    delete.add_argument("filter", metavar="FILTER", type=_filter, help="a JSON object, or - for stdin; {} matches all")
     delete.add_argument("--many", action="store_true", help="delete all that match, as one atomic write")
     _add_durability(delete)
 
@@ -370,7 +374,9 @@ def _add_place(parser: Parser, *, collection: bool = True) -> None:
 
 
 def _add_filter(parser: Parser) -> None:
-    parser.add_argument("filter", metavar="FILTER", nargs="?", type=_filter, help="a JSON object (default: all)")
+    parser.add_argument(
+        "filter", metavar="FILTER", nargs="?", type=_filter, help="a JSON object, or - for stdin (default: all)"
+    )
 
 
 def _add_format(parser: Parser) -> None:

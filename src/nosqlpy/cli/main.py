@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from nosqlpy.cli.advice import in_words
+from nosqlpy.cli.advice import in_words, located
 from nosqlpy.cli.arguments import UsageError
 from nosqlpy.cli.grammar import parse_arguments
 from nosqlpy.cli.streams import prepare
@@ -57,11 +58,20 @@ def _run(argv: Sequence[str]) -> int:
 def _carry_out(argv: Sequence[str]) -> int:
     try:
         arguments = parse_arguments(argv)
-        code = int(arguments.run(arguments))
+        code = _run_command(arguments)
     except SystemExit as done:  # --help and --version, which argparse has printed
         code = OK if done.code is None else int(done.code)
     sys.stdout.flush()
     return code
+
+
+def _run_command(arguments: argparse.Namespace) -> int:
+    """Run the command; an error of a database says which one."""
+    try:
+        return int(arguments.run(arguments))
+    except StorageError as error:
+        place = getattr(arguments, "target" if "must be new or empty" in str(error) else "path", None)
+        raise StorageError(located(str(error), place), code=error.code, code_name=error.code_name) from error
 
 
 def _end(message: str, code: int) -> int:

@@ -7,22 +7,26 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from nosqlpy import Client, Collection, CollectionNotFound, Document
+from nosqlpy.cli.arguments import UsageError
 from nosqlpy.naming import check_collection_name, nearest
 
-STANDARD = "-"
+MEMORY = ":memory:"
 FILLING_BUDGET = 4 << 20
+NAMES_SHOWN = 5
 
 
 def reader(arguments: argparse.Namespace) -> Client:
     """Return a client that can neither change nor create the database."""
-    return Client(arguments.path, read_only=True, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None)
+    return Client(
+        _place(arguments.path), read_only=True, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None
+    )
 
 
 def writer(arguments: argparse.Namespace, *, create: bool = False, **options: Any) -> Client:
     """Return a client that writes, and with `create` makes a database where there is none."""
     if "collection" in arguments:
         check_collection_name(arguments.collection)  # before a database is made for nothing
-    return Client(arguments.path, create=create, lock_timeout=arguments.lock_timeout, slow_ms=None, **options)
+    return Client(_place(arguments.path), create=create, lock_timeout=arguments.lock_timeout, slow_ms=None, **options)
 
 
 def filler(arguments: argparse.Namespace) -> Client:
@@ -39,9 +43,22 @@ def existing(db: Client, name: str) -> Collection[Document]:
     """Return a collection that there is.
 
     Raises:
-        CollectionNotFound: There is none of this name; the message has the nearest one.
+        CollectionNotFound: There is none of this name; the message has the nearest one, or those that there are.
     """
     names = db.list_collection_names()
     if check_collection_name(name) not in names:
-        raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, names)}")
+        raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, names) or _those(names)}")
     return db[name]
+
+
+def _those(names: list[str]) -> str:
+    if not names:
+        return "; the database is empty"
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"; there {'are' if len(names) > 1 else 'is'} {', '.join(map(repr, names[:NAMES_SHOWN]))}{more}"
+
+
+def _place(path: str) -> str:
+    if path == MEMORY:
+        raise UsageError("a database in memory ends with the command: name a directory")
+    return path

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from nosqlpy.cli.arguments import UsageError
+from nosqlpy.cli.arguments import STANDARD, UsageError
 from nosqlpy.naming import nearest
 
 VARIABLE = "NOSQLPY_URL"
@@ -87,5 +87,6 @@ def _with_path(parser: Parser, words: list[str]) -> list[str]:
             parser.error(f"{positionals[needed - 1].metavar} is missing, or PATH, the database, before the others")
         return words
     # a filter that stands where a name should: the words suffice only because it may be left out
-    filtered = len(words) == needed < len(positionals) and "".join(words[-1:]).lstrip().startswith("{")
+    last = "".join(words[-1:]).lstrip()
+    filtered = len(words) == needed < len(positionals) and (last.startswith("{") or last == STANDARD)
     return [url, *words] if len(words) < max(needed, 1) or filtered else words

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from nosqlpy.cli.arguments import UsageError
-from nosqlpy.cli.opening import STANDARD
+from nosqlpy.cli.arguments import STANDARD, UsageError
 
 # control characters but tab and newline, and what turns the direction of text around
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from nosqlpy import Document
-from nosqlpy.cli.opening import STANDARD
+from nosqlpy.cli.arguments import STANDARD
 from nosqlpy.cli.output import Output
 from nosqlpy.errors import DocumentError
 from nosqlpy.profiles import ProfiledOperation, ProfiledShape, by_shape

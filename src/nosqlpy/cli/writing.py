@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from nosqlpy import Client, Collection, CollectionNotFound, Document, NosqlpyError
-from nosqlpy.cli.arguments import parse_document
-from nosqlpy.cli.opening import STANDARD, existing, writer
+from nosqlpy import Collection, Document, NosqlpyError
+from nosqlpy.cli.arguments import STANDARD, parse_document
+from nosqlpy.cli.opening import existing, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import building
 from nosqlpy.extended_json import decode_json
-from nosqlpy.naming import check_collection_name, nearest
+from nosqlpy.naming import check_collection_name
 
 
 def insert(arguments: argparse.Namespace) -> int:
@@ -76,9 +76,8 @@ def drop_index(arguments: argparse.Namespace) -> int:
 def drop(arguments: argparse.Namespace) -> int:
     """Drop a collection."""
     with writer(arguments) as db:
-        if not db.drop_collection(arguments.collection, durability=arguments.durability):
-            hint = nearest(arguments.collection, db.list_collection_names())
-            raise CollectionNotFound(f"there is no collection {arguments.collection!r}{hint}")
+        existing(db, arguments.collection)
+        db.drop_collection(arguments.collection, durability=arguments.durability)
     Output(arguments.form).fields({"dropped": arguments.collection})
     return 0
 
@@ -95,7 +94,7 @@ def rename(arguments: argparse.Namespace) -> int:
 
 def compact(arguments: argparse.Namespace) -> int:
     """Give back the space of what is dead."""
-    with Client(arguments.path, create=False, lock_timeout=arguments.lock_timeout, slow_ms=None) as db:
+    with writer(arguments) as db:
         Output(arguments.form).fields(db.compact())
     return 0
 
