@@ -185,3 +185,18 @@ async def test_a_dump_does_not_go_among_the_files_of_the_database(connect: Any, 
         await db.dump(directory.parent / "alias" / name)
 
     assert (await db.verify())["ok"]
+
+
+async def test_progress_is_told_how_many_documents_are_dumped(db: Any, file: Path) -> None:
+    await db["users"].insert_many({"_id": n} for n in range(2500))
+    told: list[tuple[int, int]] = []
+    await db.dump(file, progress=lambda done, total: told.append((done, total)))
+
+    assert told == [(1000, 2500), (2000, 2500), (2500, 2500)]
+
+
+async def test_progress_that_is_no_function_is_refused_before_the_dump(db: Any, file: Path) -> None:
+    with pytest.raises(QueryError, match="progress is a function, not str"):
+        await db.dump(file, progress="x")
+
+    assert not file.exists()

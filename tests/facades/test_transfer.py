@@ -83,3 +83,20 @@ async def test_an_import_writes_no_more_at_once_than_a_portion(db: Any, monkeypa
 
     assert imported == await db["users"].count() == 10
     assert (await db.stats())["commits"] - before == 4
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+async def test_progress_is_told_how_many_documents_are_exported(db: Any, tmp_path: Path, format: str) -> None:
+    await db["users"].insert_many({"_id": n} for n in range(2500))
+    told: list[tuple[int, int]] = []
+    await db["users"].export_file(tmp_path / "a", format=format, progress=lambda *amounts: told.append(amounts))
+
+    assert told == sorted(told)
+    assert told[-1] == (2500, 2500)
+
+
+async def test_progress_that_is_no_function_is_refused_before_the_export(db: Any, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="progress is a function, not int"):
+        await db["users"].export_file(tmp_path / "a", progress=1)
+
+    assert not (tmp_path / "a").exists()

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from nosqlpy._core.engine import building, dumping
 from nosqlpy._core.engine.dumping import Restoring
+from nosqlpy._core.engine.flags import Progress, check_progress
 from nosqlpy._core.log.dump import DumpReader, DumpWriter
 from nosqlpy._io.building import build_in_directory, directory_of, refuse_inside
 from nosqlpy._io.database import Database
@@ -27,11 +28,12 @@ def dump(
     target: Place | BinaryIO,
     collections: Sequence[str] | None,
     compression: str | None,
+    progress: Progress | None = None,
 ) -> Document:
     """Write what the database holds at one moment to a file, or into a stream of bytes; return what that was.
 
     Raises:
-        QueryError: `target` is neither a path nor a stream, or `collections` is no list of names.
+        QueryError: `target` is neither a path nor a stream, `collections` no list of names, or `progress` no function.
         CollectionNotFound: There is no collection of such a name.
         ConfigurationError: There is no such compression.
         StorageError: The file would lie in the directory of the database.
@@ -43,6 +45,7 @@ def dump(
     if collections is not None and not isinstance(collections, list | tuple):
         message = f"dump takes a list of names of collections, not {type(collections).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
+    check_progress(progress)
     for name in collections or ():
         check_collection_name(name)
     writer = DumpWriter(compression)
@@ -51,7 +54,7 @@ def dump(
 
     def write(stream: BinaryIO) -> int:
         size = 0
-        for part in dumping.dump(moment, writer):
+        for part in dumping.dump(moment, writer, progress):
             watch()
             stream.write(part)
             size += len(part)

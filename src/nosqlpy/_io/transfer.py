@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import importing, reads
-from nosqlpy._core.engine.execution import Execution, Query, Request
+from nosqlpy._core.engine.execution import Query, Request
+from nosqlpy._core.engine.flags import Progress, told
 from nosqlpy._core.engine.importing import Imported
 from nosqlpy._core.engine.intake import CHUNK, portions
 from nosqlpy._core.engine.reads import decoder
@@ -370,7 +371,14 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def export_file(
-    database: Database, name: str, target: Place | BinaryIO, format: str | None, query: Query, *, canonical: bool
+    database: Database,
+    name: str,
+    target: Place | BinaryIO,
+    format: str | None,
+    query: Query,
+    progress: Progress | None,
+    *,
+    canonical: bool,
 ) -> int:
     """Export documents to a file of one of `FORMATS`, or into a stream of bytes; return how many.
 
@@ -378,7 +386,7 @@ def export_file(
     is on the disk. What is no regular file, such as a pipe, is written as it goes.
 
     Raises:
-        QueryError: `target` is neither a path nor a stream.
+        QueryError: `target` is neither a path nor a stream, or `progress` is no function.
         ConfigurationError: `canonical`, and the format has no such form.
         DocumentError: A document has no form in JSON that would be read back as the same.
         StorageError: The file would lie in the directory of the database.
@@ -392,13 +400,10 @@ def export_file(
         raise ConfigurationError(f"canonical is a form of JSON, and {found} has none")
     passes = 2 if found in DELIMITERS else 1
     request = Request(query, decoder(query.projection))
-    steps = [execution.steps() for execution in database.view_unexpired(_executions, name, request, passes)]
+    # of one moment, all of them
+    found_now = database.view_unexpired(lambda engine: [reads.execute(engine, name, request) for _ in range(passes)])
+    steps = told([execution.steps() for execution in found_now], found_now[0].plan.candidates, progress)
     return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, Exporting(found, canonical)))
-
-
-def _executions(engine: Engine, name: str, request: Request[Document], count: int) -> list[Execution[Document]]:
-    """Return `count` executions over the documents of one moment."""
-    return [reads.execute(engine, name, request) for _ in range(count)]
 
 
 Steps: TypeAlias = Iterator[list[Document]]

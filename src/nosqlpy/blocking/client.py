@@ -371,12 +371,14 @@ class Client:
         *,
         collections: Sequence[str] | None = None,
         compression: Literal["zlib"] | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> Document:
         """Write this moment of the database to one checked file, or to a stream; return what that holds.
 
         It holds the documents and indexes of all collections, or of those named. The file is
         complete and durable or not there. `restore` makes a database of it. The report has
-        ``bytes``, ``collections``, ``documents``, ``lsn`` and ``seconds``.
+        ``bytes``, ``collections``, ``documents``, ``lsn`` and ``seconds``. `progress` is called
+        now and then with how many documents are written, and of how many.
 
         Raises:
             CollectionNotFound: There is no collection of such a name.
@@ -384,7 +386,7 @@ class Client:
             StorageError: The file would lie in the directory of the database.
             OSError: The file cannot be written; what was there is as it was.
         """
-        return self._backend.work(dump, target, collections, compression)
+        return self._backend.work(dump, target, collections, compression, progress)
 
     @classmethod
     def restore(cls, source: str | os.PathLike[str] | BinaryIO, directory: str | os.PathLike[str], /) -> Document:

@@ -227,12 +227,14 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
         filter: Filter | None = None,
         projection: Projection | None = None,
         canonical: bool = False,
+        progress: Callable[[int, int], object] | None = None,
     ) -> int:
         """Export documents to a file, which is complete or not there, or to a stream; return how many.
 
         `format` is ``jsonl``, ``json`` (one array), ``csv``, ``tsv``, ``bson`` or ``bson.gz``, as in `import_file`.
         Types that JSON lacks are written as MongoDB Extended JSON, in its relaxed form, or, with `canonical`, in the
-        one that keeps the type of every number. CSV and TSV have a column for each dotted name.
+        one that keeps the type of every number. CSV and TSV have a column for each dotted name. `progress` is called
+        now and then with how many documents are written, and of how many at most.
         """
         return self._backend.call(
             transfer.export_file,
@@ -240,5 +242,6 @@ class Collection(Reading[T], Writing[T], Exchanging[T]):
             target,
             format,
             self._asked(filter, projection).compile(),
+            progress,
             canonical=canonical,
         )

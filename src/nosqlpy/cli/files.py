@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nosqlpy import Client, Document, NosqlpyError
+from nosqlpy import Client, CorruptionError, Document, NosqlpyError
 from nosqlpy.cli.arguments import STANDARD, UsageError
 from nosqlpy.cli.opening import directory_of, existing, filler, reader, writer
 from nosqlpy.cli.output import Output
-from nosqlpy.cli.progress import is_known, reading_of
+from nosqlpy.cli.progress import counting, is_known, reading_of
 from nosqlpy.cli.stopping import Stoppable
 from nosqlpy.cli.streams import naming, output
 from nosqlpy.compat.mongodump import export_dump, import_dump
@@ -145,17 +146,23 @@ def export(arguments: argparse.Namespace) -> int:
     """Export to a file or stdout."""
     binary = arguments.format if (arguments.format or "").startswith("bson") else None
     target: Any = output(binary) if arguments.file == STANDARD else arguments.file
-    with reader(arguments) as db, naming(arguments.file):
+    with reader(arguments) as db, naming(arguments.file), _written("exporting", arguments.file) as progress:
         exported = existing(db, arguments.collection).export_file(
             target,
             format=arguments.format,
             filter=arguments.filter,
             projection=arguments.projection,
             canonical=arguments.canonical,
+            progress=progress,
         )
     if arguments.file != STANDARD:
         Output(arguments.form).fields({"exported": exported})
     return 0
+
+
+def _written(doing: str, file: str) -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """Return what shows how many documents are written; nothing where they themselves are shown."""
+    return nullcontext() if file == STANDARD and sys.stdout.isatty() else counting(doing)
 
 
 def backup(arguments: argparse.Namespace) -> int:
@@ -168,8 +175,8 @@ def backup(arguments: argparse.Namespace) -> int:
 def dump(arguments: argparse.Namespace) -> int:
     """Write a database to one file or to stdout."""
     target: Any = output("a dump") if arguments.file == STANDARD else arguments.file
-    with reader(arguments) as db, naming(arguments.file):
-        report = db.dump(target, collections=arguments.collection, compression=arguments.compression)
+    with reader(arguments) as db, naming(arguments.file), _written("dumping", arguments.file) as progress:
+        report = db.dump(target, collections=arguments.collection, compression=arguments.compression, progress=progress)
     if arguments.file != STANDARD:
         Output(arguments.form).fields(report)
     return 0
@@ -177,8 +184,17 @@ def dump(arguments: argparse.Namespace) -> int:
 
 def restore(arguments: argparse.Namespace) -> int:
     """Make a database of a dump."""
-    source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
-    Output(arguments.form).fields(Client.restore(source, arguments.target))
+    with ExitStack() as stack:
+        source: Any = sys.stdin.buffer if arguments.file == STANDARD else arguments.file
+        shown = None if arguments.file == STANDARD else reading_of(arguments.file, "restoring")
+        try:
+            report = Client.restore(source if shown is None else stack.enter_context(shown), arguments.target)
+        except CorruptionError as error:
+            if shown is None:
+                raise
+            message = str(error).replace("the dump", arguments.file, 1)  # which is a stream, and has no name
+            raise CorruptionError(message, details=error.details) from None
+    Output(arguments.form).fields(report)
     return 0
 
 

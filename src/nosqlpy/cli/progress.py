@@ -1,4 +1,4 @@
-"""A bar on the terminal while a large file is read, or an index of many documents built; without rich, a line."""
+"""A bar on the terminal while a large file is read, or many documents are gone through; without rich, a line."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def is_known(file: str) -> bool:
     return Path(file).suffix.lower() in _ENDINGS
 
 
-def reading_of(file: str) -> AbstractContextManager[Any] | None:
+def reading_of(file: str, doing: str = "importing") -> AbstractContextManager[Any] | None:
     """Return a context with the opened file, whose progress is shown on stderr; None where none is to be shown."""
     path = Path(file)
     if not sys.stderr.isatty() or not path.is_file() or path.stat().st_size < SIZE_MIN:
         return None
-    return _shown(path) if _has_rich() else _told(path)
+    return _shown(path, doing) if _has_rich() else _told(path, doing)
 
 
 class Line:
@@ -90,8 +90,8 @@ class _Watched(io.RawIOBase):
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[Any]:
-    line = Line("importing", "MB", 1_000_000)
+def _told(path: Path, doing: str) -> Iterator[Any]:
+    line = Line(doing, "MB", 1_000_000)
     try:
         with io.BufferedReader(_Watched(path, line), BUFFER_SIZE) as file:
             yield file
@@ -100,7 +100,7 @@ def _told(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _shown(path: Path) -> Iterator[Any]:
+def _shown(path: Path, doing: str) -> Iterator[Any]:
     from rich import progress  # noqa: PLC0415 - only where it is installed
     from rich.console import Console  # noqa: PLC0415 - likewise
 
@@ -113,21 +113,21 @@ def _shown(path: Path) -> Iterator[Any]:
     )
     with (
         progress.Progress(*columns, console=Console(stderr=True)) as bar,
-        bar.open(path, "rb", description="[bold]importing") as file,
+        bar.open(path, "rb", description=f"[bold]{doing}") as file,
     ):
         yield file
 
 
-def building() -> AbstractContextManager[Callable[[int, int], None] | None]:
-    """Return a context with what shows on stderr how an index grows; None where that is not to be shown."""
+def counting(doing: str) -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """Return a context with what shows on stderr how many documents are done; None where that is not to be shown."""
     if not sys.stderr.isatty():
         return nullcontext()
-    return _growing() if _has_rich() else _told_of_growth()
+    return _bar_of_documents(doing) if _has_rich() else _line_of_documents(doing)
 
 
 @contextmanager
-def _told_of_growth() -> Iterator[Callable[[int, int], None]]:
-    line = Line("building", "documents")
+def _line_of_documents(doing: str) -> Iterator[Callable[[int, int], None]]:
+    line = Line(doing, "documents")
 
     def show(done: int, total: int) -> None:
         if total >= DOCUMENTS_MIN:
@@ -140,7 +140,7 @@ def _told_of_growth() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def _growing() -> Iterator[Callable[[int, int], None]]:
+def _bar_of_documents(doing: str) -> Iterator[Callable[[int, int], None]]:
     from rich import progress  # noqa: PLC0415 - only where it is installed
     from rich.console import Console  # noqa: PLC0415 - likewise
 
@@ -159,7 +159,7 @@ def _growing() -> Iterator[Callable[[int, int], None]]:
             rate = int(done / (time.perf_counter() - began))
             if not bar.tasks:
                 bar.start()
-                bar.add_task("[bold]building", total=total, rate=rate)
+                bar.add_task(f"[bold]{doing}", total=total, rate=rate)
             bar.update(bar.task_ids[0], completed=done, rate=rate)
 
     try:

@@ -9,6 +9,7 @@ import msgspec
 
 from nosqlpy._core.engine import content
 from nosqlpy._core.engine.content import Content
+from nosqlpy._core.engine.flags import Progress
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.tail import Tail
 from nosqlpy._core.log.dump import Catalogue, Documents, DumpReader, DumpWriter, End, Section
@@ -45,10 +46,10 @@ def moment(engine: Engine, names: Sequence[str] | None) -> Moment:
     return Moment(content.take(engine, chosen), engine.tail.end.lsn)
 
 
-def dump(moment: Moment, writer: DumpWriter) -> Iterator[bytes]:
-    """Yield the bytes of the dump, piece by piece."""
+def dump(moment: Moment, writer: DumpWriter, progress: Progress | None = None) -> Iterator[bytes]:
+    """Yield the bytes of the dump, piece by piece; tell `progress` how many documents are in them, and of how many."""
     yield writer.header(moment.lsn)
-    size = 0
+    size = done = 0
     for operations in content.frames(moment.content):
         definitions = [
             [operation.collection, operation.verb, operation.payload]
@@ -61,6 +62,9 @@ def dump(moment: Moment, writer: DumpWriter) -> Iterator[bytes]:
             if type(operation) is Put:
                 size += sum(map(len, operation.documents))
                 yield writer.documents(operation.collection, operation.documents)
+                done += len(operation.documents)
+                if progress is not None:
+                    progress(done, moment.content.count)
     yield writer.end(End(len(moment.content.documents), moment.content.count, size))
 
 
