@@ -133,7 +133,8 @@ class CollectionState:
             DuplicateKeyError: The key of a unique index is taken.
             WriteError: Two fields of an index come through different arrays of a document (171).
         """
-        if self.indexes.refusing:
+        indexes = self.indexes
+        if indexes.refusing and not (len(keys) == 1 and indexes.is_free(keys[0], documents[0])):
             self.claims(frozenset(keys)).check(keys, documents)
 
     def claims(self, leaving: Collection[Hashable] = ()) -> Claims:
@@ -187,6 +188,10 @@ class CollectionState:
     def planned_by(self) -> Mapping[str, HashIndex]:
         """Return the indexes that a planner counts in."""
         return self.indexes.by_name
+
+    def settled(self, plan: Plan) -> Plan:
+        """Return a plan as it holds for all documents that are here, not only for those that the planner knows of."""
+        return plan
 
     def order_of_ids(self) -> IdIndex | None:
         """Return the index of ``_id``, whose order a planner may use; None where that takes loading the collection.

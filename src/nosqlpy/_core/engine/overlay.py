@@ -8,10 +8,11 @@ index over the written documents leads to.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
+
+import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.columns import ColumnMemory, Columns
@@ -21,9 +22,12 @@ from nosqlpy._core.engine.slots import Memory, Slots
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.ids import IdIndex
 from nosqlpy._core.index.textual import Found
-from nosqlpy._core.index.unique import Claims, LayeredClaims
+from nosqlpy._core.index.unique import Claims
 from nosqlpy._core.log.operation import Delete, Operation, Put
 from nosqlpy._core.plan.plan import Plan
+
+# so many documents are tested in less time than it takes to make indexes over them
+FEW: Final = 64
 
 
 class OverlayMemory(Memory):
@@ -87,6 +91,11 @@ class OverlaySlots(Slots):
     def touched(self) -> dict[Hashable, bytes | None]:
         """The documents that the transaction has written, by key, None for one that it has deleted."""
         return self._changed
+
+    @property
+    def added(self) -> Collection[Hashable]:
+        """The keys of the documents that come after those of the collection, in order."""
+        return self._added.keys()
 
     def written(self) -> tuple[list[Hashable], list[bytes]]:
         """Return the keys and the documents that the transaction has written, those that are still there."""
@@ -156,6 +165,20 @@ class OverlaySlots(Slots):
             size += len(document)
         self._memory.resident += size
 
+    def put_alone(self, operation: Put, key: Hashable, *, there: bool) -> None:
+        """Do as `put_under` with one document; `there` says whether the collection has its key."""
+        changed, document = self._changed, operation.documents[0]
+        before = changed.get(key)
+        if before is not None:
+            self._memory.resident += len(document) - len(before)
+        else:
+            self._memory.resident += len(document)
+            if not there or key in changed:
+                self._added[key] = None
+        if operation.indexed and key not in self._added:
+            self.moves = True
+        changed[key], self._ids[key] = document, operation.ids[0]
+
     def delete_under(self, keys: Sequence[Hashable], ids: Sequence[Any]) -> None:
         """Remove the documents of `keys`, those that are there."""
         changed, gone = self._changed, self._gone
@@ -198,13 +221,33 @@ class OverlaySlots(Slots):
         return operations
 
 
+class OverlaidOrder(NaturalOrder):
+    """The natural order of a collection with what a transaction has written: what that adds is at the end."""
+
+    __slots__ = ("_base", "_overlay")
+
+    def __init__(self, base: NaturalOrder, overlay: OverlaySlots) -> None:
+        self._base = base
+        self._overlay = overlay
+
+    def sorted(self, keys: Collection[Hashable]) -> Sequence[Hashable]:
+        """Return the keys of stored documents in natural order."""
+        added = self._overlay.added
+        if len(keys) < 2:
+            return tuple(keys)
+        if not added:
+            return self._base.sorted(keys)
+        behind = set(keys).intersection(added)
+        return [*self._base.sorted([key for key in keys if key not in behind]), *filter(behind.__contains__, added)]
+
+
 class OverlaidCollection(CollectionState):
     """A collection as a transaction sees it that has written to it; `base` is the collection without that.
 
     Its natural order and its columns are made when they are asked for.
     """
 
-    __slots__ = ("_base", "_indexes", "_memory", "_natural", "_written", "overlay", "plain")
+    __slots__ = ("_base", "_indexes", "_memory", "_written", "overlay", "plain", "taken")
 
     def __init__(self, base: CollectionState, memory: Memory) -> None:
         # not all that a collection makes: its documents and its indexes are others'
@@ -216,16 +259,16 @@ class OverlaidCollection(CollectionState):
         # the indexes that a change which leaves them alone has been held against
         self._indexes = base.indexes.by_name
         self._memory = memory
-        self._natural: NaturalOrder | None = None
-        # whether there is neither of them, so that a change need only be made in the overlay
-        self.plain: bool = True
+        # what was written has taken in unique indexes: by their names and the keys there the document that did so last
+        self.taken: dict[str, dict[Hashable, Hashable]] = {}
+        # whether there is nothing of all that, so that a change need only be made in the overlay
+        self.plain: bool = not base.indexes.refusing
         # as `lie_over`, without a call
         self._base, self.indexes, self.ids = base, base.indexes, base.ids
 
     def __getattr__(self, name: str) -> Any:
         if name == "natural":
-            self.natural = self._natural = NaturalOrder(self.overlay)
-            self.plain = False
+            self.natural = OverlaidOrder(self._base.natural, self.overlay)
             return self.natural
         if name == "columns":
             self.columns = Columns(self._memory.columns)
@@ -235,7 +278,7 @@ class OverlaidCollection(CollectionState):
 
     def lie_over(self, base: CollectionState) -> None:
         """Lie over `base`, which has the same documents as the one before, but was loaded."""
-        self._base, self.overlay.base = base, base.slots
+        self._base, self.overlay.base, self.natural = base, base.slots, OverlaidOrder(base.natural, self.overlay)
         # for the planner, which only counts in them
         self.indexes, self.ids = base.indexes, base.ids
 
@@ -245,8 +288,8 @@ class OverlaidCollection(CollectionState):
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
-        if self._natural is not None:
-            self._natural.known = None
+        if operation.indexed and self.indexes.refusing:
+            self.indexes.note(operation, self.taken)
         self.overlay.put_under(operation)
         if self._written is not None:
             operation.indexed = True  # what it replaces is the collection's, whose indexes are others
@@ -254,8 +297,6 @@ class OverlaidCollection(CollectionState):
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""
-        if self._natural is not None:
-            self._natural.known = None
         self.overlay.delete_under(operation.keys, operation.ids)
         if self._written is not None:
             self._written.delete(operation)
@@ -265,18 +306,31 @@ class OverlaidCollection(CollectionState):
         """Whether an index has all documents in an order."""
         return False
 
+    @property
+    def _few(self) -> bool:
+        """Whether each document that was written is tested itself, without indexes over all of them."""
+        return self._written is None and len(self.overlay.touched) <= FEW
+
     def planned_by(self) -> Mapping[str, HashIndex]:
         """Return the indexes that a planner counts in, which know of arrays in the written documents by now."""
         indexes = self.indexes.by_name
-        for name, index in self._over().indexes.by_name.items() if indexes else ():
-            indexes[name].multikey.update(index.multikey)
+        if indexes and not self._few:
+            for name, index in self._over().indexes.by_name.items():
+                indexes[name].multikey.update(index.multikey)
         return indexes
+
+    def settled(self, plan: Plan) -> Plan:
+        """Return a plan of what the planner knows of, with all that was written tested."""
+        if plan.exact and plan.text is None and plan.stage != "IDHACK" and self._few:
+            return msgspec.structs.replace(plan, exact=False)
+        return plan
 
     def scanned(self, plan: Plan) -> tuple[Collection[Hashable], bool]:
         """Return what a scan of one index leads to, and whether that is in natural order."""
         touched = self.overlay.touched
         untouched = [key for key in self._base.scanned(plan)[0] if key not in touched]
-        return [*untouched, *self._over().scanned(plan)[0]], False
+        written = touched if self._few else self._over().scanned(plan)[0]
+        return [*untouched, *written], False
 
     def expired(self, now: datetime) -> Collection[Hashable]:
         """Return the keys of the documents that have expired at a moment, the transaction's own among them."""
@@ -306,8 +360,18 @@ class OverlaidCollection(CollectionState):
         Raises:
             Unloaded: An index must be built first.
         """
-        under = self._base.claims(ChainMap(self.overlay.touched, dict.fromkeys(leaving)))
-        return LayeredClaims(under, self._over().claims(leaving))
+        return self.indexes.claims(self.name, leaving, self)
+
+    def check_fit(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
+        """Refuse encoded documents that cannot go in together, each in the place of the one with its key, if any."""
+        indexes = self.indexes
+        if indexes.refusing and not (len(keys) == 1 and indexes.is_free(keys[0], documents[0], self.taken)):
+            self.claims(frozenset(keys)).check(keys, documents)
+
+    @property
+    def touched(self) -> Mapping[Hashable, bytes | None]:
+        """The documents that the transaction has written, by key, None for one that it has deleted."""
+        return self.overlay.touched
 
     def index_on(self, path: str) -> HashIndex | None:  # noqa: ARG002 - whatever it is
         """Return None: no index has all documents."""

@@ -232,7 +232,8 @@ def plan_of(collection: CollectionState, query: Query) -> Plan:
     elif plain and len(idle) < IDLE_MAX and serves_none(predicate, indexes, ordering):
         idle.add(asked)
     limit = query.skip + query.limit if query.limit else 0
-    return choose(predicate, indexes, size, query.hint, ordering, limit, collection.order_of_ids())
+    plan = choose(predicate, indexes, size, query.hint, ordering, limit, collection.order_of_ids())
+    return plan if collection.has_orders else collection.settled(plan)
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:

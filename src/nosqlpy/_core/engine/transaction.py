@@ -7,16 +7,12 @@ framed with all others, once, when the transaction commits.
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from nosqlpy._core.engine import points, writes
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.expiry import Expiry
 from nosqlpy._core.engine.flags import Progress
-from nosqlpy._core.engine.intake import NewDocument
-from nosqlpy._core.engine.journal import Journal
 from nosqlpy._core.engine.overlay import OverlaidCollection, OverlayMemory
-from nosqlpy._core.engine.points import PointUpdate
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
@@ -25,45 +21,31 @@ from nosqlpy.errors import TransactionError, WriteConflict, WriteError
 
 R = TypeVar("R")
 
-# what plans one put at most, of the document that it is asked for
-_JOURNALED: Final = frozenset((writes.insert_one, writes.insert_one_result, points.update))
-
 
 class _Collections(dict[str, CollectionState]):
     """The collections that a transaction writes to, by name, and behind them all those of the engine."""
 
-    __slots__ = ("_base", "_expiry", "_memory", "_seen", "journal", "overlaid")
+    __slots__ = ("_base", "_expiry", "_memory", "lane", "overlaid", "seen")
 
     def __init__(self, base: Engine, memory: Memory, expiry: Expiry | None) -> None:
         self._base = base
         self._memory = memory
         self._expiry = expiry
-        self._seen = base.collections
-        # those that were written to, by their numbers
+        # the engine's, as they were when they were looked at last
+        self.seen: dict[str, CollectionState] = base.collections
+        # those that were written to, by their numbers, and by their names
         self.overlaid: dict[int, OverlaidCollection] = {}
-        # what was written to others, and nobody has looked at since
-        self.journal: Journal = Journal()
+        self.lane: dict[str, OverlaidCollection] = {}
 
     def lay_over(self, base: CollectionState) -> OverlaidCollection:
         """Return a collection that can be written to, over `base`."""
         made = OverlaidCollection(base, self._memory)
-        self.overlaid[made.number] = self[made.name] = made
+        self.overlaid[made.number] = self.lane[made.name] = made
         return made
-
-    def settle(self) -> None:
-        """Lay what is in the journal over the collections, before anybody looks at them."""
-        for operation in self.journal.settled(self._base):
-            base = self._base.collection(operation.collection)
-            assert base is not None, "nobody else writes"
-            held = self.overlaid.get(base.number) or self.lay_over(base)
-            held.overlay.known[operation.keys[0]] = not operation.fresh
-            self._memory.resident -= len(operation.documents[0])  # which is counted once more
-            held.overlay.put_under(operation)
-        self.journal = Journal()
 
     def _hide(self, name: str) -> None:
         """Remove what has expired from a collection, as the transaction sees it."""
-        held = dict.get(self, name) or self._seen.get(name)
+        held = self.lane.get(name) or self.seen.get(name)
         if self._expiry is None or held is None or held.number not in self._base.expiring:
             return
         if found := self._expiry.of(held):
@@ -75,34 +57,30 @@ class _Collections(dict[str, CollectionState]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a collection as the transaction sees it."""
-        if self.journal.puts:
-            self.settle()
-        if self._base.collections is not self._seen:
+        if self._base.collections is not self.seen:
             self._refresh()
         if self._base.expiring:
             self._hide(name)
-        found = dict.get(self, name)
-        return self._seen.get(name, default) if found is None else found
+        found = self.lane.get(name)
+        return self.seen.get(name, default) if found is None else found
 
     def _refresh(self) -> None:
         """Lay what was written over the collections as they are now: some have been loaded."""
-        self._seen = self._base.collections
-        for name, made in dict.items(self):
-            if name in self._seen and isinstance(made, OverlaidCollection):
-                made.lie_over(self._seen[name])
+        self.seen = self._base.collections
+        for name, made in self.lane.items():
+            if name in self.seen:
+                made.lie_over(self.seen[name])
 
     def __getitem__(self, name: str) -> CollectionState:
-        if self.journal.puts:
-            self.settle()
-        if self._base.collections is not self._seen:
+        if self._base.collections is not self.seen:
             self._refresh()
         if self._base.expiring:
             self._hide(name)
-        found = dict.get(self, name)
-        return self._seen[name] if found is None else found
+        found = self.lane.get(name)
+        return self.seen[name] if found is None else found
 
     def __contains__(self, name: object) -> bool:
-        return dict.__contains__(self, name) or name in self._base.collections
+        return name in self.lane or name in self._base.collections
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._merged())
@@ -119,18 +97,17 @@ class _Collections(dict[str, CollectionState]):
         return self._merged().values()
 
     def _merged(self) -> dict[str, CollectionState]:
-        if self.journal.puts:
-            self.settle()
-        return {**self._base.collections, **{name: self[name] for name in dict.keys(self)}}
+        return {**self._base.collections, **{name: self[name] for name in self.lane}}
 
 
 class _Planner(Engine):
-    """Plans a write of one document as the engine does, and frames nothing."""
+    """Plans a write of one document, in a collection that was written to, and frames nothing."""
 
     __slots__ = ()
 
-    def __init__(self, base: Engine) -> None:
-        self.document_size_max, self.tail = base.document_size_max, base.tail
+    def __init__(self, base: Engine, lane: dict[str, OverlaidCollection]) -> None:
+        self.document_size_max, self.sort_memory, self.tail = base.document_size_max, base.sort_memory, base.tail
+        self.collections = lane  # type: ignore[assignment]  # it plans only there
 
     def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
         """Return `operations` as a change."""
@@ -150,7 +127,7 @@ class TransactionView(Engine):
     `expiry` is hidden, and removed by the commit.
     """
 
-    __slots__ = ("_base", "_created", "_moment", "_overlaid", "_planner", "_warnings")
+    __slots__ = ("_base", "_created", "_lane", "_moment", "_overlaid", "_planner", "_warnings")
 
     collections: _Collections
 
@@ -164,10 +141,10 @@ class TransactionView(Engine):
         self.expiring, self.collated = base.expiring, base.collated
         self.begun = self.applied = self._moment = base.applied
         self._base = base
-        self._overlaid = self.collections.overlaid
+        self._overlaid, self._lane = self.collections.overlaid, self.collections.lane
         self._created: list[Operation] = []
         self._warnings: tuple[str, ...] = ()
-        self._planner = _Planner(base)
+        self._planner = _Planner(base, self._lane)
 
     def change(self, operations: Sequence[Operation], result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
         """Return `operations` as a change that `apply` makes visible to the transaction.
@@ -180,8 +157,6 @@ class TransactionView(Engine):
         if not operations:
             return Change(operations, b"", end, end, result)
         size = self.memory.resident
-        if self.collections.journal.puts:
-            self.collections.settle()
         for operation in operations:
             if type(operation) is Put:
                 size += sum(map(len, operation.documents))
@@ -243,38 +218,39 @@ class TransactionView(Engine):
     def write_one(self, plan: Callable[[Engine, str, Any], Change[R]], name: str, asked: Any) -> R:
         """Plan a write of one document and apply it; return its result.
 
-        One of a document that nothing was written to before is planned as outside of a transaction, and noted in the
-        journal: no overlay is needed as long as nobody looks at the collection.
+        That is what most writes are, so it takes fewer calls than `change` and `apply` do.
         """
-        base, journal = self._base, self.collections.journal
-        collection = base.collections.get(name)
-        key = asked.key if type(asked) is NewDocument else asked.value if type(asked) is PointUpdate else None
-        if (
-            plan not in _JOURNALED
-            or key is None
-            or type(collection) is not CollectionState
-            or base.expiring
-            or collection.validator is not None
-            or collection.collation is not None
-            or collection.indexes.refusing
-            or collection.number in self._overlaid
-            or (collection.number, key) in journal.puts
-        ):
+        base, collections = self._base, self.collections
+        if base.collections is not collections.seen or base.expiring:
             return self.apply(plan(self, name, asked))
-        planner = self._planner
-        planner.collections = base.collections
-        change = plan(planner, name, asked)
+        held = self._lane.get(name)
+        if held is None:
+            collection = collections.seen.get(name)
+            if collection is None:
+                return self.apply(plan(self, name, asked))
+            held = collections.lay_over(collection)
+        change = plan(self._planner, name, asked)
         if change.operations:
             (operation,) = change.operations
-            assert type(operation) is Put, "that is what is journaled"
-            size = self.memory.resident + len(operation.documents[0])
-            if size > CHANGE_SIZE_MAX:
-                raise _too_large(size)
-            self.begun += 1
-            operation.fresh = type(asked) is NewDocument
-            journal.note(operation, collection)
-            self.memory.resident = size
+            overlay, (key,) = held.overlay, operation.keys  # type: ignore[union-attr]
+            there = overlay.base.holds(key)  # applying a change cannot fail, and looking there can
+            if type(operation) is Put:
+                size = self.memory.resident + len(operation.documents[0])
+                if size > CHANGE_SIZE_MAX:
+                    raise _too_large(size)
+                self.begun += 1
+                if held.plain:
+                    overlay.put_alone(operation, key, there=there)
+                else:
+                    overlay.known[key] = there
+                    held.put(operation)
+            else:
+                self.begun += 1
+                overlay.known[key] = there
+                held.delete(operation)  # type: ignore[arg-type]  # of one document
             self.applied = self.begun
+            if change.warnings:
+                self._warnings += change.warnings
         return change.result
 
     def version(self) -> int:
@@ -301,11 +277,6 @@ class TransactionView(Engine):
 
     def operations(self) -> list[Operation]:
         """Return what the transaction has done, as few operations as say it."""
-        journal = self.collections.journal
-        if journal.puts:
-            if not self._overlaid:
-                return journal.operations(self._base)
-            self.collections.settle()
         operations = [*self._created]
         for collection in self._overlaid.values():
             operations += collection.operations()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import UNSET
 
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex
@@ -20,7 +23,8 @@ from nosqlpy._core.index.extraction import (
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.index.textual import TextIndex
-from nosqlpy._core.index.unique import Claims, duplicate
+from nosqlpy._core.index.unique import Claims, Overlaid, OverlaidClaims, duplicate
+from nosqlpy._core.log.operation import Put
 from nosqlpy._core.query.partial import Column, Layout, Row, layout_of
 from nosqlpy.results import TEXT
 
@@ -28,6 +32,7 @@ BUILD_STEP = 1000
 
 # classes of values that are their own keys
 _DISTINCT: Final = frozenset((str, int))
+_NONE: Final[Mapping[str, Mapping[Hashable, Hashable]]] = MappingProxyType({})
 
 
 class IndexManager:
@@ -46,7 +51,9 @@ class IndexManager:
         "_extracts",
         "_fields",
         "_layout",
+        "_refusing",
         "_singles",
+        "_unique",
         "by_name",
         "by_path",
         "expiring",
@@ -70,6 +77,10 @@ class IndexManager:
         self._columns: list[Column | None] = []
         # the same for one document: what finds in its row the value that, if it is plain, is its one key
         self._singles: list[tuple[HashIndex, Callable[[Row], Any] | None, Extract]] = []
+        # those that may refuse a document, with what checks that; and those that are unique, with what finds the
+        # values of one document: None where another one may refuse it as well
+        self._refusing: list[tuple[HashIndex, Extract]] = []
+        self._unique: list[tuple[HashIndex, Callable[[Row], Any]]] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._extracts or self.pending)
@@ -139,10 +150,20 @@ class IndexManager:
             for (index, extract), column in zip(self._extracts, self._columns, strict=False)
         ]
         self.refusing = any(index.definition.refuses for index in indexes.values())
+        self._refusing = [
+            (index, checking(index, layout, extract))
+            for index, extract in self._extracts
+            if index.definition.refuses and layout is not None
+        ]
+        singles = [(index, get) for index, get, _ in self._singles if index.definition.refuses and get is not None]
+        glanced = len(singles) == sum(index.definition.refuses for index in indexes.values())
+        self._unique = singles if glanced and not any(index.definition.has_numbers for index, _ in singles) else None
         self.expiring = tuple(index for index in indexes.values() if index.definition.expire_after is not None)
 
-    def claims(self, collection: str, leaving: Collection[Hashable] = ()) -> Claims:
+    def claims(self, collection: str, leaving: Collection[Hashable] = (), over: Overlaid | None = None) -> Claims:
         """Return what says which documents of a write can go in, for those `leaving` by their keys.
+
+        `over` is what a transaction has written.
 
         Raises:
             Unloaded: An index must be built first.
@@ -152,10 +173,41 @@ class IndexManager:
                 index.ask()
         layout = self._layout
         assert layout is not None, "no index refuses anything"
-        refusing = [
-            (index, checking(index, layout, extract)) for index, extract in self._extracts if index.definition.refuses
-        ]
-        return Claims(collection, refusing, layout.rows, leaving)
+        if over is None:
+            return Claims(collection, self._refusing, layout.rows, leaving)
+        return OverlaidClaims(collection, self._refusing, layout.rows, leaving, over)
+
+    def is_free(self, key: Hashable, document: bytes, taken: Mapping[str, Mapping[Hashable, Hashable]] = _NONE) -> bool:
+        """Whether a document is seen at a glance to fit under its `key`: nobody else has what it has, a text or an int.
+
+        `taken` has for unique indexes, by name, the documents of a transaction by what they have taken.
+        """
+        layout, unique = self._layout, self._unique
+        if unique is None or layout is None:
+            return False
+        row = layout.read(document)
+        for index, get in unique:
+            value = get(row)
+            if type(value) is not str and type(value) is not int:
+                return False
+            held = index.entry(value)
+            if held is not UNSET and held != key:
+                return False
+            if taken and (by_value := taken.get(index.name)) and by_value.get(value, key) != key:
+                return False
+        return True
+
+    def note(self, operation: Put, taken: dict[str, dict[Hashable, Hashable]]) -> None:
+        """Add to `taken` what documents that were checked have in the unique indexes."""
+        layout = self._layout
+        if layout is None:
+            return
+        rows = layout.rows(operation.documents)
+        for index, extract in self._extracts:
+            if index.definition.unique:
+                by_value = taken.setdefault(index.name, {})
+                for key, values in zip(operation.keys, extract(rows, operation.documents), strict=True):
+                    by_value.update(dict.fromkeys(values, key))
 
     def read_any(self, names: Iterable[str] | None) -> bool:
         """Whether a change of these top-level fields of a document may change where it stands; None: of any fields."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
-from typing import Any
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any, Protocol
 
 from nosqlpy._core.index.components import component
 from nosqlpy._core.index.extraction import Extract, is_whole
@@ -65,7 +65,7 @@ class Claims:
                         if not is_whole(value):
                             if taken.get(value, key) != key or claims.setdefault(value, key) != key:
                                 raise duplicate(self._collection, index, value, documents[place])
-                            self._check_free(index, value, key, documents[place])
+                            self._check_free(index, extract, value, key, documents[place])
         return claimed
 
     def take(self, claimed: list[dict[Hashable, Hashable]]) -> None:
@@ -73,27 +73,67 @@ class Claims:
         for taken, claims in zip(self._taken, claimed, strict=True):
             taken.update(claims)
 
-    def _check_free(self, index: HashIndex, value: Hashable, key: Hashable, document: bytes) -> None:
+    def _check_free(self, index: HashIndex, extract: Extract, value: Hashable, key: Hashable, document: bytes) -> None:
         """Refuse a document whose key another one has, which stays as it is."""
         for holder in index.holders(value):
-            if holder != key and holder not in self._leaving:
+            if holder != key and holder not in self._leaving and self._has(holder, extract, value):
                 raise duplicate(self._collection, index, value, document)
 
+    def _has(self, _holder: Hashable, _extract: Extract, _value: Hashable) -> bool:
+        """Whether the document `holder` has a key under which it stands in an index."""
+        return True
 
-class LayeredClaims(Claims):
-    """Claims on what lies `under`, and on what lies over it: both must be free."""
 
-    __slots__ = ("_over", "_under")
+class Overlaid(Protocol):
+    """What a transaction has written: its documents by key, and who has last `taken` what in unique indexes."""
 
-    def __init__(self, under: Claims, over: Claims) -> None:
-        self._under = under
+    @property
+    def touched(self) -> Mapping[Hashable, bytes | None]:
+        """The documents by key, None for one that was deleted."""
+
+    @property
+    def taken(self) -> Mapping[str, Mapping[Hashable, Hashable]]:
+        """By the name of an index and a key in it, the document that took it last. It may have it no longer."""
+
+
+class OverlaidClaims(Claims):
+    """Claims on documents with those of a transaction over them."""
+
+    __slots__ = ("_over",)
+
+    def __init__(
+        self,
+        collection: str,
+        indexes: Sequence[tuple[HashIndex, Extract]],
+        rows: Any,
+        leaving: Collection[Hashable],
+        over: Overlaid,
+    ) -> None:
+        super().__init__(collection, indexes, rows, leaving)
         self._over = over
 
-    def check(self, keys: Sequence[Hashable], documents: Sequence[bytes]) -> None:
-        """Refuse encoded documents of which one cannot go in; if all can, their keys are taken from now on."""
-        under, over = self._under.claimed(keys, documents), self._over.claimed(keys, documents)
-        self._under.take(under)
-        self._over.take(over)
+    def _check_free(self, index: HashIndex, extract: Extract, value: Hashable, key: Hashable, document: bytes) -> None:
+        """Refuse a document whose key another one has, which stays as it is."""
+        super()._check_free(index, extract, value, key, document)
+        by_value = self._over.taken.get(index.name)
+        if by_value is None or value not in by_value:
+            return
+        holder = by_value[value]
+        gone = holder == key or holder in self._leaving or holder not in self._over.touched
+        if not gone and self._has(holder, extract, value):
+            raise duplicate(self._collection, index, value, document)
+
+    def _has(self, holder: Hashable, extract: Extract, value: Hashable) -> bool:
+        """Whether a document has a key under which it stands, or stood before the transaction wrote to it."""
+        touched = self._over.touched
+        if holder not in touched:
+            return True
+        document = touched[holder]
+        if document is None:
+            return False
+        blobs = (document,)
+        (found,) = extract(self._rows(blobs), blobs)
+        return value in found
 
 
 def duplicate(collection: str, index: HashIndex, key: Hashable, document: bytes) -> DuplicateKeyError:
