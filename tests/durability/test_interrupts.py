@@ -18,7 +18,11 @@ from durability.model import State, describe, state_of_engine, wrong_indexes
 from durability.simulated_disk import Fault, SimulatedDisk
 from durability.workload import client_of, open_database
 from nosqlpy import Client
+from nosqlpy._core.engine.intake import NewDocument
+from nosqlpy._core.engine.writes import insert_one
+from nosqlpy._core.values.codec import encode_document
 from nosqlpy._io.database import Database
+from nosqlpy._io.gate import Turn
 from nosqlpy.errors import StorageError
 
 WRITES: dict[str, Callable[[Client], Any]] = {
@@ -112,6 +116,47 @@ def test_memory_equals_the_log_wherever_a_write_is_interrupted(write: str, then:
         log = state_of_engine(reopened(disk, place).engine)
         assert log == memory, f"{place}: the log has {describe(log)}, memory had {describe(memory)}"
     assert at > 10
+
+
+def _insert_at_once(database: Database) -> None:
+    new = NewDocument(9, 9, encode_document({"_id": 9, "g": 1}))
+    database.write("safe", insert_one, "a", new, False)
+
+
+def _reserve_at_once(database: Database) -> None:
+    turn = Turn(database, None)
+    try:
+        database.gate.take(turn)
+        database.reserve(turn, wait=False)
+    finally:
+        sys.setprofile(None)
+        database.end_turn(turn)
+
+
+AT_ONCE: dict[str, Callable[[Database], Any]] = {
+    "a write": _insert_at_once,
+    "anything": lambda database: database.try_exclusively(lambda: None),
+    "a look at what others wrote": lambda database: database.try_follow(),
+    "a turn": _reserve_at_once,
+}
+
+
+@pytest.mark.parametrize("work", AT_ONCE)
+def test_a_lock_that_is_taken_without_waiting_is_given_back_wherever_that_is_interrupted(work: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        _, database, client = prepared()
+        interrupter = Interrupter(at)
+        try:
+            interrupter.run(lambda database=database: AT_ONCE[work](database))
+        except KeyboardInterrupt:
+            pass
+        else:
+            break
+        assert not database.lock.locked(), interrupter.where
+        in_time(lambda client=client: client["a"].save({"_id": 1, "g": 7}))
+    assert at > 3
 
 
 @pytest.mark.parametrize("write", ["a rotation", "a compaction", "an index", "the first insert"])

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import get_ident
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +21,7 @@ from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.index.deferred import loading
 from nosqlpy._io.appender import Appender
 from nosqlpy._io.driver import storage_error
+from nosqlpy._io.following import AT_ONCE
 from nosqlpy._io.gate import Gate, Occupied, Turn
 from nosqlpy._io.marking import Marking
 from nosqlpy._io.options import Options
@@ -45,20 +47,13 @@ class WouldWait(Exception):
     """Another thread or process is writing, or so much was written that taking it in takes long."""
 
 
-class _AtOnce:
-    """The lock of a database in a ``with`` statement of one who may not wait for it."""
+def giver(lock: Any) -> AbstractContextManager[Any]:
+    """Return what gives `lock` back at the end of a ``with`` statement, and does not take it at the beginning.
 
-    __slots__ = ("_database",)
-
-    def __init__(self, database: Committing) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        if not self._database.lock.acquire(False):  # it does not wait
-            raise WouldWait
-
-    def __exit__(self, *_: object) -> None:
-        self._database.lock.release()
+    As with a lock itself there is no function of Python's, where Ctrl-C could come in between.
+    """
+    verbs = {"__slots__": (), "__enter__": staticmethod(tuple), "__exit__": staticmethod(lock.__exit__)}
+    return type("Giver", (), verbs)()  # type: ignore[no-any-return]
 
 
 class Committing(Marking):
@@ -72,7 +67,7 @@ class Committing(Marking):
     __slots__ = (
         "_admitted",
         "_appender",
-        "_at_once",
+        "_giver",
         "_pending",
         "_reserved",
         "_segment_size",
@@ -91,7 +86,8 @@ class Committing(Marking):
         self._known: Known = {}
         self._pending: Change[Any] | None = None
         self.gate: Gate = Gate()
-        self._at_once = _AtOnce(self)
+        # gives the lock back that one took who may not wait for it
+        self._giver = giver(self.lock)
         # whose turn the write that is being made belongs to, and who keeps the lock of writers until his turn ends
         self._admitted: Turn | None = None
         self._reserved: Turn | None = None
@@ -125,6 +121,17 @@ class Committing(Marking):
             self._log_warnings()
         return result
 
+    def taken_at_once(self) -> AbstractContextManager[Any]:
+        """Take the lock, if that needs no waiting, and return what gives it back at the end of a ``with`` statement.
+
+        Raises:
+            WouldWait: Somebody has it.
+        """
+        (taken,) = map(self.lock.acquire, AT_ONCE)
+        if not taken:
+            raise WouldWait
+        return self._giver
+
     def try_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do as `exclusively`, for one who may not wait.
 
@@ -134,8 +141,7 @@ class Committing(Marking):
         thread = get_ident()
         if thread in self._inside:
             raise self._entangled()
-        if not self.lock.acquire(blocking=False):
-            raise WouldWait
+        self.taken_at_once()
         try:
             self._inside.add(thread)
             if self._shares:
@@ -146,8 +152,10 @@ class Committing(Marking):
                 if self._shares:
                     self._give()
             finally:
-                self._inside.discard(thread)
-                self.lock.release()
+                try:
+                    self._inside.discard(thread)
+                finally:
+                    self.lock.release()
         if self.warned:
             self._log_warnings()
         return result
@@ -243,7 +251,7 @@ class Committing(Marking):
             raise self._entangled()
         try:
             inside.add(thread)
-            with self.lock if wait else self._at_once:
+            with self.lock if wait else self.taken_at_once():
                 engine, shares = self.engine, self._shares
                 try:
                     if shares:

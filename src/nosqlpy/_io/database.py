@@ -23,6 +23,7 @@ from nosqlpy._core.engine.verification import verify
 from nosqlpy._core.index.deferred import Unloaded, loading
 from nosqlpy._core.log.section import DamagedHintError
 from nosqlpy._core.log.segment import HEADER_SIZE
+from nosqlpy._io.committing import giver
 from nosqlpy._io.driver import storage_error
 from nosqlpy._io.expiring import Expiring
 from nosqlpy._io.gate import Gate
@@ -366,6 +367,7 @@ class Database(Expiring):
         self.closed = self.forked = True
         self.gate = Gate()
         self.lock = threading.Lock()
+        self._giver = giver(self.lock)
         self._loading = threading.Lock()
         self._disk_sync = threading.Lock()
         self._syncer.forget()

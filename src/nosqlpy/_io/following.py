@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from nosqlpy._core.engine import following, shared
 from nosqlpy._core.engine.effects import Procedure
@@ -32,6 +32,9 @@ log = logging.getLogger("nosqlpy.storage")
 
 # what a follower reads on the event loop; more of it is read in a worker thread
 INLINE_BYTES = 128 << 10
+# what a lock's `acquire` is told by who may not wait. It is called by way of `map`: Ctrl-C may come behind a call of
+# one's own, where the lock is taken and nobody knows
+AT_ONCE: Final = (False,)
 
 
 class Following:
@@ -243,7 +246,8 @@ class Following:
         return self.guarded(self._try_follow)
 
     def _try_follow(self) -> bool:
-        if not self.lock.acquire(blocking=False):
+        (taken,) = map(self.lock.acquire, AT_ONCE)
+        if not taken:
             return False
         try:
             return self._is_near() and self._follow()

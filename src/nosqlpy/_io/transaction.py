@@ -81,7 +81,7 @@ class LocalTransaction(LocalBackend):
         try:
             if not database.gate.take(turn):
                 database.gate.await_turn(turn, self.options.lock_timeout)
-            database.exclusively(database.reserve, turn)
+            database.reserve(turn)
             unit.begin()
         except BaseException:
             unit.release()

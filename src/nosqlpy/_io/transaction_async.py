@@ -18,6 +18,7 @@ from nosqlpy._core.engine.matching import Point
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.deferred import Unloaded
+from nosqlpy._io.committing import WouldWait
 from nosqlpy._io.database import Database
 from nosqlpy._io.following import INLINE_BYTES
 from nosqlpy._io.gate import Occupied, Turn
@@ -88,7 +89,10 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         try:
             if not database.gate.take(turn):
                 await self._await_turn(database, turn)
-            await self._locked(database, partial(database.reserve, turn))
+            try:
+                database.reserve(turn, wait=False)
+            except WouldWait:
+                await self._on_worker(partial(database.reserve, turn))
             unit.begin()
         except BaseException:
             unit.release()
@@ -105,8 +109,12 @@ class AsyncLocalTransaction(AsyncLocalBackend):
         view = unit.enter()
         try:
             database, small = unit.database, view.size <= INLINE_BYTES
-            plan = partial(database.commit, unit.durability or self.options.durability, view.commit)
-            _, lsn = await self._locked(database, partial(database.conclude, unit.conclude(), plan), inline=small)
+            turn, durability = unit.conclude(), unit.durability or self.options.durability
+            write = partial(database.write_last, turn, durability, view.commit)
+            try:
+                lsn = write(wait=False) if small else await self._on_worker(write)
+            except WouldWait:
+                lsn = await self._on_worker(write)
             if lsn is not None:
                 await self._wait_durable(database, lsn)
         except Occupied:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._io.committing import Committing
+from nosqlpy._io.following import AT_ONCE
 from nosqlpy._io.gate import Occupied, Turn
 from nosqlpy.aliases import Durability
 
@@ -37,17 +38,36 @@ class Turns(Committing):
         finally:
             self.end_turn(turn)
 
-    def reserve(self, turn: Turn) -> None:
-        """Keep the lock of writers until a turn ends. To be called by `exclusively`, once it is that turn.
+    def reserve(self, turn: Turn, *, wait: bool = True) -> None:
+        """Keep the lock of writers until a turn ends, once it is that turn; all that others wrote is known.
 
         Raises:
+            LockedError: Another process kept the lock for longer than ``lock_timeout``.
+            InvalidOperation: This thread is in here already, and was interrupted by what calls now.
             StorageError: An earlier write failed half-way; the database must be reopened.
+            WouldWait: As `try_exclusively`, where the caller may not `wait`.
         """
-        if self._pending is not None:
-            self._settle()
-        if self.engine.failed or self.engine.read_only:
-            self.engine.check_writable()
-        self._reserved = turn
+        thread, inside = get_ident(), self._inside
+        if thread in inside:
+            raise self._entangled()
+        try:
+            inside.add(thread)
+            with self.lock if wait else self.taken_at_once():
+                try:
+                    if self._shares:
+                        self._take(wait=wait)
+                    if self._pending is not None:
+                        self._settle()
+                    if self.engine.failed or self.engine.read_only:
+                        self.engine.check_writable()
+                    self._reserved = turn
+                finally:
+                    if self._shares:
+                        self._give()
+        finally:
+            inside.discard(thread)
+        if self.warned:
+            self._log_warnings()
 
     def conclude(self, turn: Turn, function: Callable[[], R]) -> R:
         """Return the result of `function`, with which a turn ends. To be called by `exclusively`."""
@@ -58,24 +78,27 @@ class Turns(Committing):
             self._admitted = None
             self.gate.leave(turn)
 
-    def write_last(self, turn: Turn, durability: Durability, plan: Callable[[Engine], Change[Any]]) -> int | None:
+    def write_last(
+        self, turn: Turn, durability: Durability, plan: Callable[[Engine], Change[Any]], *, wait: bool = True
+    ) -> int | None:
         """Do as `exclusively` with `conclude` and `commit`, in one function; return as `log`.
 
         Raises:
             InvalidOperation: This thread is in here already, and was interrupted by what calls now.
             Occupied: It is not this turn any more.
+            WouldWait: As `try_exclusively`, where the caller may not `wait`; the turn goes on.
         """
         thread, inside = get_ident(), self._inside
         if thread in inside:
             raise self._entangled()
         try:
             inside.add(thread)
-            with self.lock:
+            with self.lock if wait else self.taken_at_once():
                 try:
-                    if self._shares:
-                        self._take()
                     if self.gate.owner is not turn:
                         raise Occupied
+                    if self._shares and not self._holds:
+                        self._take()
                     if self._pending is not None:
                         self._settle()
                     change = plan(self.engine)
@@ -100,15 +123,20 @@ class Turns(Committing):
         if not self._shares or self.closed or not self._holds:
             return
         thread = get_ident()
-        if thread in self._inside or not self.lock.acquire(blocking=False):
+        taken = False
+        if thread not in self._inside:
+            (taken,) = map(self.lock.acquire, AT_ONCE)
+        if not taken:
             self._syncer.appended(buffered=True)  # whoever has the lock gives back, or this does in a moment
             return
         try:
             self._inside.add(thread)
             self._give()
         finally:
-            self._inside.discard(thread)
-            self.lock.release()
+            try:
+                self._inside.discard(thread)
+            finally:
+                self.lock.release()
 
     def end_turn_of(self, holder: object) -> None:
         """End the turn of `holder`, if it is his."""
