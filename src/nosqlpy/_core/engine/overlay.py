@@ -54,7 +54,7 @@ class OverlaySlots(Slots):
     while the transaction is open.
     """
 
-    __slots__ = ("_added", "_changed", "_gone", "_ids", "base", "known", "moves")
+    __slots__ = ("_added", "_changed", "_gone", "_ids", "_moved", "base", "known")
 
     def __init__(self, memory: Memory, base: Slots) -> None:
         # every document that was touched, None for one that is deleted
@@ -66,8 +66,8 @@ class OverlaySlots(Slots):
         self._ids: dict[Hashable, Any] = {}
         # whether the collection has a document of a key, for all that are touched: to be found out by who plans that
         self.known: dict[Hashable, bool] = {}
-        # whether a document that takes the place of one of the collection may stand elsewhere in its indexes
-        self.moves: bool = False
+        # keys of documents that take the places of others, and may stand elsewhere in the indexes
+        self._moved: set[Hashable] = set()
         self.base = base
         # all that slots have but functions of this: it goes with its transaction, not when the collector comes by
         self.live, self._memory, self._mixed = 0, memory, False
@@ -160,7 +160,7 @@ class OverlaySlots(Slots):
             elif key in changed or not self.known.get(key):
                 added[key] = None
             if operation.indexed and key not in added:
-                self.moves = True
+                self._moved.add(key)
             changed[key], self._ids[key] = document, operation.ids[place]
             size += len(document)
         self._memory.resident += size
@@ -176,7 +176,7 @@ class OverlaySlots(Slots):
             if not there or key in changed:
                 self._added[key] = None
         if operation.indexed and key not in self._added:
-            self.moves = True
+            self._moved.add(key)
         changed[key], self._ids[key] = document, operation.ids[0]
 
     def delete_under(self, keys: Sequence[Hashable], ids: Sequence[Any]) -> None:
@@ -198,13 +198,13 @@ class OverlaySlots(Slots):
     def operations(self, number: int, *, moves: bool) -> list[Operation]:
         """Return what makes of the collection's documents those that are here.
 
-        `moves` says whether its indexes are others than those that `moves` here is about.
+        `moves` says whether its indexes are others than those that were asked which documents move in them.
         """
-        changed, ids, added = self._changed, self._ids, self._added
-        if not self._gone and (not added or len(changed) == len(added)):  # all of one kind, and in this order
+        changed, ids, added, moved = self._changed, self._ids, self._added, self._moved
+        fresh, indexed = len(added) == len(changed), moves or len(moved) == len(changed)
+        if not self._gone and (fresh or (not added and (indexed or not moved))):  # all of one kind, and in this order
             documents = cast("list[bytes]", list(changed.values()))
-            fresh = bool(added)
-            put = Put(number, list(changed), list(ids.values()), documents, fresh, fresh or moves or self.moves)
+            put = Put(number, list(changed), list(ids.values()), documents, fresh, fresh or indexed)
             return [put] if documents else []
         operations: list[Operation] = []
         if self._gone:
@@ -214,7 +214,9 @@ class OverlaySlots(Slots):
                 gone += [key for key in added if key not in self._gone]
             operations.append(Delete(number, gone, [ids[key] for key in gone]))
         replaced = [key for key, data in changed.items() if data is not None and key not in added]
-        for keys, indexed in ((replaced, moves or self.moves), (list(added), True)):
+        unmoved = [] if moves else [key for key in replaced if key not in moved]
+        moving = replaced if moves else [key for key in replaced if key in moved]
+        for keys, indexed in ((unmoved, False), (moving, True), (list(added), True)):
             if keys:
                 documents = [changed[key] or b"" for key in keys]
                 operations.append(Put(number, keys, [ids[key] for key in keys], documents, indexed=indexed))
