@@ -168,12 +168,28 @@ ZIPPED = gzip.compress(ONE + stream({"_id": 2}), mtime=0)
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(ZIPPED[:-12], "gzip"), (ONE, "gzip"), (ZIPPED[:-8] + b"\0" * 8, "CRC")],
-    ids=["cut short", "not compressed", "changed"],
+    [
+        (ZIPPED[:-12], "cut short"),
+        (ZIPPED[:-1], "cut short"),
+        (b"", "cut short"),
+        (ONE, "gzip"),
+        (ZIPPED[:-8] + b"\0" * 8, "incorrect data check"),
+        (ZIPPED + b"more", "header"),
+    ],
+    ids=["cut in the data", "cut in the end", "empty", "not compressed", "changed", "more behind it"],
 )
 def test_a_damaged_compressed_file_is_told(db, data, reason):
     with pytest.raises(QueryError, match=reason):
         load(db, data, format="bson.gz")
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_parts_that_were_compressed_one_by_one_are_read_as_one(db, monkeypatch, size):
+    monkeypatch.setattr(formats, "BLOCK_SIZE", size)
+    parts = gzip.compress(ONE) + gzip.compress(b"") + gzip.compress(stream({"_id": 2, "a": "x" * 5000})) + bytes(9)
+
+    assert load(db, parts, format="bson.gz") == 2
+    assert db["t"].get(2) == {"_id": 2, "a": "x" * 5000}
 
 
 def test_a_compressed_file_that_is_not_said_to_be_one_is_told(db):

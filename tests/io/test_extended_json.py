@@ -272,6 +272,7 @@ def test_a_document_that_only_resembles_a_reference_is_written():
         (b'{"a"', 1, 5),
         (b"", 1, 1),
         (b'{"a": 1e999}', 1, 7),
+        (b'{"a": [1.5e3, 1e+3001e999]}', 1, 15),
         (b'{"a": 1, "b": "\\ud800"}', 1, 16),
         (b'{"a": "\\\\ud800", "b": "\\udc00\\ud800"}', 1, 24),
         (b'{"a": "\\ud83d\\ude00\\ude00"}', 1, 20),

@@ -6,10 +6,11 @@ import io
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from nosqlpy import AsyncClient, Client, ConfigurationError, DuplicateKeyError, NosqlpyError, QueryError
+from nosqlpy import AsyncClient, Client, ConfigurationError, DocumentError, DuplicateKeyError, NosqlpyError, QueryError
 from nosqlpy._io import formats
 
 
@@ -234,6 +235,17 @@ def test_what_is_written_as_a_sheet_is_read_as_the_same(db, format):
     assert read(db, text, format=format) == documents
 
 
+@pytest.mark.parametrize(
+    "document", [{"a": {"b": 1}, "a.b": 2}, {"a": {}, "b": {"c": {"d": 1}, "c.d": 2}}], ids=["above", "inside"]
+)
+def test_two_fields_of_one_dotted_name_are_no_sheet(db, tmp_path, document):
+    db["t"].insert_many([{"_id": 1}, {"_id": 2, **document}])
+
+    with pytest.raises(DocumentError, match=r"document 2: .*: two fields of the document have this dotted name"):
+        db["t"].export_file(tmp_path / "a.csv")
+    assert list(tmp_path.glob("*.csv")) == []
+
+
 def test_a_sheet_has_every_column_of_what_is_exported(db):
     db["t"].insert_many([{"_id": 1, "a": 1}, {"_id": 2, "b": {"c": 2}}])
 
@@ -270,6 +282,17 @@ def test_other_formats_go_on_too(db, format):
 
     assert db["t"].import_file(io.BytesIO(text.encode()), format=format, on_reject=refused.append) == 2
     assert [line["text"] for line in refused] == (["7", '{"_id":1}'] if format == "json" else ["1", "1,y"])
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_rejected_line_that_is_not_utf8_is_given_as_its_bytes(db, format):
+    rejected: list[Any] = []
+    line = b'{"a": "\xe9"}\r' if format == "jsonl" else b"\xe9,1\r"
+    head = b"" if format == "jsonl" else b"a,b\r\n"
+
+    assert db["t"].import_file(io.BytesIO(head + line + b"\n"), format=format, on_reject=rejected.append) == 0
+    assert [reject["bytes"] for reject in rejected] == [line]
+    assert rejected[0]["text"] == line.decode(errors="replace")
 
 
 def test_every_line_of_many_may_be_refused(db):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ from nosqlpy.errors import NotSupportedError, QueryError
 from nosqlpy.naming import nearest
 
 BLOCK_SIZE = 256 << 10
+_GZIP = 16 + zlib.MAX_WBITS
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 BSON = ("bson", "bson.gz")
@@ -75,20 +76,35 @@ def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def unzipped(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the blocks of a stream that gzip compressed, a MiB at a time whatever it holds.
+    """Yield the blocks of a stream that gzip compressed, 256 KiB at a time whatever it holds.
 
     Raises:
         QueryError: It is damaged, or no such stream; `details` says before which byte of the content.
     """
+    unpacker = zlib.decompressobj(_GZIP)
     read = 0
-    with gzip.GzipFile(fileobj=stream, mode="rb") as file:
+    for block in chain(blocks(stream), [b""]):
+        packed = block
         while True:
+            if unpacker.eof:
+                packed = packed.lstrip(b"\0")  # which may stand behind the last part
+                if not packed:
+                    break
+                unpacker = zlib.decompressobj(_GZIP)
             try:
-                block = file.read1(BLOCK_SIZE)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                message = f"what gzip compressed is damaged: {error}"
-                raise QueryError(message, code=9, code_name="FailedToParse", details={"line": read}) from None
-            if not block:
-                return
-            read += len(block)
-            yield block
+                content = unpacker.decompress(packed, BLOCK_SIZE)
+            except zlib.error as error:
+                raise _damaged(read, str(error)) from None
+            if content:
+                yield content
+            read += len(content)
+            packed = unpacker.unconsumed_tail or unpacker.unused_data
+            if not packed and len(content) < BLOCK_SIZE:
+                break
+    if not unpacker.eof:
+        raise _damaged(read, "it is cut short")
+
+
+def _damaged(read: int, reason: str) -> QueryError:
+    message = f"what gzip compressed is damaged: {reason}"
+    return QueryError(message, code=9, code_name="FailedToParse", details={"line": read})

@@ -21,7 +21,7 @@ from nosqlpy._core.engine.reads import decoder
 from nosqlpy._core.engine.state import Change, Engine
 from nosqlpy._core.values.bson_file import bson_batches, encode_bson
 from nosqlpy._core.values.extended_json import encode_json
-from nosqlpy._core.values.flat import encode_row, flatten
+from nosqlpy._core.values.flat import columns_of, encode_row, flatten
 from nosqlpy._core.values.json_array import array_batches
 from nosqlpy._core.values.json_lines import Batch, is_head, line_portions, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
@@ -267,7 +267,9 @@ def _rejection(error: NosqlpyError, text: bytes, format: str) -> dict[str, Any]:
     if format in BSON:
         return {"offset": error.details["line"], "reason": str(error), "bson": text}
     place = {"line": error.details["line"], "column": error.details.get("column", 1)}
-    return {**place, "reason": str(error), "text": text.decode(errors="replace")}
+    shown = text.decode(errors="replace")
+    exact = {} if shown.encode() == text else {"bytes": text}
+    return {**place, "reason": str(error), "text": shown, **exact}
 
 
 def _commit(
@@ -451,9 +453,9 @@ def _write_array(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> in
 
 def _write_sheet(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
     columns: dict[str, None] = {}
-    for rows in _encoded(steps[0], flatten):
-        for row in rows:
-            columns.update(dict.fromkeys(row))
+    for documents in steps[0]:
+        for names in map(columns_of, documents):
+            columns.update(dict.fromkeys(names))
     if columns:
         stream.write(encode_row(list(columns), DELIMITERS[how.format]))
     return _write(stream, _encoded(steps[1], partial(_row, columns, DELIMITERS[how.format])))

@@ -207,8 +207,8 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
         the new document in the place of the old one, ``replace`` empties the collection first. `types` says by name
         how columns are read, ``string int double decimal bool date json``, and ``"*"`` how all others; by default
         values have the type that they look like. `on_reject` is called with a document for each line that cannot go
-        in, its ``line``, ``column``, ``reason`` and ``text``, or of BSON its ``offset``, ``reason`` and ``bson``;
-        without it the first one ends the import.
+        in, its ``line``, ``column``, ``reason`` and ``text`` (and ``bytes`` where that is not UTF-8), or of BSON its
+        ``offset``, ``reason`` and ``bson``; without it the first one ends the import.
 
         Raises:
             QueryError: A line is no document; `details` has the line and how many documents went in before.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +30,19 @@ def flatten(document: dict[str, Any]) -> dict[str, str]:
     return cells
 
 
+def columns_of(document: dict[str, Any]) -> Iterable[str]:
+    """Return the dotted names of the cells of `document`, without making these; a shared one comes twice."""
+    if dict not in map(type, document.values()):
+        return document
+    return list(_names("", document))
+
+
 def cell(value: Any) -> str:
     """Return the text that stands for one value; see `flatten`."""
     if type(value) is str:
         return value
+    if type(value) is int:
+        return str(value)
     if type(value) is datetime:
         moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return moment.isoformat().replace("+00:00", "Z")
@@ -45,6 +54,14 @@ def encode_row(cells: Sequence[str], delimiter: str) -> bytes:
     texts = [f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if _needs_quotes(text) else text for text in cells]
     # a row of one empty cell would be an empty line, which is no row
     return ((delimiter.join(texts) or _QUOTE * 2) + "\n").encode()
+
+
+def _names(prefix: str, document: dict[str, Any]) -> Iterator[str]:
+    for name, value in document.items():
+        if type(value) is dict and value:
+            yield from _names(f"{prefix}{name}.", value)
+        else:
+            yield prefix + name
 
 
 def _add(cells: dict[str, str], prefix: str, document: dict[str, Any]) -> None:
