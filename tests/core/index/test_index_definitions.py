@@ -162,6 +162,20 @@ def test_an_option_that_cannot_have_its_value_is_refused(options: dict[str, Any]
     assert caught.value.code == code
 
 
+def test_no_other_index_has_the_id_alone() -> None:
+    with pytest.raises(QueryError, match="ascends") as caught:
+        define_index({"_id": -1}, None, {})
+
+    assert caught.value.code == 2
+
+
+def test_the_collation_of_an_index_is_not_empty() -> None:
+    with pytest.raises(QueryError, match="'collation'") as caught:
+        define_index("x", None, {"collation": {}})
+
+    assert caught.value.code == 2
+
+
 def test_the_index_of_ids_takes_no_options() -> None:
     with pytest.raises(QueryError, match="'unique'") as caught:
         define_index("_id", None, {"unique": True})

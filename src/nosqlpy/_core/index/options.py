@@ -162,6 +162,8 @@ def _checked(option: str, value: Any) -> Any:
     if option in TEXT_OPTIONS:
         return value
     if option == "collation":
+        if value == {}:
+            raise QueryError("the 'collation' of an index cannot be an empty document")
         collation = compile_collation(value)
         return SIMPLE if collation is None else collation_document(collation)
     if option == "wildcardProjection":
@@ -213,6 +215,8 @@ def _check_together(keys: Keys, definition: IndexDefinition) -> None:
     if definition.sparse and definition.partial is not None:
         message = "an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does"
         raise cannot_create(message)
+    if keys == (("_id", -1),):
+        raise QueryError("the index of _id ascends, and serves descending sorts, too; no other index has this key alone")
     if keys == (("_id", 1),) and (others := definition.options.keys() - {"collation"}):
         option = next(iter(others))
         message = f"the index of _id takes no option {option!r}"

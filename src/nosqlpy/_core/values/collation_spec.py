@@ -48,6 +48,9 @@ def _in_mongodb(name: str) -> str:
 _ATTRIBUTES: Final = {_in_mongodb(name): name for name in CollationOptions.__struct_fields__}
 """The fields of a collation document, and what they are called here."""
 
+_NULLABLE: Final = _ATTRIBUTES.keys() - {"backwards"}
+"""The fields that are as good as left out where they are null; a server takes the type of the other one as it is."""
+
 
 def compile_collation(specification: Any) -> Collation | None:
     """Return the collation of a document, or of a ``pymongo.collation.Collation``; None for binary comparison.
@@ -82,7 +85,8 @@ def _checked(document: Any) -> dict[str, Any]:
     if not isinstance(document, Mapping) or TYPES[type(document)] != OBJECT:
         message = f"a collation is a document such as {{'locale': 'en', 'strength': 2}}, not {type(document).__name__}"
         raise QueryError(message, code=14, code_name="TypeMismatch")
-    given = {name: _value(name, value) for name, value in as_mapping(document).items()}
+    fields = as_mapping(document).items()
+    given = {name: _value(name, value) for name, value in fields if value is not None or name not in _NULLABLE}
     if "locale" not in given:
         raise QueryError("a collation needs a 'locale'", code=40414, code_name="Location40414")
     return given
