@@ -216,7 +216,7 @@ def _check_together(keys: Keys, definition: IndexDefinition) -> None:
         message = "an index cannot be both sparse and partial; the partial filter {field: {'$exists': True}} does"
         raise cannot_create(message)
     if keys == (("_id", -1),):
-        raise QueryError("the index of _id ascends, and serves descending sorts, too; no other index has this key alone")
+        raise QueryError("the index of _id ascends (and serves descending sorts, too); no other has this key alone")
     if keys == (("_id", 1),) and (others := definition.options.keys() - {"collation"}):
         option = next(iter(others))
         message = f"the index of _id takes no option {option!r}"
