@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from durability.crowd import run_crowd
 from durability.simulated_disk import SimulatedStorage
 from durability.simulation import run_seed
 from durability.workload import Mismatch
-from nosqlpy._core.engine import compaction, effects, publish, reader, recovery, shared
+from nosqlpy._core.engine import compaction, effects, following, importing, publish, reader, recovery, shared
 from nosqlpy._core.engine.groupcommit import GroupCommit, Verdict
 from nosqlpy._core.engine.shared import BELL, END
 from nosqlpy._core.engine.slots import Slots
 from nosqlpy._core.engine.state import Engine
+from nosqlpy._core.engine.transaction import TransactionView
 from nosqlpy._core.index.pending import Pending
 from nosqlpy._core.log import derived, frame, hint, operation, packed, packing, section
 from nosqlpy._io import driver
@@ -233,6 +235,40 @@ def packed_tail_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(packing.Packer, "end", hasty)
 
 
+def transactions_in_part(patch: pytest.MonkeyPatch) -> None:
+    """Of what a transaction has written only the first operation is in its frame."""
+    operations = TransactionView.operations
+    patch.setattr(TransactionView, "operations", lambda self: operations(self)[:1])
+
+
+def written_during_a_compaction_lost(patch: pytest.MonkeyPatch) -> None:
+    """A base stands for the segments that were sealed while it was written, too."""
+    finish = compaction.finish
+
+    def greedy(engine: Engine, moment: Any, base: Any) -> Any:
+        return finish(engine, msgspec.structs.replace(moment, covered=engine.manifest.sealed), base)
+
+    patch.setattr(compaction, "finish", greedy)
+
+
+def imports_counted_as_new(patch: pytest.MonkeyPatch) -> None:
+    """What is imported counts as new, also where it takes the place of another document."""
+    put = importing.Put
+    patch.setattr(importing, "Put", lambda number, keys, ids, blobs, _: put(number, keys, ids, blobs, fresh=True))
+
+
+def first_line_of_each_id_kept(patch: pytest.MonkeyPatch) -> None:
+    """Of several lines with one id in a portion of an import the first is kept."""
+
+    def first_of_each(batch: Any) -> Any:
+        first = {key: place for place, key in reversed(list(enumerate(batch.keys)))}
+        kept = sorted(first.values())
+        columns = ([column[place] for place in kept] for column in (batch.keys, batch.ids, batch.blobs))
+        return importing.Prepared(*columns, batch.numbers, batch.error)
+
+    patch.setattr(importing, "_last_of_each", first_of_each)
+
+
 # ── mistakes beside other processes ─────────────────────────────────────────────
 
 
@@ -301,6 +337,28 @@ def recovered_beside_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SimulatedStorage, "attend", hasty)
 
 
+def syncs_of_the_dead_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited for the syncs of others takes those of the dead for ended."""
+    patch.setattr(shared, "still_syncing", lambda words, marks: [])
+
+
+def segment_numbers_taken_twice(patch: pytest.MonkeyPatch) -> None:
+    """Whoever makes a segment does not look at the numbers that others have taken."""
+    patch.setattr(following, "refresh", lambda engine: following.follow(engine, upto=None, moved=True))
+
+
+def rebased_without_comparison(patch: pytest.MonkeyPatch) -> None:
+    """After another process has compacted, each document with a place gets one in the base, also if written since."""
+
+    def trusting(self: Slots, keys: Any, places: Any) -> None:
+        self._held.update(
+            (key, place) for key, place in zip(keys, places, strict=True) if type(self._held.get(key)) is int
+        )
+        self._moment = None
+
+    patch.setattr(Slots, "replace", trusting)
+
+
 class PickyWords:
     """The shared words, of which some are not written."""
 
@@ -342,6 +400,9 @@ CROWD_MUTANTS = (
     mark_not_left,
     marked_clean_beside_others,
     recovered_beside_others,
+    syncs_of_the_dead_forgotten,
+    segment_numbers_taken_twice,
+    rebased_without_comparison,
 )
 
 SEEDS_MAX = 3000  # as many as it may take; most are found within a dozen
@@ -370,6 +431,10 @@ MUTANTS = (
     never_marked_open,
     marked_closed_before_sync,
     buffer_forgotten_on_rotation,
+    transactions_in_part,
+    written_during_a_compaction_lost,
+    imports_counted_as_new,
+    first_line_of_each_id_kept,
 )
 
 

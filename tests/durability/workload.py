@@ -234,10 +234,12 @@ class Session:
             raise Mismatch(f"{name} gives {taken} for {id}, not {expected}")
 
     def bring_in(self, name: str, documents: list[dict[str, Any]], mode: Any, durability: Any) -> None:
-        """Import documents as lines of JSON."""
+        """Import documents as lines of JSON; with ``upsert`` the last one stands there in another form before, too."""
         held = self.model.get(name, Shelf()).documents
         if mode == "insert":
             documents = [document for document in documents if document["_id"] not in held]
+        elif mode == "upsert":
+            documents = [{**documents[-1], "pad": "before"}, *documents]
         lines = b"".join(json.dumps(document, default=_extended).encode() + b"\n" for document in documents)
 
         def change(model: Model) -> None:
