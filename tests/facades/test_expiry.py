@@ -334,8 +334,9 @@ async def test_another_age_does_not_make_another_index(users: Any) -> None:
     ("index", "code"),
     [
         ({"name": "a_1", "expireAfterSeconds": -1}, 72),
-        ({"name": "a_1_b_1", "expireAfterSeconds": 5}, 67),
-        ({"name": "_id_", "expireAfterSeconds": 5}, 2),
+        ({"name": "a_1_b_1", "expireAfterSeconds": 5}, 72),
+        ({"name": "_id_", "expireAfterSeconds": 5}, 72),
+        ({"name": "a_1", "expireAfterSeconds": "5"}, 14),
     ],
 )
 async def test_an_age_that_cannot_be_given_is_refused(users: Any, db: Any, index: Any, code: int) -> None:

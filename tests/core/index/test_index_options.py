@@ -14,7 +14,8 @@ from nosqlpy.errors import NotSupportedError, OperationFailure, QueryError
 
 AGE = IndexDefinition("age_1", (("age", 1),))
 OLD = IndexDefinition("at_1", (("at", 1),), expire_after=60)
-HELD = [ID_DEFINITION, AGE, OLD]
+PAIR = IndexDefinition("a_1_b_1", (("a", 1), ("b", 1)))
+HELD = [ID_DEFINITION, AGE, OLD, PAIR]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,11 @@ def test_an_index_that_is_as_it_shall_be_is_not_changed() -> None:
         ({"name": "age_1", "hidden": 1}, QueryError, 14),
         ({"name": "at_1", "expireAfterSeconds": -1}, QueryError, 72),
         ({"name": "at_1", "expireAfterSeconds": float("nan")}, QueryError, 72),
-        ({"name": "at_1", "expireAfterSeconds": "x"}, QueryError, 72),
+        ({"name": "at_1", "expireAfterSeconds": None}, QueryError, 72),
+        ({"name": "at_1", "expireAfterSeconds": "x"}, QueryError, 14),
+        ({"name": "at_1", "expireAfterSeconds": True}, QueryError, 14),
+        ({"name": "_id_", "expireAfterSeconds": 5}, QueryError, 72),
+        ({"name": "a_1_b_1", "expireAfterSeconds": 5}, QueryError, 72),
     ],
     ids=str,
 )

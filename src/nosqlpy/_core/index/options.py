@@ -128,14 +128,22 @@ def _with_changes(change: Mapping[str, Any], found: IndexDefinition) -> IndexDef
     if "hidden" in change:
         changes["hidden"] = _checked("hidden", change["hidden"])
     if "expireAfterSeconds" in change:
-        changes["expire_after"] = _seconds(change["expireAfterSeconds"], 72, "InvalidOptions")
+        changes["expire_after"] = _new_age(change["expireAfterSeconds"], found)
     if found.name == ID_INDEX:
         raise QueryError("the index of _id cannot be hidden, and no document expires by it")
     changed = msgspec.structs.replace(found, **changes)
-    if changed.expire_after is not None:
-        check_expiring(changed)
     check_kind(changed)
     return changed
+
+
+def _new_age(value: Any, found: IndexDefinition) -> int | float:
+    """Return the age that an index gets, with the codes of ``collMod``: they are not those of an index that is made."""
+    if TYPES[type(value)] not in NUMERIC and value is not None:
+        raise _mismatch(f"expireAfterSeconds is a number, not {type(value).__name__}")
+    if found.name == ID_INDEX or len(found.keys) > 1:
+        message = "documents expire by an index on a single field, which is not _id"
+        raise QueryError(message, code=72, code_name="InvalidOptions")
+    return _seconds(value, 72, "InvalidOptions")
 
 
 _CHANGE: Final = ("name", "keyPattern", "hidden", "expireAfterSeconds")
