@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.from_thread
 import pytest
 
-from nosqlpy import QueryError, ReadOnlyError
+from nosqlpy import AsyncClient, QueryError, ReadOnlyError
 
 
 async def test_what_was_exported_can_be_imported_again(connect: Any, tmp_path: Path) -> None:
@@ -100,3 +103,75 @@ async def test_progress_that_is_no_function_is_refused_before_the_export(db: Any
         await db["users"].export_file(tmp_path / "a", progress=1)
 
     assert not (tmp_path / "a").exists()
+
+
+class Endless(io.RawIOBase):
+    """Lines of JSON without end, that call something while the third block is read."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self._blocks = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        self._blocks += 1
+        if self._blocks == 3:
+            anyio.from_thread.run_sync(self._call)
+        return b'{"a":1}\n' * 5000
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_cancelled_import_stops_and_its_note_says_what_went_in(loop: str) -> None:
+    async def run() -> None:
+        nonlocal scope
+        async with AsyncClient(":memory:") as db:
+            with anyio.CancelScope() as scope:
+                try:
+                    await db["t"].import_file(Endless(scope.cancel))
+                except BaseException as error:
+                    notes.extend(error.__notes__)
+                    raise
+
+            assert scope.cancelled_caught
+            count = await db["t"].count()
+            assert any(note.startswith(f"{count} imported before it, up to line {count};") for note in notes)
+            assert count >= 10_000
+            await anyio.sleep(0.01)
+            assert await db["t"].count() == count
+
+    scope: Any = None
+    notes: list[str] = []
+    anyio.run(run, backend=loop)
+
+
+def test_a_task_of_asyncio_that_is_cancelled_says_what_it_has_imported() -> None:
+    async def run() -> None:
+        async with AsyncClient(":memory:") as db:
+            task = asyncio.ensure_future(db["t"].import_file(Endless(lambda: task.cancel())))  # noqa: PLW0108
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+
+            count = await db["t"].count()
+            assert caught.value.__notes__[0].startswith(f"{count} imported before it, up to line {count};")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_cancelled_export_leaves_the_file_that_was_there(loop: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "a.jsonl"
+        path.write_text("old")
+        async with AsyncClient(":memory:") as db:
+            await db["t"].insert_many({"_id": n} for n in range(20_000))
+            with anyio.CancelScope() as scope:
+                cancel = lambda done, total: anyio.from_thread.run_sync(scope.cancel)  # noqa: E731
+                await db["t"].export_file(path, progress=cancel)
+
+            assert scope.cancelled_caught
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    anyio.run(run, backend=loop)

@@ -430,16 +430,18 @@ async def in_worker(function: Callable[Concatenate[Callable[[], None], P], R], *
     """Return what a long piece of work returns, done in a worker thread.
 
     Cancelling stops it: what it is given to call now and then raises. The cancelled
-    task waits until the thread has put everything away.
+    task waits until the thread has put everything away. What that says of it stands in notes of the cancellation.
     """
     work = _Work(lambda watch: function(watch, *args, **kwargs))
     try:
         return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
-    except BaseException:
+    except BaseException as cancelled:
         work.stopped = True
         if not work.take():
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(work.ended.wait)
+        for note in work.notes:
+            cancelled.add_note(note)
         raise
 
 
@@ -454,6 +456,7 @@ class _Work(Generic[R]):
         self._function = function
         self.stopped = False
         self.ended = threading.Event()
+        self.notes: list[str] = []
         self._taken = threading.Lock()
 
     def take(self) -> bool:
@@ -466,6 +469,9 @@ class _Work(Generic[R]):
             raise _StoppedError
         try:
             return self._function(self._check)
+        except _StoppedError as stop:
+            self.notes += getattr(stop, "__notes__", ())
+            raise
         finally:
             self.ended.set()
 

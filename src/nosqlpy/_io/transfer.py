@@ -1,50 +1,39 @@
-"""Import and export of JSON Lines, JSON arrays, CSV, TSV and BSON: files, and streams of bytes."""
+"""Import of JSON Lines, JSON arrays, CSV, TSV and BSON: files, and streams of bytes."""
 
 from __future__ import annotations
 
-import gzip
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, TypeVar
+from typing import Any, BinaryIO
 
 import msgspec
 
-from nosqlpy._core.engine import importing, reads
-from nosqlpy._core.engine.execution import Query, Request
-from nosqlpy._core.engine.flags import Progress, told
+from nosqlpy._core.engine import importing
 from nosqlpy._core.engine.importing import Imported
 from nosqlpy._core.engine.intake import CHUNK, portions
-from nosqlpy._core.engine.reads import decoder
 from nosqlpy._core.engine.state import Change, Engine
-from nosqlpy._core.values.bson_file import bson_batches, encode_bson
-from nosqlpy._core.values.extended_json import encode_json
-from nosqlpy._core.values.flat import columns_of, encode_row, flatten
+from nosqlpy._core.values.bson_file import bson_batches
 from nosqlpy._core.values.json_array import array_batches
 from nosqlpy._core.values.json_lines import Batch, is_head, line_portions, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
-from nosqlpy._io.building import refuse_inside
 from nosqlpy._io.database import Database
 from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, gathered, unzipped
 from nosqlpy._io.ids import new_id, new_ids
-from nosqlpy._io.places import Place, check_place, write_to
-from nosqlpy.aliases import Document, Durability
+from nosqlpy._io.places import Place, check_place
+from nosqlpy.aliases import Durability
 from nosqlpy.errors import (
     ConfigurationError,
-    DocumentError,
     DocumentTooLarge,
-    DuplicateKeyError,
     NosqlpyError,
     NotSupportedError,
     QueryError,
     StorageError,
-    ValidationError,
+    WriteError,
 )
 from nosqlpy.naming import nearest
-
-R = TypeVar("R")
 
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
@@ -54,9 +43,6 @@ KEPT_SHARE = 4
 
 MODES = ("insert", "upsert", "replace")
 AFTER_REJECTION = 16
-
-
-# ── importing ────────────────────────────────────────────────────────────────────
 
 
 class Importing(msgspec.Struct, frozen=True):
@@ -80,6 +66,7 @@ class Importing(msgspec.Struct, frozen=True):
 
 def import_file(
     database: Database,
+    watch: Callable[[], None],
     name: str,
     source: Place | BinaryIO,
     format: str | None,
@@ -104,7 +91,8 @@ def import_file(
         StorageError: The disk is full, for one; what was written before is in, and `details` has how many documents
             that are, as ``imported``, and up to which ``line`` of the file.
         OSError: The file cannot be read; a note says how many documents went in before, and up to which line.
-        KeyboardInterrupt: Likewise; what was being written at that moment may be in too, and is not counted.
+        KeyboardInterrupt: Likewise, as with all that `source` and `on_reject` raise, and when the task of an async
+            call is cancelled; what was being written at the moment of an interrupt may be in too, and is not counted.
     """
     check_place("import_file", source, "read")
     found = format_of(format, source)
@@ -120,10 +108,10 @@ def import_file(
         raise QueryError(f"on_reject is a function, not {type(on_reject).__name__}", code=14, code_name="TypeMismatch")
     how = Importing(found, mode, columns, durability, make_id, on_reject)
     if not isinstance(source, (str, os.PathLike)):
-        return _import(database, name, source, "", how)
+        return _import(database, watch, name, source, "", how)
     with Path(source).open("rb") as file:
         how = msgspec.structs.replace(how, kept=_kept(database, os.fstat(file.fileno()).st_size))
-        return _import(database, name, file, f"{os.fspath(source)}: ", how)
+        return _import(database, watch, name, file, f"{os.fspath(source)}: ", how)
 
 
 def _kept(database: Database, size: int) -> int | None:
@@ -135,24 +123,25 @@ def _kept(database: Database, size: int) -> int | None:
     return limit // KEPT_SHARE if limit is not None and size > KEPT_SHARE * limit else None
 
 
-def _import(database: Database, name: str, stream: BinaryIO, where: str, how: Importing) -> int:
+def _import(
+    database: Database, watch: Callable[[], None], name: str, stream: BinaryIO, where: str, how: Importing
+) -> int:
     so_far = SoFar(how.format, how.mode)
     lsn = None
     clear = how.mode == "replace"
     try:
         for piece in _pieces(stream, how):
+            watch()
             for done, unsynced in _written(database, name, piece, how, clear=clear):
                 lsn, clear = unsynced or lsn, False
-                so_far.add(done)
-                if done.error is not None and how.on_reject is None:
-                    raise done.error
+                so_far.add(done, rejects=how.on_reject is not None)
             so_far.reach(piece.last)  # behind what was rejected, and empty lines
-    except (QueryError, DocumentError, DuplicateKeyError, ValidationError, NotSupportedError) as error:
+    except (QueryError, WriteError, NotSupportedError) as error:
         raise _located(error, where, so_far.imported, how.format) from None
     except StorageError as error:
         details = {**error.details, "imported": so_far.imported} | ({"line": so_far.line} if so_far.line else {})
         raise type(error)(f"{error} ({so_far})", code=error.code, code_name=error.code_name, details=details) from error
-    except (OSError, KeyboardInterrupt) as error:  # the file cannot be read, or on_reject cannot write
+    except BaseException as error:  # the file cannot be read, on_reject cannot write, or somebody has stopped it
         error.add_note(str(so_far))
         raise
     finally:
@@ -170,10 +159,12 @@ class SoFar:
         self._format = format
         self._mode = mode
 
-    def add(self, done: Imported) -> None:
-        """Count what became of a part."""
+    def add(self, done: Imported, *, rejects: bool) -> None:
+        """Count what became of a part; raise the error that keeps out what comes behind it, unless that is rejected."""
         self.imported += done.count
         self.reach(done.line)
+        if done.error is not None and not rejects:
+            raise done.error
 
     def reach(self, line: int) -> None:
         """Note that everything up to this line is done; BSON has no lines."""
@@ -367,132 +358,3 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
             head = None
     if head:
         yield without_mark(head)
-
-
-# ── exporting ────────────────────────────────────────────────────────────────────
-
-
-def export_file(
-    database: Database,
-    name: str,
-    target: Place | BinaryIO,
-    format: str | None,
-    query: Query,
-    progress: Progress | None,
-    *,
-    canonical: bool,
-) -> int:
-    """Export documents to a file of one of `FORMATS`, or into a stream of bytes; return how many.
-
-    The file appears under its name, in the place of one that is there, once all of it
-    is on the disk. What is no regular file, such as a pipe, is written as it goes.
-
-    Raises:
-        QueryError: `target` is neither a path nor a stream, or `progress` is no function.
-        ConfigurationError: `canonical`, and the format has no such form.
-        DocumentError: A document has no form in JSON that would be read back as the same.
-        StorageError: The file would lie in the directory of the database.
-        OSError: The file cannot be written; what was there is as it was.
-    """
-    check_place("export_file", target, "write")
-    if isinstance(target, (str, os.PathLike)):
-        refuse_inside(Path(target), database.options.directory)
-    found = format_of(format, target)
-    if canonical and (found in DELIMITERS or found in BSON):
-        raise ConfigurationError(f"canonical is a form of JSON, and {found} has none")
-    passes = 2 if found in DELIMITERS else 1
-    request = Request(query, decoder(query.projection))
-    # of one moment, all of them
-    found_now = database.view_unexpired(lambda engine: [reads.execute(engine, name, request) for _ in range(passes)])
-    steps = told([execution.steps() for execution in found_now], found_now[0].plan.candidates, progress)
-    return write_to(target, partial(_WRITERS.get(found, _write_lines), steps, Exporting(found, canonical)))
-
-
-Steps: TypeAlias = Iterator[list[Document]]
-
-
-class Exporting(msgspec.Struct, frozen=True):
-    """How a file is exported: its format, and whether JSON says of each number of which type it is."""
-
-    format: str
-    canonical: bool
-
-    def json(self, document: Document) -> bytes:
-        """Return a document as JSON."""
-        return encode_json(document, canonical=self.canonical)
-
-
-def _write_lines(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
-    return _write(stream, _encoded(steps[0], how.json))
-
-
-def _write_bson(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
-    if how.format == "bson.gz":
-        with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as zipped:
-            return _write_documents(steps[0], zipped.write)
-    return _write_documents(steps[0], stream.write)
-
-
-def _write_documents(steps: Steps, write: Callable[[bytes], object]) -> int:
-    count = 0
-    for documents in _encoded(steps, encode_bson):
-        write(b"".join(documents))
-        count += len(documents)
-    return count
-
-
-def _write_array(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
-    count = 0
-    for texts in _encoded(steps[0], how.json):
-        stream.write(b",\n" if count else b"[\n")
-        stream.write(b",\n".join(texts))
-        count += len(texts)
-    stream.write(b"\n]\n" if count else b"[]\n")
-    return count
-
-
-def _write_sheet(steps: Sequence[Steps], how: Exporting, stream: BinaryIO) -> int:
-    columns: dict[str, None] = {}
-    for documents in steps[0]:
-        for names in map(columns_of, documents):
-            columns.update(dict.fromkeys(names))
-    if columns:
-        stream.write(encode_row(list(columns), DELIMITERS[how.format]))
-    return _write(stream, _encoded(steps[1], partial(_row, columns, DELIMITERS[how.format])))
-
-
-def _row(columns: Iterable[str], delimiter: str, document: Document) -> bytes:
-    cells = flatten(document)
-    return encode_row([cells.get(name, "") for name in columns], delimiter).removesuffix(b"\n")
-
-
-_WRITERS: dict[str, Callable[[Sequence[Steps], Exporting, BinaryIO], int]] = {
-    "json": _write_array,
-    "csv": _write_sheet,
-    "tsv": _write_sheet,
-    **dict.fromkeys(BSON, _write_bson),
-}
-
-
-def _encoded(batches: Steps, encode: Callable[[Document], R]) -> Iterator[list[R]]:
-    number = 0
-    for batch in batches:
-        lines = []
-        for document in batch:
-            number += 1
-            try:
-                lines.append(encode(document))
-            except DocumentError as error:
-                message = f"document {number}: {error}"
-                raise DocumentError(message, code=error.code, code_name=error.code_name) from None
-        if lines:
-            yield lines
-
-
-def _write(stream: BinaryIO, batches: Iterator[list[bytes]]) -> int:
-    count = 0
-    for lines in batches:
-        lines.append(b"")
-        stream.write(b"\n".join(lines))
-        count += len(lines) - 1
-    return count

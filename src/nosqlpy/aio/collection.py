@@ -11,7 +11,7 @@ from nosqlpy._core.engine import definitions, reads
 from nosqlpy._core.engine.intake import Intake
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
-from nosqlpy._io import transfer
+from nosqlpy._io import exporting, transfer
 from nosqlpy._io.client import is_same_collection, refuse_call, refuse_item, refuse_truth
 from nosqlpy._io.compacting import compact
 from nosqlpy._io.finding import FindOptions
@@ -214,7 +214,7 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
             QueryError: A line is no document; `details` has the line and how many documents went in before.
             NotSupportedError: The format is another one.
         """
-        return await self._backend.call(
+        return await self._backend.work(
             transfer.import_file,
             self._name,
             source,
@@ -244,8 +244,8 @@ class AsyncCollection(AsyncReading[T], AsyncWriting[T], AsyncExchanging[T]):
         one that keeps the type of every number. CSV and TSV have a column for each dotted name. `progress` is called
         now and then with how many documents are written, and of how many at most.
         """
-        return await self._backend.call(
-            transfer.export_file,
+        return await self._backend.work(
+            exporting.export_file,
             self._name,
             target,
             format,
