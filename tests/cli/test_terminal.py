@@ -75,6 +75,13 @@ def test_one_document_is_indented(shop, terminal):
     assert [line.rstrip() for line in shown.splitlines()] == ["{", '  "_id": 0,', '  "total": 0', "}"]
 
 
+def test_no_colour_of_a_document_needs_a_dark_terminal(shop):
+    done = run_on_terminal("get", shop, "orders", "0")
+
+    assert b"total" in done.stdout
+    assert not re.search(rb"\x1b\[(?:37|97)[0-9;]*m *[^ \x1b]", done.stdout)
+
+
 def test_json_lines_can_be_had_there_too(shop, terminal):
     _, shown = terminal("find", shop, "orders", "--json")
 

@@ -145,7 +145,9 @@ class Output:
         else:
             from rich.syntax import Syntax  # noqa: PLC0415 - only where it is installed
 
-            self._console.print(Syntax(text, "json", background_color="default", word_wrap=True))
+            # colours of the terminal's own: other themes have white letters, which a white background swallows
+            shown = Syntax(text, "json", theme="ansi_light", background_color="default", word_wrap=True)
+            self._console.print(shown)
 
 
 class _Missing:
