@@ -6,16 +6,20 @@ boundary of the range that a value falls into, in the order of the boundaries.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from nosqlpy._core.aggregate.registry import find_stage, stage
+from nosqlpy._core.aggregate.grouping import Grouping, compile_fields
+from nosqlpy._core.aggregate.registry import stage
 from nosqlpy._core.aggregate.stage import Batch, Scope, Stage, collected, in_batches, malformed
+from nosqlpy._core.expression.node import Expression, Variables
 from nosqlpy._core.query.partial import Layout, Row
 from nosqlpy._core.values.order import bracket
 from nosqlpy._core.values.types import OBJECT, TYPES, as_mapping
 
+_NUMBERS: Final = frozenset((int, float))
 _OPTIONS: Final = ("groupBy", "boundaries", "default", "output")
 
 
@@ -34,7 +38,10 @@ def compile_bucket(name: str, operand: Any, scope: Scope) -> Stage:
     output = given.get("output", {"count": {"$sum": 1}})
     if TYPES[type(output)] != OBJECT:
         raise malformed("the $bucket 'output' field must be an object", 40196)
-    group = find_stage("$group")("$group", {"_id": {"$switch": switch}, **as_mapping(output)}, scope)
+    key = _ranged(
+        scope.expression(given["groupBy"], flat=True), scope.expression({"$switch": switch}, flat=True), boundaries
+    )
+    group = Grouping(key, compile_fields(as_mapping(output), scope), scope.variables, scope.collation).stage(name)
     grouped, order = group.run_rows, scope.keys.order
 
     def run_rows(layout: Layout, batches: Iterator[list[Row]]) -> Iterator[Batch]:
@@ -43,6 +50,21 @@ def compile_bucket(name: str, operand: Any, scope: Scope) -> Stage:
 
     flat = run_rows if grouped is not None else None
     return Stage(name, lambda batches, moment: _by_id(group.run(batches, moment), order), group.reads, True, flat)
+
+
+def _ranged(by: Expression, switch: Expression, boundaries: list[Any]) -> Expression:
+    """Return the expression of the lower boundary: by a search in `boundaries`, if these are numbers of Python's."""
+    if not _NUMBERS.issuperset(map(type, boundaries)) or by.constant:
+        return switch
+    value_of, slow, first, last = by.evaluate, switch.evaluate, boundaries[0], boundaries[-1]
+
+    def evaluate(document: Mapping[str, Any], variables: Variables) -> Any:
+        value = value_of(document, variables)
+        if type(value) in _NUMBERS and first <= value < last:
+            return boundaries[bisect_right(boundaries, value) - 1]
+        return slow(document, variables)
+
+    return Expression(evaluate, switch.paths)
 
 
 def _by_id(batches: Iterator[Batch], order: Callable[[Any], Any]) -> Iterator[Batch]:

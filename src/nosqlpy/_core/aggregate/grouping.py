@@ -30,17 +30,22 @@ GROUP_COST: Final = 64
 """Values that can be added in the time in which a group is begun, or found."""
 _PLAIN: Final = frozenset((str, int, type(None)))
 _INT: Final = frozenset((int,))
+_BOOL: Final = frozenset((bool,))
 _CONTAINERS: Final = frozenset((dict, list))
 _WHOLE: Final = WholeLayout()
 
 
 class Grouping(msgspec.Struct, frozen=True):
-    """What a group is: the key that its documents share, and what is made of them, by name."""
+    """What a group is: the key that its documents share, and what is made of them, by name.
+
+    `parts` are the fields of a key that is a document, if they are known.
+    """
 
     key: Expression
     fields: Mapping[str, Accumulator]
     variables: Mapping[str, Any]
     collation: Collation | None = None
+    parts: Mapping[str, Expression] | None = None
 
     @property
     def reads(self) -> frozenset[str] | None:
@@ -80,6 +85,9 @@ class _Groups:
         self._accumulators = list(grouping.fields.values())
         self._names = list(grouping.fields)
         self._keys = computed_column(grouping.key, grouping.variables, layout)
+        self._parts = {
+            name: computed_column(part, grouping.variables, layout) for name, part in (grouping.parts or {}).items()
+        }
         # what is the same of every document is only counted
         self._constants = [place for place, each in enumerate(self._accumulators) if each.value.constant]
         self._columns = [
@@ -107,7 +115,7 @@ class _Groups:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Add rows to their groups."""
-        keys = self._known(_listed(self._keys(rows)))
+        keys = self._known_documents(rows) if self._parts else self._known(_listed(self._keys(rows)))
         holds = len(self._ints) < len(self._constants)
         for place, column in self._columns:
             values = _listed(column(rows))
@@ -140,6 +148,28 @@ class _Groups:
                 ids[key] = value
             keys.append(key)
         return keys
+
+    def _known_documents(self, rows: Sequence[Row]) -> list[Hashable]:
+        """Return the keys of groups whose ids are documents: the equality keys of the fields, MISSING where is none."""
+        columns = [_listed(column(rows)) for column in self._parts.values()]
+        keys: list[Hashable] = list(zip(*map(self._field_keys, columns), strict=True))
+        ids = self._ids
+        for key in dict.fromkeys(keys):
+            if key not in ids:
+                place = keys.index(key)
+                values = zip(self._parts, columns, strict=True)
+                ids[key] = {name: column[place] for name, column in values if column[place] is not MISSING}
+        return keys
+
+    def _field_keys(self, values: list[Any]) -> list[Hashable]:
+        kinds = kinds_of(values)
+        if self._plain.issuperset(kinds):
+            return values
+        equality = self._equality
+        if _BOOL.issuperset(kinds):
+            true, false = equality(True), equality(False)
+            return [true if value else false for value in values]
+        return [value if value is MISSING else equality(value) for value in values]
 
     def totals(self) -> list[tuple[str, Callable[[int], Any], Mapping[Hashable, int]]] | None:
         """Return by name what is made of the sum of a group, and these sums, if there was nothing but ints to add."""
@@ -240,11 +270,24 @@ def compile_group(name: str, operand: Any, scope: Scope) -> Stage:
     if TYPES[type(operand)] != OBJECT:
         raise malformed("a group's fields must be specified in an object", 15947)
     given = dict(as_mapping(operand))
-    key = scope.expression(given.pop("_id"), flat=True) if "_id" in given else None
-    fields = {field: compile_accumulator(field, each, scope) for field, each in given.items()}
+    id = given.pop("_id", MISSING)
+    key = scope.expression(id, flat=True) if id is not MISSING else None
+    fields = compile_fields(given, scope)
     if key is None:
         raise malformed("a group specification must include an _id", 15955)
-    return Grouping(key, fields, scope.variables, scope.collation).stage(name)
+    return Grouping(key, fields, scope.variables, scope.collation, _parts(id, key, scope)).stage(name)
+
+
+def compile_fields(fields: Mapping[str, Any], scope: Scope) -> dict[str, Accumulator]:
+    """Return the accumulators of a group's fields."""
+    return {field: compile_accumulator(field, each, scope) for field, each in fields.items()}
+
+
+def _parts(id: Any, key: Expression, scope: Scope) -> Mapping[str, Expression] | None:
+    """Return the expressions of the fields of an id that is a document of them, and no constant."""
+    if TYPES[type(id)] != OBJECT or key.constant or next(iter(as_mapping(id))).startswith("$"):
+        return None
+    return {name: scope.expression(value, flat=True) for name, value in as_mapping(id).items()}
 
 
 @stage("$sortByCount")

@@ -77,6 +77,11 @@ class UnwoundLayout(Layout):
 
         return column
 
+    def rest(self, path: str) -> tuple[str, ...] | None:
+        """Return the parts that lead on from an element."""
+        parts = self._unwound.parts
+        return tuple(path.split("."))[len(parts) :] if path.startswith(f"{self._unwound.path}.") else None
+
     def unwind(self, batches: Iterator[list[Row]]) -> Iterator[list[Row]]:
         """Yield what becomes of rows."""
         expand = _preserved if self._unwound.preserve else _elements

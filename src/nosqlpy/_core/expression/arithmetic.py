@@ -117,7 +117,12 @@ def product_of(operands: Sequence[Evaluate]) -> Evaluate:
         double = 1.0  # the server keeps both, and falls back to this one
         for operand in operands:
             value = operand(document, variables)
-            if type(value) is float and type(product) in _REAL:
+            kind = type(value)
+            if kind is int and type(product) is int and product * value in LONGS:
+                product *= value
+                double *= value
+                continue
+            if kind is float and type(product) in _REAL:
                 product = double = double * value
                 continue
             if value is None or value is MISSING:

@@ -17,7 +17,7 @@ from nosqlpy._core.expression.compile import compile_expression
 from nosqlpy._core.expression.fieldpaths import gather, reach
 from nosqlpy._core.expression.node import Expression
 from nosqlpy._core.query.entries import Entries
-from nosqlpy._core.query.partial import Column, Layout, Row, WholeLayout, documents_of
+from nosqlpy._core.query.partial import Column, Layout, Row, documents_of
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import NAN, number_content
@@ -115,10 +115,33 @@ def computed_column(
 
 def _reached_column(layout: Layout, name: str) -> Column:
     """Return the column of what a path reaches in expressions."""
+    rest = layout.rest(name)
+    if rest is not None:
+        return _walked(rest)
     column = layout.column(name, computed_values)
-    if "." not in name and not isinstance(layout, WholeLayout):
-        return column
-    return lambda rows: settled(column(rows))
+    return column if "." not in name else lambda rows: settled(column(rows))
+
+
+def _walked(parts: tuple[str, ...]) -> Column:
+    """Return the column of what `parts` reach in values, most of which are dicts."""
+
+    def other(value: Any) -> Any:
+        value, kind = plain(value)
+        if kind is dict:
+            return reach(value, parts, 0)
+        return gather(value, parts, 0) if kind is list else MISSING
+
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return lambda rows: [row.get(first, MISSING) if type(row) is dict else other(row) for row in rows]
+    if len(parts) == 2:
+        return lambda rows: [
+            inner.get(last, MISSING)
+            if type(row) is dict and type(inner := row.get(first, MISSING)) is dict
+            else other(row)
+            for row in rows
+        ]
+    return lambda rows: [reach(row, parts, 0) if type(row) is dict else other(row) for row in rows]
 
 
 def settled(entries: Iterable[Any]) -> list[Any]:

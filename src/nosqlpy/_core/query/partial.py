@@ -137,6 +137,10 @@ class Layout:
             column = self._columns[path, detour] = self._new_column(path, detour)
         return column
 
+    def rest(self, path: str) -> tuple[str, ...] | None:  # noqa: ARG002 - other layouts read it
+        """Return the parts that lead from a row, which is a value, to what is at `path`; None where structs lead on."""
+        return None
+
     def getter(self, path: str) -> Callable[[Row], Any] | None:
         """Return what finds a path in a row, or None where the column must be made for that."""
         node = self._root.children.get(path)
@@ -203,6 +207,10 @@ class WholeLayout(Layout):
     def rows(self, blobs: Sequence[bytes]) -> list[Row]:
         """Return the decoded documents."""
         return list(map(inspect_document, blobs))
+
+    def rest(self, path: str) -> tuple[str, ...]:
+        """Return all parts of `path`."""
+        return parse_path(path, empty_parts=True).parts
 
     def column(self, path: str, detour: Detour) -> Column:
         """Return the column of `path`, all of it by the detour; not kept, for this layout reads any path."""
