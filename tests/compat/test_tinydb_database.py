@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
+import uuid
+from decimal import Decimal
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -103,13 +107,35 @@ def test_options_of_a_client_are_taken(tmp_path):
         TinyDB(tmp_path / "db", durabilty="fast")
 
 
-def test_options_that_shape_the_text_of_a_file_are_taken_and_others_of_json_refused(tmp_path):
-    shape = {"sort_keys": True, "indent": 4, "separators": (",", ": "), "ensure_ascii": False, "encoding": "utf-8"}
-    TinyDB(tmp_path / "db", **shape).close()
+def test_options_that_say_how_a_json_file_looks_make_it_one(tmp_path):
+    with TinyDB(tmp_path / "db.json", sort_keys=True, indent=4, separators=(",", ": ")) as db:
+        db.insert({"b": 1, "a": 2})
+    with TinyDB(tmp_path / "db.json", default=str) as db:
+        db.insert({"at": Path("x")})
 
+    expected = {"_default": {"1": {"a": 2, "b": 1}, "2": {"at": "x"}}}
+    assert json.loads((tmp_path / "db.json").read_text()) == expected
+
+
+def test_options_that_say_how_a_json_file_looks_have_no_effect_where_a_database_is_and_others_are_refused(tmp_path):
+    TinyDB(tmp_path / "db").close()
+    shape = {"sort_keys": True, "indent": 4, "separators": (",", ": "), "ensure_ascii": False, "encoding": "utf-8"}
+    with TinyDB(tmp_path / "db", **shape) as db:
+        db.insert({"a": 1})
+
+    assert (tmp_path / "db").is_dir()
     for name in ("default", "cls", "allow_nan"):
         with pytest.raises(ConfigurationError, match=f"'{name}'; pass storage=JSONStorage"):
             TinyDB(tmp_path / "db", **{name: True})
+
+
+def test_a_database_that_is_there_is_opened_by_its_first_use(tmp_path):
+    with TinyDB(tmp_path / "db") as db:
+        db.insert({"a": 1})
+    with TinyDB(tmp_path / "db") as db:
+        assert db.storage.client.recovery is None
+        assert db.all() == [{"a": 1}]
+        assert db.storage.client.recovery is not None
 
 
 def test_it_can_be_opened_for_reading_only(tmp_path):
@@ -239,6 +265,30 @@ def test_memory_holds_what_was_written_before_a_table_used_it():
     assert storage.memory == {"t": {"3": {"a": 1}}}
 
 
+def test_memory_is_the_state_itself_which_may_be_gone_through_while_tables_are_written():
+    db = TinyDB(storage=MemoryStorage)
+    state = {"t": {"1": {"a": 1}, "2": {"a": 2}}}
+    db.storage.write(state)
+    assert db.storage.read() is db.storage.memory is state
+
+    table = db.table("t")
+    for key in db.storage.read()["t"]:
+        table.insert({"a": int(key) * 10})
+    assert [document["a"] for document in table] == [1, 2, 10, 20]
+    assert table.get(doc_ids=[4, 2]) == [{"a": 2}, {"a": 20}]
+    state["t"] = {"7": {"a": 7}}
+    assert table.get(doc_id=7) == {"a": 7}
+
+
+def test_ids_in_memory_may_be_ints_in_a_state_that_is_written():
+    db = TinyDB(storage=MemoryStorage)
+    db.storage.write({"_default": {5: {"a": 1}, 3: {"a": 2}}})
+
+    assert [document.doc_id for document in db.get(doc_ids=[3, 5])] == [5, 3]
+    assert db.insert({}) == 6
+    assert db.remove(doc_ids=[3]) == [3]
+
+
 @pytest.mark.parametrize("other", ["text of a middleware", [{"a": 1}], {"version": 2}])
 def test_memory_keeps_what_is_no_state_until_a_state_is_written(other):
     db = TinyDB(storage=MemoryStorage)
@@ -311,6 +361,67 @@ def test_a_json_file_gets_shorter(tmp_path):
         db.truncate()
 
     assert (tmp_path / "db.json").read_text() == '{"_default": {}}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, -0.0, 2.5, True, False, None, 'x"\\/\n\t\b\f\r\x00\x1f'], "b": {}, "c": [], "d": [[], {}]},
+        {"é": "𝄞"},
+        {"big": 2**70, "small": -(2**63), "nan": float("inf")},
+        {"surrogate": "\ud800"},
+        {"tuple": (1, 2)},
+        {1: "a", None: "b", False: "c", 1.5: "d"},
+        {},
+    ],
+)
+def test_a_json_file_has_the_text_that_python_gives_it(tmp_path, value):
+    storage = JSONStorage(tmp_path / "db.json")
+    storage.write({"t": {"1": value}})
+    read = storage.read()
+    storage.close()
+
+    assert (tmp_path / "db.json").read_text() == json.dumps({"t": {"1": value}})
+    assert read == json.loads(json.dumps({"t": {"1": value}}))
+
+
+@pytest.mark.parametrize("value", [datetime.date(2020, 1, 1), uuid.UUID(int=1), b"x", {1}, Decimal(1), object()])
+def test_what_json_has_not_is_refused_by_a_json_file_and_nothing_is_written(tmp_path, value):
+    with TinyDB(tmp_path / "db.json", storage=JSONStorage) as db:
+        db.insert({"a": 1})
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            db.insert({"a": value})
+        assert db.all() == [{"a": 1}]
+
+
+def test_a_json_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "db.json").write_text('{"_default": {"1": {"a": NaN, "b": 1e999}}}')
+    with TinyDB(tmp_path / "db.json", storage=JSONStorage) as db:
+        assert repr(db.all()) == "[{'a': nan, 'b': inf}]"
+    (tmp_path / "db.json").write_text('{"_default": ')
+    with TinyDB(tmp_path / "db.json", storage=JSONStorage) as db, pytest.raises(json.JSONDecodeError):
+        db.all()
+
+
+@pytest.mark.parametrize("storage", [JSONStorage, CachingMiddleware(JSONStorage)])
+def test_a_json_storage_goes_on_with_a_database_that_took_the_place_of_its_file(tmp_path, storage):
+    with TinyDB(tmp_path / "db.json") as db:
+        db.insert_multiple([{"a": 1}, {"a": 2}])
+    with TinyDB(tmp_path / "db.json", storage=storage) as db:
+        assert db.insert({"a": 3}) == 3
+        assert db.remove(where("a") == 1) == [1]
+
+    with TinyDB(tmp_path / "db.json") as db:
+        assert [(document.doc_id, document["a"]) for document in db] == [(2, 2), (3, 3)]
+
+
+def test_storages_and_middlewares_have_their_names_as_in_tinydb(tmp_path):
+    class Mine(MemoryStorage):
+        pass
+
+    names = [repr(storage).partition(" object at ")[0] for storage in (MemoryStorage(), CachingMiddleware(Mine))]
+    assert names == ["<tinydb.storages.MemoryStorage", "<tinydb.middlewares.CachingMiddleware"]
+    assert repr(Mine()).startswith(f"<{__name__}.")
 
 
 def test_a_mode_that_loses_data_warns(tmp_path):

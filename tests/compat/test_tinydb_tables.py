@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -658,3 +659,39 @@ def test_a_function_that_updates_all_documents_writes_them_at_once(tmp_path):
 
         assert client.stats()["commits"] == before + 2
         assert db.all()[-1] == {"n": 5000}
+
+
+@pytest.mark.parametrize("change", [increment("n"), lambda document: document.update(n=1 + document["n"])])
+def test_a_change_that_raises_changes_nothing(db, change):
+    db.insert_multiple([{"n": 1}, {"n": 2}, {"m": 3}])
+
+    with pytest.raises(KeyError):
+        db.update(change)
+    assert db.all() == [{"n": 1}, {"n": 2}, {"m": 3}]
+
+
+def test_documents_that_are_no_dicts_can_be_updated_where_a_storage_holds_them():
+    state = {"_default": {"1": MappingProxyType({"a": 1}), "2": {"a": 2}}}
+
+    class Kept(MemoryStorage):
+        def read(self):
+            return state
+
+        def write(self, data):
+            state.update(data)
+
+    db = TinyDB(storage=Kept)
+
+    assert db.update({"b": 1}) == [1, 2]
+    assert db.update(increment("a")) == [1, 2]
+    assert state == {"_default": {"1": {"a": 2, "b": 1}, "2": {"a": 3, "b": 1}}}
+
+
+def test_ids_of_documents_that_are_inserted_together_follow_those_of_a_subclass(db):
+    class Evens(Table):
+        def _get_next_id(self):
+            return super()._get_next_id() * 2
+
+    table = Evens(db.storage, "evens")
+
+    assert table.insert_multiple([{}, {}]) == [2, 4]

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb.fields import field_of, is_scalar
-from nosqlpy.compat.tinydb.operations import Operation
+from nosqlpy.compat.tinydb.operations import change_all, native_of
 from nosqlpy.compat.tinydb.rows import Change
 
 Update: TypeAlias = Mapping[str, Any] | Callable[[Any], None]
@@ -20,6 +20,14 @@ class SetFields:
         self._fields = fields
         self.function: Callable[[Document], Any] = lambda document: document.update(fields)
 
+    def copies(self, documents: Sequence[Document]) -> list[Document]:
+        """Return copies of documents, with these fields."""
+        fields = dict(self._fields)
+        try:
+            return [document | fields for document in documents]  # half the time of a copy and an update
+        except TypeError:  # a storage of the user's holds documents that are no dicts
+            return [{**document, **fields} for document in documents]
+
     def native(self, _: Sequence[Document]) -> Any:
         """Return the update that sets these fields, in their order, or None if a filter cannot name them all."""
         named = {field_of((key,)): value for key, value in dict(self._fields).items()}
@@ -31,18 +39,25 @@ class SetFields:
 
 
 class Call:
-    """Calls a function of the user's."""
+    """Calls a function: one of the operations, or one of the user's."""
 
     def __init__(self, function: Callable[[Any], None]) -> None:
         self.function: Callable[[Document], Any] = function
 
-    def native(self, _: Sequence[Document]) -> None:
-        """Return None: nobody can look into the function."""
-        return
+    def copies(self, documents: Sequence[Document]) -> list[Document]:
+        """Return copies of documents, of which each was given to the function."""
+        try:
+            copied = list(map(dict.copy, documents))
+        except TypeError:
+            copied = list(map(dict, documents))
+        change_all(self.function, copied)
+        return copied
+
+    def native(self, documents: Sequence[Document]) -> Any:
+        """Return the update that does what an operation does to `documents`; None if there is none, or it is none."""
+        return native_of(self.function, documents)
 
 
 def change_of(fields: Update) -> Change:
     """Return the change that fields, or a function, mean."""
-    if isinstance(fields, Operation):
-        return fields
     return Call(fields) if callable(fields) else SetFields(fields)

@@ -13,19 +13,7 @@ from nosqlpy.compat.tinydb.fields import from_stored, stored_id
 from nosqlpy.compat.tinydb.narrowing import EVERY, Filter, candidates
 from nosqlpy.compat.tinydb.pausing import CollectorPaused
 from nosqlpy.compat.tinydb.queries import shape_of
-from nosqlpy.compat.tinydb.rows import (
-    Ask,
-    Change,
-    Choice,
-    Every,
-    IdClass,
-    IdTaken,
-    Listed,
-    Matching,
-    MayMatch,
-    Pick,
-    Row,
-)
+from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Row, Step, as_int
 from nosqlpy.compat.tinydb.shapes import OneOf
 from nosqlpy.errors import DuplicateKeyError, QueryError
 
@@ -39,16 +27,17 @@ class CollectionRows:
         self._last_id: int | None = None
         self._ascending: bool | None = None
 
-    def read(self, choice: Choice) -> Iterable[Row]:
-        """Return the documents chosen, with their ids, to be gone through once."""
-        if isinstance(choice, Matching):
-            ask = choice.ask
-            return (row for row in self._may_match((ask,)) if ask(row[1]))
-        if isinstance(choice, MayMatch):
-            return self._may_match(choice.asks)
-        if isinstance(choice, Listed):
-            return self._listed([stored_id(doc_id) for doc_id in choice.ids])
+    def every(self) -> Iterable[Row]:
+        """Return all documents, with their ids, to be gone through once."""
         return self._find(EVERY)
+
+    def matching(self, ask: Ask) -> Iterable[Row]:
+        """Return the documents for which `ask` is true, with their ids, to be gone through once."""
+        return (row for row in self._may_match((ask,)) if ask(row[1]))
+
+    def listed(self, ids: Sequence[Any]) -> list[Row]:
+        """Return the documents with these ids."""
+        return self._listed([stored_id(doc_id) for doc_id in ids])
 
     def one(self, doc_id: Any) -> Document | None:
         """Return the document with this id."""
@@ -74,45 +63,61 @@ class CollectionRows:
         """Make the table, empty, if it is not there."""
         self._client.create_collection(self.collection.name, exist_ok=True)
 
-    def insert(self, rows: Sequence[tuple[Any, Mapping[str, Any]]], id_class: IdClass) -> None:  # noqa: ARG002
-        """Insert documents under their ids, all of them or none.
+    def insert(self, ids: Sequence[Any], documents: Sequence[Mapping[str, Any]]) -> None:
+        """Insert documents under ids, of which no two are the same: all of them or none.
 
         Raises:
-            IdTaken: A document has one of the ids, or two of `rows` have the same.
+            IdTaken: A document has one of the ids.
         """
+        rows = list(zip(ids, documents, strict=True))
         if len(rows) == 1:
             try:
                 writing.insert(self.collection, rows)
             except DuplicateKeyError:
-                raise IdTaken(rows[0][0]) from None
+                raise IdTaken(ids[0]) from None
         elif rows:
-            self._refuse_taken([doc_id for doc_id, _ in rows])
+            self._refuse_taken(ids)
             writing.insert(self.collection, rows)
         else:
             self.create()
         if self._ascending:
-            self._note([stored_id(doc_id) for doc_id, _ in rows])
+            self._note([stored_id(doc_id) for doc_id in ids])
 
-    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
-        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
+    def update(self, choice: Choice, change: Change, id_class: IdClass) -> list[Any]:
+        """Write the documents chosen after `change`, and return their ids; those of `Listed` as they are there."""
         with CollectorPaused():
-            every = isinstance(choice, Every)  # all of them are kept, so they may come at once
-            rows = map(from_stored, self.collection.find().to_list()) if every else self.read(choice)
-            documents = {id_class(key): document for key, document in rows}
-            picked = pick(documents)
+            documents = self._chosen(choice, id_class)
+            picked = _picked(choice, documents)
             chosen = {doc_id: documents[doc_id] for doc_id in picked}
-            native = change.native(list(chosen.values())) if change and len(chosen) == len(picked) else None
+            native = change.native(list(chosen.values())) if len(chosen) == len(picked) else None
             if not picked:
                 self.create()
             elif native is not None:
                 writing.update(self.collection, picked, native)
             else:
-                writing.replace(self.collection, _changed(chosen, picked, change))
+                for doc_id in picked:
+                    change.function(chosen[doc_id])
+                writing.replace(self.collection, chosen)
         return picked
 
-    def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
-        """Remove those of the documents chosen whose ids `pick` returns, and return these."""
-        picked = pick({id_class(key): document for key, document in self.read(choice)})
+    def update_each(self, steps: Sequence[Step], id_class: IdClass) -> list[Any]:
+        """Make several changes, each of the documents that match after those before it; return an id for each."""
+        ids = []
+        changed: dict[Any, Document] = {}
+        for key, document in self._may_match([ask for ask, _ in steps]):
+            for ask, change in steps:
+                if ask(document):
+                    ids.append(id_class(key))
+                    change.function(document)
+                    changed[key] = document
+        writing.replace(self.collection, changed)
+        if not changed:
+            self.create()
+        return ids
+
+    def remove(self, choice: Choice, id_class: IdClass) -> list[Any]:
+        """Remove the documents chosen, and return their ids; those of `Listed` as they are there."""
+        picked = _picked(choice, self._chosen(choice, id_class))
         for doc_id in _repeated(picked):
             raise KeyError(doc_id)
         writing.delete(self.collection, picked)
@@ -127,6 +132,16 @@ class CollectionRows:
         self._ascending = None
 
     # ── finding ──────────────────────────────────────────────────────────────────
+
+    def _chosen(self, choice: Choice, id_class: IdClass) -> dict[Any, Document]:
+        """Return the documents chosen, by the ids that users see."""
+        if isinstance(choice, Listed):
+            rows: Iterable[Row] = self._listed([stored_id(as_int(doc_id)) for doc_id in choice.ids])
+        elif isinstance(choice, Matching):
+            rows = self.matching(choice.ask)
+        else:  # all of them are kept, so they may come at once
+            rows = map(from_stored, self.collection.find().to_list())
+        return {id_class(key): document for key, document in rows}
 
     def _may_match(self, asks: Sequence[Ask]) -> Iterable[Row]:
         filter = candidates(OneOf(tuple(map(shape_of, asks)))) if asks else None
@@ -186,12 +201,9 @@ class CollectionRows:
                 raise IdTaken(doc_id)
 
 
-def _changed(documents: dict[Any, Document], picked: list[Any], change: Change | None) -> dict[Any, Document]:
-    """Return documents, each changed as often as its id was picked."""
-    if change is not None:
-        for doc_id in picked:
-            change.function(documents[doc_id])
-    return documents
+def _picked(choice: Choice, documents: dict[Any, Document]) -> list[Any]:
+    """Return the ids of the documents chosen: of a list, those that are there."""
+    return [doc_id for doc_id in choice.ids if doc_id in documents] if isinstance(choice, Listed) else list(documents)
 
 
 def _id_of(row: Row) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nosqlpy import Client
 from nosqlpy.compat.tinydb.document import Document
-from nosqlpy.compat.tinydb.storages import DirectoryStorage, Storage, client_of, direct
+from nosqlpy.compat.tinydb.storages import OF_A_FILE, DirectoryStorage, JSONStorage, Storage, client_of
 from nosqlpy.compat.tinydb.table import Table
 from nosqlpy.errors import InvalidOperation
 
@@ -32,10 +33,19 @@ class TinyDB(_TableMethods):
     default_storage_class: ClassVar[Callable[..., Any]] = DirectoryStorage
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        storage = kwargs.pop("storage", self.default_storage_class)
+        storage = kwargs.pop("storage") if "storage" in kwargs else self._usual_storage(args, kwargs)
         self._storage: Any = storage(*args, **kwargs)
+        self._has_names = getattr(type(self._storage), "is_direct", False)
         self._tables: dict[str, Table] = {}
         self._opened = True
+
+    def _usual_storage(self, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[..., Any]:
+        """Return the default storage, but a JSON file where it is said how one looks, and no database is there."""
+        usual = self.default_storage_class
+        if usual is DirectoryStorage and not OF_A_FILE.isdisjoint(options):
+            path = args[0] if args else options.get("path", "")
+            return usual if os.path.isdir(path) else JSONStorage  # noqa: PTH112
+        return usual
 
     def __repr__(self) -> str:
         tables = self.tables()
@@ -51,14 +61,17 @@ class TinyDB(_TableMethods):
         Raises:
             InvalidName: No collection can have this name.
         """
-        if name not in self._tables:
-            self._tables[name] = self.table_class(self.storage, name, **kwargs)
-        return self._tables[name]
+        try:
+            return self._tables[name]
+        except KeyError:
+            pass
+        table: Table = self.table_class(self._storage, name, **kwargs)
+        return self._tables.setdefault(name, table)
 
     def tables(self) -> set[str]:
         """Return the names of all tables that are there."""
-        storage = direct(self._storage)
-        return set((self._storage.read() or {}) if storage is None else storage.table_names())
+        storage = self._storage
+        return set(storage.table_names() if self._has_names else storage.read() or ())
 
     def drop_tables(self) -> None:
         """Remove all tables with their documents."""
@@ -67,16 +80,15 @@ class TinyDB(_TableMethods):
 
     def drop_table(self, name: str) -> None:
         """Remove a table with its documents, if it is there."""
-        if name in self._tables:
-            del self._tables[name]
-        storage = direct(self._storage)
-        if storage is not None:
+        self._tables.pop(name, None)
+        storage = self._storage
+        if self._has_names:
             storage.drop(name)
             return
-        state = self.storage.read()
+        state = storage.read()
         if state and name in state:
             del state[name]
-            self.storage.write(state)
+            storage.write(state)
 
     @property
     def storage(self) -> Storage:
@@ -113,10 +125,13 @@ class TinyDB(_TableMethods):
     def __getattr__(self, name: str) -> Any:
         if name == "_tables":  # the storage could not be made
             raise AttributeError(name)
-        return getattr(self.table(self.default_table_name), name)
+        table = self._tables.get(self.default_table_name)
+        return getattr(self.table(self.default_table_name) if table is None else table, name)
 
     def __len__(self) -> int:
-        return len(self.table(self.default_table_name))
+        table = self._tables.get(self.default_table_name)
+        return len(self.table(self.default_table_name) if table is None else table)
 
     def __iter__(self) -> Iterator[Document]:
-        return iter(self.table(self.default_table_name))
+        table = self._tables.get(self.default_table_name)
+        return iter(self.table(self.default_table_name) if table is None else table)

@@ -1,103 +1,147 @@
-"""The rows of a table in memory: live dicts, as TinyDB's own storage in memory holds them.
+"""The state of all tables in memory, as TinyDB's own storage in memory holds it, and the rows of one table there.
 
 A read hands out shallow copies, a write replaces the dicts of the documents it changes; nothing is encoded or decoded.
-Before, tables in memory were collections of a database in memory, of which every read decoded documents: 0.04 to 0.3
-of TinyDB's speed where many are read or updated.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from nosqlpy.aliases import Document
-from nosqlpy.compat.tinydb.fields import stored_id
-from nosqlpy.compat.tinydb.pausing import CollectorPaused
-from nosqlpy.compat.tinydb.queries import asked
-from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Pick, Row
+from nosqlpy.compat.tinydb.held import HeldRows
+from nosqlpy.compat.tinydb.rows import Row, Table
 from nosqlpy.errors import InvalidOperation
 
-Table = dict[Any, Document]
+_NOTHING: Table = {}
+_UNORDERED = math.inf  # no id is higher, so that a table which is not in the order of its ids stays one
 
 
-class Tables(dict[str, Table]):
-    """The documents of all tables by their ids, which are ints where an id's text is that of an int, else text.
+class LiveState:
+    """All tables by their names, each a dict of its documents by their ids as text.
 
     Readers go through the dict of a table itself, so that one that ends early has copied nothing. A write leaves a
     dict that somebody may be reading as it is, and goes on with a copy: a hundredth of what asking all of it takes.
     """
 
+    moved: bool = False
+    state: Any = None
+    shared: bool = False
+    """Somebody was given the state, and may be going through any table."""
+    _tables: dict[str, Table] | None = None  # the state, once it was seen to be one
+
+    writes: int = 0
+    """How many writes of tables there were."""
+    _read: set[str]  # the tables that somebody may be going through
+    _last: dict[str, float]  # the highest id of those that are known to be in the order of their ids
+
     def __init__(self) -> None:
-        super().__init__()
         self.lock: threading.RLock = threading.RLock()
-        self.moved: bool = False
-        self.other: Any = None
-        self._read: set[str] = set()
-        self._unordered: set[str] = set()
+
+    def become(self, state: Any) -> None:
+        """Become this state, or keep what is none."""
+        self.state = state
+        self._tables = None
+
+    def table(self, name: str) -> Table:
+        """Return the documents of a table by the text of their ids; they are not to be changed."""
+        tables = self._tables
+        if tables is None:
+            tables = self._looked_into()
+        return tables.get(name) or _NOTHING
 
     def rows(self, name: str) -> Iterable[Row]:
         """Return the rows of a table as they are now, whoever writes meanwhile."""
-        table = self.get(name)
-        if not table:
-            return ()
-        if name in self._read:  # whoever writes next leaves this dict as it is, or has left it already
+        table = self.table(name)
+        if not table or name in self._read:  # whoever writes next leaves this dict as it is, or has left it already
             return table.items()
         if not self.lock.acquire(blocking=False):  # somebody writes; what that calls may wait for this thread
             return table.copy().items()
         self._read.add(name)
-        table = self.get(name) or {}
+        table = self.table(name)
         self.lock.release()
         return table.items()
 
-    def put(self, name: str, documents: Table) -> None:
-        """Put documents, new ones and others, into a table, at once; the lock is held."""
+    def create(self, name: str) -> None:
+        """Make a table, empty, if it is not there; the lock is held, as for every write."""
+        self._to_write(name)
+
+    def put(self, name: str, documents: Table, ids: Iterable[Any]) -> None:
+        """Put new documents, which have these ids, into a table, at once."""
         table = self._to_write(name)
-        if name not in self._unordered and not _is_ascending(documents, next(reversed(table), None)):
-            self._unordered.add(name)
+        last = self._last.get(name)
+        if last is not None:
+            for doc_id in ids:
+                last = doc_id if type(doc_id) is int and doc_id > last else _UNORDERED
+            self._last[name] = last
         table.update(documents)
 
-    def replace(self, name: str, documents: Table) -> None:
-        """Put documents in the place of those with the same ids, at once; the lock is held."""
+    def replace(self, name: str, documents: Table, writes: int) -> None:
+        """Put documents, chosen after so many writes, in the place of those with the same ids, at once."""
+        if (
+            self.writes == writes
+            and not self.moved
+            and self._tables
+            and len(documents) == len(self._tables.get(name, _NOTHING)) > 1
+        ):
+            self._read.discard(name)
+            self._tables[name] = documents
+            self.writes += 1
+            return
         table = self._to_write(name)
         size = len(table)
         table.update(documents)
         if len(table) > size:  # a function of the user's, called for this write, has removed some
-            self._unordered.add(name)
+            self._last[name] = _UNORDERED
 
-    def remove(self, name: str, keys: Iterable[Any]) -> None:
-        """Take documents away, at once; the lock is held."""
+    def remove(self, name: str, keys: Iterable[str]) -> None:
+        """Take documents away, at once."""
         list(map(self._to_write(name).pop, keys))
 
     def empty(self, name: str) -> None:
         """Take all documents of a table away; it stays."""
-        self[name] = {}
-        self._unordered.discard(name)
+        if self._to_write(name):
+            self.state[name] = {}
+        self._last[name] = -math.inf
 
-    def become(self, state: Any) -> None:
-        """Become the tables of a state, whose ids are text and whose documents stay the same; keep what is none."""
-        is_state = isinstance(state, Mapping) and all(isinstance(table, Mapping) for table in state.values())
-        self.other = None if is_state else state
-        tables = state.items() if is_state else ()
-        written = {name: {stored_id(key): table[key] for key in table} for name, table in tables}
-        self.clear()
-        self.update(written)
-        self._unordered = {name for name, table in written.items() if not _is_ascending(table)}
+    def drop(self, name: str) -> None:
+        """Take a table away, if it is there."""
+        if name in self._looked_into():
+            del self.state[name]
+        self._last.pop(name, None)
 
-    def state(self) -> Any:
-        """Return the tables as a state, whose documents are the same, or what was written instead; None if nothing."""
-        if self.other is not None:
-            return self.other
-        return {name: {str(key): table[key] for key in table} for name, table in list(self.items())} or None
-
-    def in_order(self, name: str, keys: Sequence[Any]) -> Sequence[Any]:
+    def in_order(self, name: str, keys: Sequence[str]) -> Sequence[str]:
         """Return keys of a table in its order."""
         if len(keys) < 2:
             return keys
-        if name not in self._unordered:
-            return sorted(keys)
+        last = self._last.get(name)
+        if last is None:
+            last = self._last[name] = _last_of(list(self.table(name)))
+        if last < _UNORDERED:
+            return sorted(keys, key=int)
         wanted = frozenset(keys)
-        return [key for key in list(self.get(name) or ()) if key in wanted]
+        return [key for key in list(self.table(name)) if key in wanted]
+
+    def _looked_into(self) -> dict[str, Table]:
+        """Return the tables, none if no state was written."""
+        state = self.state
+        if not isinstance(state, Mapping) or not all(isinstance(table, Mapping) for table in state.values()):
+            return {}
+        with self.lock:  # who writes has looked already, before it calls what may wait for this thread
+            if self._tables is None and self.state is state:
+                self._begin(state)
+            return self._tables or {}
+
+    def _begin(self, state: Any) -> None:
+        """Take a state for the tables."""
+        if type(state) is not dict or not all(map(_is_table, state.values())):
+            state = {name: {str(key): table[key] for key in table} for name, table in state.items()}
+        self._read, self._last = set(), {}
+        self.shared = True
+        self.state = self._tables = state
 
     def _to_write(self, name: str) -> Table:
         """Return a table, which is made if it is not there.
@@ -106,136 +150,86 @@ class Tables(dict[str, Table]):
             InvalidOperation: A function of the user's, called for this write, has made the storage a database.
             TypeError: What was written to the storage is no state.
         """
+        self.writes += 1
         if self.moved:
             raise InvalidOperation("the tables became collections while this was to be written; nothing was written")
-        if self.other is not None:
-            raise TypeError(f"the storage holds no tables: a {type(self.other).__name__} was written to it")
-        table = self.setdefault(name, {})
-        if name in self._read:
+        if self._tables is None:
+            self._open()
+        tables: dict[str, Table] = self.state
+        if self.shared:
+            self.shared = False
+            self._read.update(tables)
+        if name not in tables:
+            tables[name] = {}
+            self._last[name] = -math.inf
+        elif name in self._read:
             self._read.discard(name)
-            table = self[name] = table.copy()
-        return table
+            tables[name] = tables[name].copy()
+        return tables[name]
+
+    def _open(self) -> None:
+        if self.state is None:
+            self.state = {}
+        self._looked_into()
+        if self._tables is None:
+            raise TypeError(f"the storage holds no tables: a {type(self.state).__name__} was written to it")
 
 
-def _is_ascending(keys: Iterable[Any], last: Any = None) -> bool:
-    """Whether keys are ints, of which each is higher than the one before, the first one than `last`."""
-    for key in keys:
-        if type(key) is not int or (last is not None and key <= last):
-            return False
-        last = key
-    return True
+def _is_table(table: Any) -> bool:
+    return type(table) is dict and set(map(type, table)) <= {str}
 
 
-class LiveRows:
-    """The documents of one table; who writes holds the lock of the storage."""
+def _last_of(keys: Sequence[str]) -> float:
+    """Return the highest id of a table that is in the order of its ids, which are ints."""
+    try:
+        ids = list(map(int, keys))
+    except ValueError:
+        return _UNORDERED
+    if all(low < high for low, high in pairwise(ids)):
+        return ids[-1] if ids else -math.inf
+    return _UNORDERED
 
-    def __init__(self, tables: Tables, name: str) -> None:
-        self._tables = tables
+
+class LiveRows(HeldRows):
+    """The documents of one table in memory; who writes holds the lock of the storage."""
+
+    def __init__(self, state: LiveState, name: str) -> None:
+        self._state = state
         self._name = name
 
-    def read(self, choice: Choice) -> Iterable[Row]:
-        """Return the documents chosen, with their ids; they are those of the table, to be copied."""
-        if isinstance(choice, Listed):
-            return self._listed(choice.ids)
-        rows = self._tables.rows(self._name)
-        if isinstance(choice, Matching):
-            ask = asked(choice.ask)
-            return [(key, document) for key, document in rows if ask(document)]
-        return rows
+    def every(self) -> Iterable[Row]:
+        """Return all documents, with their ids; they are those of the table, to be copied."""
+        return self._state.rows(self._name)
 
     def one(self, doc_id: Any) -> Document | None:
         """Return the document with this id; it is that of the table, to be copied."""
-        return self._table().get(stored_id(doc_id))
-
-    def first(self, ask: Ask) -> Row | None:
-        """Return the first document for which `ask` is true; it is that of the table, to be copied."""
-        ask = asked(ask)
-        for key, document in self._tables.rows(self._name):
-            if ask(document):
-                return key, document
-        return None
-
-    def count(self) -> int:
-        """Return how many documents there are."""
-        return len(self._table())
-
-    def highest_id(self, id_class: IdClass) -> Any:
-        """Return the highest id, or None if there is no document."""
-        return max(map(id_class, list(self._table())), default=None)
+        return self._state.table(self._name).get(str(doc_id))
 
     def create(self) -> None:
         """Make the table, empty, if it is not there."""
-        self._tables.setdefault(self._name, {})
-
-    def insert(self, rows: Sequence[tuple[Any, Mapping[str, Any]]], id_class: IdClass) -> None:  # noqa: ARG002
-        """Insert documents under their ids, all of them or none.
-
-        Raises:
-            IdTaken: A document has one of the ids, or two of `rows` have the same.
-        """
-        table = self._table()
-        new: dict[Any, Document] = {}
-        for doc_id, document in rows:
-            key = stored_id(doc_id)
-            if key in table or key in new:
-                raise IdTaken(doc_id)
-            new[key] = dict(document)
-        self._tables.put(self._name, new)
-
-    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
-        """Put copies of those of the documents chosen whose ids `pick` returns, after `change`, in their place.
-
-        If a function raises, nothing is changed, but for what it did to lists and documents inside of documents.
-        """
-        with CollectorPaused():
-            documents, keys = self._chosen(choice, id_class)
-            if change is None:  # `pick` changes them
-                documents = dict(zip(documents, map(dict.copy, documents.values()), strict=True))
-            picked = pick(documents)
-            if change is None:
-                changed = {doc_id: documents[doc_id] for doc_id in picked}
-            else:
-                apply = change.function
-                changed = {doc_id: documents[doc_id].copy() for doc_id in picked}
-                for doc_id in picked:
-                    apply(changed[doc_id])
-            self._tables.replace(
-                self._name, changed if keys is None else {keys[doc_id]: changed[doc_id] for doc_id in changed}
-            )
-        return picked
-
-    def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
-        """Remove those of the documents chosen whose ids `pick` returns, and return these."""
-        documents, keys = self._chosen(choice, id_class)
-        picked = pick(documents)
-        if len(set(picked)) < len(picked):
-            raise KeyError(next(doc_id for place, doc_id in enumerate(picked) if doc_id in picked[:place]))
-        self._tables.remove(self._name, picked if keys is None else [keys[doc_id] for doc_id in picked])
-        return picked
+        self._state.create(self._name)
 
     def clear(self) -> None:
         """Remove all documents; the table stays."""
-        self._tables.empty(self._name)
+        self._state.empty(self._name)
 
-    def _table(self) -> dict[Any, Document]:
-        return self._tables.get(self._name) or {}
+    def _table(self) -> Table:
+        return self._state.table(self._name)
 
-    def _listed(self, ids: Sequence[Any]) -> list[Row]:
-        """Return the documents with these ids, in the order of the table."""
-        table = self._table()
-        found = {key: table[key] for key in map(stored_id, ids) if key in table}
-        return [(key, found[key]) for key in self._tables.in_order(self._name, list(found))]
+    def _ordered(self, _: Table, found: Table) -> list[Row]:
+        return [(key, found[key]) for key in self._state.in_order(self._name, list(found))]
 
-    def _chosen(self, choice: Choice, id_class: IdClass) -> tuple[dict[Any, Document], dict[Any, Any] | None]:
-        """Return the documents chosen by the ids that users see; the table's keys by these; None: the same."""
-        table = self._table()
-        if isinstance(choice, Listed):
-            keys = [key for key in map(stored_id, choice.ids) if key in table]
-            rows = {key: table[key] for key in keys}
-        elif isinstance(choice, Matching):
-            rows = dict(self.read(choice))
-        else:  # also for `MayMatch`: whoever picks asks each document, in TinyDB's order
-            rows = table.copy()
-        if id_class is int and set(map(type, rows)) <= {int}:
-            return rows, None
-        return {id_class(key): row for key, row in rows.items()}, {id_class(key): key for key in rows}
+    def _open(self) -> tuple[int, Table]:
+        return self._state.writes, self._state.table(self._name)
+
+    def _rows(self, _: Table) -> Iterable[Row]:
+        return self._state.rows(self._name)
+
+    def _put(self, _: int, __: Table, documents: Table, ids: Sequence[Any]) -> None:
+        self._state.put(self._name, documents, ids)
+
+    def _replace(self, writes: int, _: Table, documents: Table) -> None:
+        self._state.replace(self._name, documents, writes)
+
+    def _remove(self, _: int, __: Table, keys: Sequence[str]) -> None:
+        self._state.remove(self._name, keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-from nosqlpy.compat.tinydb.storages import State, Storage
+from nosqlpy.compat.tinydb.storages import State, Storage, repr_of
 
 
 class Middleware:
@@ -23,6 +23,9 @@ class Middleware:
         """Make the storage with these arguments and return the middleware, which stands for it from now on."""
         self.storage = self._storage_cls(*args, **kwargs)
         return self
+
+    def __repr__(self) -> str:
+        return repr_of(self)
 
     def __getattr__(self, name: str) -> Any:
         if "storage" not in self.__dict__:

@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeAlias
 
 from nosqlpy.compat.tinydb.document import Fields
 from nosqlpy.compat.tinydb.fields import field_of, is_scalar
 
+Operation: TypeAlias = Callable[[Fields], None]
+"""A change: called with a document, it changes that."""
+
 _FIXED = frozenset((int, float, str, bool, tuple))  # others ``+=`` may change where the stored document holds them
 _SAFE = 2**62  # below it, no sum of two ints leaves 64 bits
-
-
-class Operation:
-    """A change of one field: called with a document, it changes that."""
-
-    def __init__(
-        self, field: str, change: Callable[[Fields], None], native: Callable[[str, Sequence[Fields]], Any]
-    ) -> None:
-        self._field = field
-        self.function: Callable[[Fields], Any] = change
-        self._native = native
-
-    def __call__(self, document: Fields) -> None:
-        """Change a document."""
-        self.function(document)
-
-    def native(self, documents: Sequence[Fields]) -> dict[str, Any] | None:
-        """Return the update of MongoDB's language that changes all `documents` so, or None if there is none."""
-        name = field_of((self._field,))
-        update: dict[str, Any] | None = None if name is None else self._native(name, documents)
-        return update
 
 
 def delete(field: str) -> Operation:
@@ -40,10 +23,7 @@ def delete(field: str) -> Operation:
     def change(document: Fields) -> None:
         del document[field]
 
-    def native(name: str, documents: Sequence[Fields]) -> Any:
-        return {"$unset": {name: 1}} if all(field in document for document in documents) else None
-
-    return Operation(field, change, native)
+    return change
 
 
 def add(field: str, n: Any) -> Operation:
@@ -56,7 +36,7 @@ def add(field: str, n: Any) -> Operation:
         value += n
         document[field] = value
 
-    return Operation(field, change, lambda name, documents: _increase(name, field, n, documents))
+    return change
 
 
 def subtract(field: str, n: Any) -> Operation:
@@ -69,7 +49,7 @@ def subtract(field: str, n: Any) -> Operation:
         value -= n
         document[field] = value
 
-    return Operation(field, change, lambda name, documents: _increase(name, field, n, documents, -1))
+    return change
 
 
 def set(field: str, val: Any) -> Operation:
@@ -78,22 +58,118 @@ def set(field: str, val: Any) -> Operation:
     def change(document: Fields) -> None:
         document[field] = val
 
-    return Operation(field, change, lambda name, _: {"$set": {name: val}} if is_scalar(val) else None)
+    return change
 
 
 def increment(field: str) -> Operation:
     """Return the change that adds one to a field."""
-    return add(field, 1)
+
+    def change(document: Fields) -> None:
+        document[field] += 1
+
+    return change
 
 
 def decrement(field: str) -> Operation:
     """Return the change that subtracts one from a field."""
-    return subtract(field, 1)
+
+    def change(document: Fields) -> None:
+        document[field] -= 1
+
+    return change
 
 
-def _increase(name: str, field: str, n: Any, documents: Sequence[Fields], sign: int = 1) -> dict[str, Any] | None:
+# ── of many documents ────────────────────────────────────────────────────────────
+
+
+def change_all(change: Callable[[Any], Any], documents: Sequence[Fields]) -> None:
+    """Change every document: by one loop, without a call for each, where the change is one of the operations here."""
+    together = _TOGETHER.get(id(change.__code__)) if type(change) is FunctionType else None
+    if together is None:
+        list(map(change, documents))
+    else:
+        together(documents, **_given(change))
+
+
+def _delete_all(documents: Sequence[Fields], field: str) -> None:
+    for document in documents:
+        del document[field]
+
+
+def _set_all(documents: Sequence[Fields], field: str, val: Any) -> None:
+    for document in documents:
+        document[field] = val
+
+
+def _increment_all(documents: Sequence[Fields], field: str) -> None:
+    for document in documents:
+        document[field] += 1
+
+
+def _decrement_all(documents: Sequence[Fields], field: str) -> None:
+    for document in documents:
+        document[field] -= 1
+
+
+def _given(change: Any) -> dict[str, Any]:
+    """Return what an operation was called with."""
+    cells = change.__closure__ or ()
+    return dict(zip(change.__code__.co_freevars, (cell.cell_contents for cell in cells), strict=True))
+
+
+# ── as updates of MongoDB's language ─────────────────────────────────────────────
+
+
+def native_of(change: Callable[[Any], Any], documents: Sequence[Fields]) -> dict[str, Any] | None:
+    """Return the update of MongoDB's language that changes all `documents` as this operation does.
+
+    None where there is none, and for a function that no operation returned.
+    """
+    make = _NATIVE.get(id(change.__code__)) if type(change) is FunctionType else None
+    if make is None:
+        return None
+    given = _given(change)
+    name = field_of((given["field"],))
+    return None if name is None else make(name, given, documents)
+
+
+def _unset(name: str, given: dict[str, Any], documents: Sequence[Fields]) -> dict[str, Any] | None:
+    return {"$unset": {name: 1}} if all(given["field"] in document for document in documents) else None
+
+
+def _set(name: str, given: dict[str, Any], _: Sequence[Fields]) -> dict[str, Any] | None:
+    return {"$set": {name: given["val"]}} if is_scalar(given["val"]) else None
+
+
+def _increase(name: str, given: dict[str, Any], documents: Sequence[Fields], sign: int = 1) -> dict[str, Any] | None:
     """Return the update that adds to numbers what Python would, or None: for text, bools, and at the end of 64 bits."""
-    values = [n, *(document.get(field) for document in documents)]
+    n = given.get("n", 1)
+    values = [n, *(document.get(given["field"]) for document in documents)]
     if all(type(value) is float or (type(value) is int and -_SAFE < value < _SAFE) for value in values):
         return {"$inc": {name: sign * n}}
     return None
+
+
+def _decrease(name: str, given: dict[str, Any], documents: Sequence[Fields]) -> dict[str, Any] | None:
+    return _increase(name, given, documents, -1)
+
+
+def _code(operation: Operation) -> int:
+    """Return what all functions that one operation returns have in common, and no other function has."""
+    return id(operation.__code__)
+
+
+_NATIVE: dict[int, Callable[[str, dict[str, Any], Sequence[Fields]], dict[str, Any] | None]] = {
+    _code(delete("")): _unset,
+    _code(add("", 0)): _increase,
+    _code(increment("")): _increase,
+    _code(subtract("", 0)): _decrease,
+    _code(decrement("")): _decrease,
+    _code(set("", 0)): _set,
+}
+_TOGETHER: dict[int, Callable[..., None]] = {
+    _code(delete("")): _delete_all,
+    _code(set("", 0)): _set_all,
+    _code(increment("")): _increment_all,
+    _code(decrement("")): _decrement_all,
+}

@@ -17,12 +17,20 @@ IdClass: TypeAlias = Callable[[Any], Any]
 """Makes the id that users see of a row's."""
 
 
+Table: TypeAlias = dict[str, Document]
+"""Documents by the text of their ids."""
+
+
 class Change(Protocol):
-    """What `update` does to each document; `native` is for a collection, and does the same to many."""
+    """What `update` does to each document; `copies` and `native` do it to many, outside of a collection and in it."""
 
     @property
     def function(self) -> Callable[[Document], Any]:
         """The function that changes a document."""
+        ...
+
+    def copies(self, documents: Sequence[Document], /) -> list[Document]:
+        """Return copies of documents, changed so."""
         ...
 
     def native(self, documents: Sequence[Document], /) -> Any:
@@ -30,8 +38,8 @@ class Change(Protocol):
         ...
 
 
-Pick: TypeAlias = Callable[[dict[Any, Document]], list[Any]]
-"""Is given documents by their ids, and returns the ids of those to be changed or removed, or that it has changed."""
+Step: TypeAlias = tuple[Ask, Change]
+"""A change of the documents for which the function is true."""
 
 
 class Every(msgspec.Struct, frozen=True):
@@ -47,26 +55,28 @@ class Matching(msgspec.Struct, frozen=True):
     ask: Ask
 
 
-class MayMatch(msgspec.Struct, frozen=True):
-    """At least the documents for which one of `asks` is true."""
-
-    asks: Sequence[Ask]
-
-
 class Listed(msgspec.Struct, frozen=True):
     """The documents with these ids."""
 
     ids: Sequence[Any]
 
 
-Choice: TypeAlias = Every | Matching | MayMatch | Listed
+Choice: TypeAlias = Every | Matching | Listed
 
 
 class Rows(Protocol):
     """What a table needs of the place where its documents are; they come in the order of insertion."""
 
-    def read(self, choice: Choice) -> Iterable[Row]:
-        """Return the documents chosen, with their ids, to be gone through once."""
+    def every(self) -> Iterable[Row]:
+        """Return all documents, with their ids, to be gone through once."""
+        ...
+
+    def matching(self, ask: Ask) -> Iterable[Row]:
+        """Return the documents for which `ask` is true, with their ids, to be gone through once."""
+        ...
+
+    def listed(self, ids: Sequence[Any]) -> Iterable[Row]:
+        """Return the documents with these ids."""
         ...
 
     def one(self, doc_id: Any) -> Document | None:
@@ -89,20 +99,24 @@ class Rows(Protocol):
         """Make the table, empty, if it is not there."""
         ...
 
-    def insert(self, rows: Sequence[tuple[Any, Mapping[str, Any]]], id_class: IdClass) -> None:
-        """Insert documents under their ids, all of them or none.
+    def insert(self, ids: Sequence[Any], documents: Sequence[Mapping[str, Any]]) -> None:
+        """Insert documents under ids, of which no two are the same: all of them or none.
 
         Raises:
-            IdTaken: A document has one of the ids, or two of `rows` have the same.
+            IdTaken: A document has one of the ids.
         """
         ...
 
-    def update(self, choice: Choice, pick: Pick, change: Change | None, id_class: IdClass) -> list[Any]:
-        """Write those of the documents chosen whose ids `pick` returns, after `change`, and return these."""
+    def update(self, choice: Choice, change: Change, id_class: IdClass) -> list[Any]:
+        """Write the documents chosen after `change`, and return their ids; those of `Listed` as they are there."""
         ...
 
-    def remove(self, choice: Choice, pick: Pick, id_class: IdClass) -> list[Any]:
-        """Remove those of the documents chosen whose ids `pick` returns, and return these."""
+    def update_each(self, steps: Sequence[Step], id_class: IdClass) -> list[Any]:
+        """Make several changes, each of the documents that match after those before it; return an id for each."""
+        ...
+
+    def remove(self, choice: Choice, id_class: IdClass) -> list[Any]:
+        """Remove the documents chosen, and return their ids; those of `Listed` as they are there."""
         ...
 
     def clear(self) -> None:
@@ -116,3 +130,8 @@ class IdTaken(ValueError):
     def __init__(self, doc_id: Any) -> None:
         super().__init__(f"Document with ID {doc_id} already exists")
         self.doc_id = doc_id
+
+
+def as_int(doc_id: Any) -> Any:
+    """Return the int that an id equals, as 1.0 and True do, or the id."""
+    return int(doc_id) if isinstance(doc_id, bool | float) and doc_id == doc_id // 1 else doc_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar, NoReturn, overload
 
@@ -11,15 +11,18 @@ from nosqlpy import Collection
 from nosqlpy.aliases import Document as Stored
 from nosqlpy.compat.tinydb.changes import Update, change_of
 from nosqlpy.compat.tinydb.collected import CollectionRows
-from nosqlpy.compat.tinydb.document import Document, documents_of
+from nosqlpy.compat.tinydb.document import Document, document_of, documents_of
 from nosqlpy.compat.tinydb.live import LiveRows
+from nosqlpy.compat.tinydb.once import MadeOnce
 from nosqlpy.compat.tinydb.queries import QueryLike
-from nosqlpy.compat.tinydb.rows import EVERY, Choice, IdTaken, Listed, Matching, MayMatch, Pick, Row, Rows
+from nosqlpy.compat.tinydb.rows import EVERY, Choice, IdTaken, Listed, Matching, Row, Rows
 from nosqlpy.compat.tinydb.state import StateRows
-from nosqlpy.compat.tinydb.storages import MemoryStorage, Storage, client_of, direct
+from nosqlpy.compat.tinydb.storages import DirectoryStorage, MemoryStorage, Storage, client_of, direct
 from nosqlpy.compat.tinydb.utils import LRUCache
 from nosqlpy.errors import InvalidOperation
+from nosqlpy.naming import check_collection_name
 
+_PLAIN = {dict}
 _PORTION = 128  # documents that are made at once while a table is gone through
 
 
@@ -53,15 +56,28 @@ class Table:
     ) -> None:
         self._storage = storage
         self._name = name
-        self._query_cache: LRUCache[Any, list[Any]] = self.query_cache_class(capacity=cache_size)
+        self._cache_size = cache_size
         self._next_id: Any = None
         self._lock = storage.lock if isinstance(storage, MemoryStorage) else threading.RLock()
-        with self._lock:
-            self._rows: Rows = rows_of(storage, name)
-            if isinstance(self._rows, LiveRows):
-                storage.call_when_moved(self._move)  # type: ignore[attr-defined]
+        if type(storage) is DirectoryStorage:
+            check_collection_name(name)
         if persist_empty:
-            self._rows.create()
+            with self._lock:
+                self._rows.create()
+
+    @MadeOnce
+    def _query_cache(self) -> LRUCache[Any, list[Any]]:
+        cache: LRUCache[Any, list[Any]] = self.query_cache_class(capacity=self._cache_size)
+        return cache
+
+    @MadeOnce
+    def _rows(self) -> Rows:
+        storage = self._storage
+        if not isinstance(storage, MemoryStorage):
+            return rows_of(storage, self._name)
+        with storage.lock:
+            storage.call_when_moved(self)
+            return rows_of(storage, self._name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name!r}, total={len(self)}, storage={self._storage}>"
@@ -89,21 +105,22 @@ class Table:
 
     def _move(self) -> None:
         """Go on in a collection, now that the storage in memory was asked for its database."""
-        self._rows = rows_of(self._storage, self._name)
+        del self._rows  # they are made anew, when they are asked for
 
     # ── reading ──────────────────────────────────────────────────────────────────
 
     def all(self) -> list[Document]:
         """Return all documents."""
-        return self._documents(self._rows.read(EVERY))
+        return self._documents(self._rows.every())
 
     def __iter__(self) -> Iterator[Document]:
         """Go through the documents that there are now; they are made while they are gone through."""
-        rows = iter(self._rows.read(EVERY))
+        rows = iter(self._rows.every())
         for doc_id, document in rows:  # one alone, for `next(iter(table))`; many at once take half the time each
-            yield self.document_class(document, self.document_id_class(doc_id))
+            make, made_id = self.document_class, self.document_id_class(doc_id)
+            yield document_of(document, made_id) if make is Document else make(document, made_id)
             break
-        while documents := self._documents(islice(rows, _PORTION)):
+        while documents := self._documents(list(islice(rows, _PORTION))):
             yield from documents
 
     def __len__(self) -> int:
@@ -119,7 +136,7 @@ class Table:
         kept = self._query_cache.get(cond)
         if kept is not None:
             return kept[:]
-        documents = self._documents(self._rows.read(Matching(cond)))
+        documents = self._documents(self._rows.matching(cond))
         if getattr(cond, "is_cacheable", _always)():
             self._query_cache[cond] = documents[:]
         return documents
@@ -140,13 +157,19 @@ class Table:
         """
         if doc_id is not None:
             found = self._rows.one(doc_id)
-            return None if found is None else self.document_class(found, doc_id)
+            if found is None:
+                return None
+            make = self.document_class
+            return document_of(found, doc_id) if make is Document else make(found, doc_id)
         if doc_ids is not None:
-            return self._documents(self._rows.read(Listed(list(doc_ids))))
+            return self._documents(self._rows.listed(list(doc_ids)))
         if cond is None:
             raise RuntimeError("get needs a query, a doc_id or doc_ids")
         row = self._rows.first(cond)
-        return None if row is None else self.document_class(row[1], self.document_id_class(row[0]))
+        if row is None:
+            return None
+        make, made_id = self.document_class, self.document_id_class(row[0])
+        return document_of(row[1], made_id) if make is Document else make(row[1], made_id)
 
     def contains(self, cond: QueryLike | None = None, doc_id: int | None = None) -> bool:
         """Return whether there is a document with this id, or one that matches.
@@ -155,10 +178,10 @@ class Table:
             RuntimeError: Neither a query nor an id was given.
         """
         if doc_id is not None:
-            return self.get(doc_id=doc_id) is not None
+            return self._rows.one(doc_id) is not None
         if cond is None:
             raise RuntimeError("contains needs a query or a doc_id")
-        return self.get(cond) is not None
+        return self._rows.first(cond) is not None
 
     def count(self, cond: QueryLike) -> int:
         """Return how many documents match."""
@@ -187,7 +210,7 @@ class Table:
             if isinstance(document, self.document_class):
                 self._next_id = None
             doc_id: int = self._insert_all([_mapping(document)])[0]
-            self.clear_cache()
+            self._query_cache.clear()
         return doc_id
 
     def insert_multiple(self, documents: Iterable[Mapping[str, Any]]) -> list[int]:
@@ -198,26 +221,43 @@ class Table:
             TypeError: One holds a value that cannot be stored.
         """
         with self._lock:
-            doc_ids = self._insert_all(list(map(_mapping, documents)))
-            self.clear_cache()
+            given = list(documents)
+            doc_ids = self._insert_all(given if set(map(type, given)) <= _PLAIN else list(map(_mapping, given)))
+            self._query_cache.clear()
         return doc_ids
 
     def _insert_all(self, documents: list[Any]) -> list[Any]:
         """Insert documents; again with other ids, if somebody else took one since this table looked for the highest."""
         refused: list[Any] = []
         while True:
-            rows: dict[Any, Any] = {}
-            for document in documents:
-                rows[self._new_id(document, rows)] = document
+            ids = self._new_ids(documents)
             try:
-                self._rows.insert(list(rows.items()), self.document_id_class)
+                self._rows.insert(ids, documents)
             except IdTaken as taken:
-                if isinstance(rows[taken.doc_id], self.document_class) or taken.doc_id in refused:
+                own = isinstance(documents[ids.index(taken.doc_id)], self.document_class)
+                if own or taken.doc_id in refused:
                     raise
                 refused.append(taken.doc_id)
                 self._next_id = None
             else:
-                return list(rows)
+                return ids
+
+    def _new_ids(self, documents: list[Any]) -> list[Any]:
+        """Return ids for new documents: those of each `Document`, and others that none of these has."""
+        if len(documents) > 1 and self._counts_up() and set(map(type, documents)) <= _PLAIN:
+            first = self._get_next_id()
+            self._next_id = first + len(documents)
+            return list(range(first, self._next_id))
+        ids: dict[Any, None] = {}
+        for document in documents:
+            ids[self._new_id(document, ids)] = None
+        return list(ids)
+
+    def _counts_up(self) -> bool:
+        """Whether ids are ints, of which each is one more than the one before, whatever a subclass may do."""
+        kind = type(self)
+        own = kind._get_next_id is not Table._get_next_id  # noqa: SLF001 - of the class, which is another in a subclass
+        return not own and self.document_id_class is int and self.document_class is Document
 
     def _new_id(self, document: Any, taken: Mapping[Any, object]) -> Any:
         """Return the id of a document that is inserted beside others, which have those of `taken`."""
@@ -238,10 +278,9 @@ class Table:
         `fields` may be a function that changes a document, such as those of `nosqlpy.compat.tinydb.operations`.
         If one cannot be changed, none is.
         """
-        requested = None if doc_ids is None else list(doc_ids)
-        choice, change = _choice(cond, requested), change_of(fields)
+        choice, change = _choice(cond, doc_ids), change_of(fields)
         with self._lock:
-            return self._written(self._rows.update(choice, _picker(requested), change, self.document_id_class))
+            return self._written(self._rows.update(choice, change, self.document_id_class))
 
     def update_multiple(self, updates: Iterable[tuple[Update, QueryLike]]) -> list[int]:
         """Make several updates, each of the documents that match its query after those before it, as one write.
@@ -249,20 +288,9 @@ class Table:
         Returns:
             The ids, by document and each as often as the document was updated.
         """
-        changes = [(change_of(fields).function, cond) for fields, cond in updates]
-
-        def change_all(documents: dict[Any, Stored]) -> list[Any]:
-            ids = []
-            for doc_id, document in documents.items():
-                for change, cond in changes:
-                    if cond(document):
-                        ids.append(doc_id)
-                        change(document)
-            return ids
-
+        steps = [(cond, change_of(fields)) for fields, cond in updates]
         with self._lock:
-            choice = MayMatch([cond for _, cond in changes])
-            return self._written(self._rows.update(choice, change_all, None, self.document_id_class))
+            return self._written(self._rows.update_each(steps, self.document_id_class))
 
     def upsert(self, document: Mapping[str, Any], cond: QueryLike | None = None) -> list[int]:
         """Update the document with the id of a `Document`, or all that match; if there is none, insert it.
@@ -284,20 +312,19 @@ class Table:
         """
         if cond is None and doc_ids is None:
             raise RuntimeError("remove needs a query or doc_ids; truncate() removes all documents")
-        requested = None if doc_ids is None else list(doc_ids)
-        choice = _choice(cond, requested)
+        choice = _choice(cond, doc_ids)
         with self._lock:
-            return self._written(self._rows.remove(choice, _picker(requested), self.document_id_class))
+            return self._written(self._rows.remove(choice, self.document_id_class))
 
     def truncate(self) -> None:
         """Remove all documents; ids begin at 1 again."""
         with self._lock:
             self._rows.clear()
             self._next_id = None
-            self.clear_cache()
+            self._query_cache.clear()
 
     def _written(self, ids: list[Any]) -> list[Any]:
-        self.clear_cache()
+        self._query_cache.clear()
         return ids
 
     def _get_next_id(self) -> Any:
@@ -315,8 +342,8 @@ def rows_of(storage: Storage, name: str) -> Rows:
     found = direct(storage)
     if found is None:
         return StateRows(storage, name)
-    if isinstance(found, MemoryStorage) and found.tables is not None:
-        return LiveRows(found.tables, name)
+    if isinstance(found, MemoryStorage) and found.live is not None:
+        return LiveRows(found.live, name)
     return CollectionRows(found.client, name)
 
 
@@ -330,19 +357,7 @@ def _mapping(document: Any) -> Any:
     raise ValueError("Document is not a Mapping")
 
 
-def _picker(doc_ids: Sequence[Any] | None) -> Pick:
-    """Return what picks the documents with these ids that are there, or all that were chosen."""
-    if doc_ids is None:
-        return list
-    return lambda documents: [doc_id for doc_id in doc_ids if doc_id in documents]
-
-
-def _choice(cond: QueryLike | None, doc_ids: Sequence[Any] | None) -> Choice:
+def _choice(cond: QueryLike | None, doc_ids: Iterable[Any] | None) -> Choice:
     if doc_ids is not None:
-        return Listed([_as_int(doc_id) for doc_id in doc_ids])
+        return Listed(list(doc_ids))
     return EVERY if cond is None else Matching(cond)
-
-
-def _as_int(doc_id: Any) -> Any:
-    """Return the int that an id equals, as 1.0 and True do, or the id."""
-    return int(doc_id) if isinstance(doc_id, bool | float) and doc_id == doc_id // 1 else doc_id
