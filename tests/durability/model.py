@@ -12,9 +12,11 @@ from typing import Any
 
 from durability.simulated_disk import observer
 from nosqlpy._core.engine.collection import CollectionState
+from nosqlpy._core.engine.logged import LoggedSlots
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection
+from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
 from nosqlpy._core.index.hashed import HashIndex
 from nosqlpy._core.index.manager import IndexManager
@@ -121,6 +123,9 @@ def documents_of(collection: CollectionState) -> list[bytes]:
     if isinstance(collection, UnloadedCollection):
         twin = copy.copy(collection._unloaded)
         twin._memory = Memory(None, collection._unloaded._memory.reader)
+        twin._prepared = None  # the twin would change what was prepared for the collection
+        if isinstance(twin, LoggedSlots):
+            twin._walked = Ledger(), []
         return list(twin.loaded().all()[:])
     return list(collection.slots.all()[:])
 

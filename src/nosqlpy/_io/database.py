@@ -13,9 +13,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from nosqlpy._core.engine import following, hints, snapshots
+from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.effects import DoubtfulError, Procedure
 from nosqlpy._core.engine.eviction import due
 from nosqlpy._core.engine.expiry import REMOVED_AT_ONCE, backlog
+from nosqlpy._core.engine.logged import Start, is_too_large, outgrow
 from nosqlpy._core.engine.publish import mark, rotate
 from nosqlpy._core.engine.shared import private_words
 from nosqlpy._core.engine.state import Engine
@@ -244,6 +246,13 @@ class Database(Expiring):
         if due(self.engine, most):
             self._look_at_manifest()
             self._evict_due(self._appender.buffered, most)
+
+    def outgrow(self, collection: CollectionState, start: Start) -> None:
+        """Keep a collection in the log only, if it takes too much; it was empty at `start`. For `exclusively`, too."""
+        if is_too_large(self.engine, collection):
+            self._flush_locked()
+            with contextlib.suppress(StorageError):  # then it stays as it is
+                outgrow(self.engine, collection, start)
 
     def moment(self, take: Callable[[Engine], R]) -> R:
         """Return what `take` finds between two writes, all of which the files hold by then."""

@@ -20,6 +20,7 @@ from nosqlpy._core.values.json_array import array_batches
 from nosqlpy._core.values.json_lines import Batch, is_head, line_portions, parse_lines, without_mark
 from nosqlpy._core.values.sheet import check_types, sheet_batches
 from nosqlpy._io.database import Database
+from nosqlpy._io.filling import Filling
 from nosqlpy._io.formats import BSON, DELIMITERS, blocks, format_of, gathered, unzipped
 from nosqlpy._io.ids import new_id, new_ids
 from nosqlpy._io.places import Place, check_place
@@ -38,18 +39,12 @@ from nosqlpy.naming import nearest
 # JSON may need six characters for a byte of text: a longer line is no document of 16 MiB
 LINE_SIZE_MAX = 128 << 20
 
-# a file with more than so many times the memory budget leaves only so great a part of it in use
-KEPT_SHARE = 4
-
 MODES = ("insert", "upsert", "replace")
 AFTER_REJECTION = 16
 
 
 class Importing(msgspec.Struct, frozen=True):
-    """How a file is imported; `on_reject` gets what cannot go in, which otherwise ends the import.
-
-    Of the database's documents no more than `kept` bytes stay in memory; None: what the budget allows.
-    """
+    """How a file is imported; `on_reject` gets what cannot go in, which otherwise ends the import."""
 
     format: str
     mode: str
@@ -57,7 +52,7 @@ class Importing(msgspec.Struct, frozen=True):
     durability: Durability
     make_id: Callable[[], Any]
     on_reject: Callable[[dict[str, Any]], object] | None
-    kept: int | None = None
+    filling: Filling
 
     def make_ids(self, count: int) -> list[Any]:
         """Return so many new ids."""
@@ -78,8 +73,10 @@ def import_file(
 ) -> int:
     """Import a file of one of `FORMATS`, or a stream of its bytes; return how many documents went in.
 
-    About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. Of a file that has more than
-    four times ``memory_budget``, a quarter of that stays in memory. With mode
+    About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. A collection that was empty, and
+    has no index, stays in memory up to 64 MiB; beyond that its documents are in the log only, and loaded when they
+    are asked for. Of a file for another one, which has more than four times ``memory_budget``, a quarter of that
+    stays in memory. With mode
     ``replace`` the first of these and the removal of what was there are one write.
 
     Raises:
@@ -106,21 +103,12 @@ def import_file(
         raise ConfigurationError("mode 'replace' is atomic in its first part, and so takes no on_reject")
     if on_reject is not None and not callable(on_reject):
         raise QueryError(f"on_reject is a function, not {type(on_reject).__name__}", code=14, code_name="TypeMismatch")
-    how = Importing(found, mode, columns, durability, make_id, on_reject)
+    how = partial(Importing, found, mode, columns, durability, make_id, on_reject)
     if not isinstance(source, (str, os.PathLike)):
-        return _import(database, watch, name, source, "", how)
+        return _import(database, watch, name, source, "", how(Filling(database, name, None)))
     with Path(source).open("rb") as file:
-        how = msgspec.structs.replace(how, kept=_kept(database, os.fstat(file.fileno()).st_size))
-        return _import(database, watch, name, file, f"{os.fspath(source)}: ", how)
-
-
-def _kept(database: Database, size: int) -> int | None:
-    """Return how many bytes of documents stay in memory while a file of `size` bytes is imported; None for the budget.
-
-    Of a file of many times the budget, all but the end is going to leave it again.
-    """
-    limit = database.engine.memory.limit
-    return limit // KEPT_SHARE if limit is not None and size > KEPT_SHARE * limit else None
+        size = os.fstat(file.fileno()).st_size
+        return _import(database, watch, name, file, f"{os.fspath(source)}: ", how(Filling(database, name, size)))
 
 
 def _import(
@@ -211,7 +199,7 @@ def _line_parts(
     prepared = importing.prepare_lines(lines.text, lines.numbers, how.make_ids, database.engine.document_size_max)
     if prepared is not None:
         plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        done, lsn = _commit(database, how, plan, name)
+        done, lsn = _commit(database, how, plan, name, clear=clear)
         if done.error is None or done.count:
             yield Imported(done.count, done.line, None), lsn
             clear = False
@@ -243,7 +231,7 @@ def _parts(
         part = batch.part(start, size)
         prepared = importing.prepare(part, how.make_id, database.engine.document_size_max)
         plan = partial(importing.import_batch, batch=prepared, upsert=how.mode == "upsert", clear=clear)
-        yield (found := _commit(database, how, plan, name))
+        yield (found := _commit(database, how, plan, name, clear=clear))
         start += found[0].count
         if found[0].error is not None and how.on_reject is not None:
             how.on_reject(_rejection(found[0].error, batch.texts[start], how.format))
@@ -264,15 +252,10 @@ def _rejection(error: NosqlpyError, text: bytes, format: str) -> dict[str, Any]:
 
 
 def _commit(
-    database: Database, how: Importing, plan: Callable[[Engine, str], Change[Imported]], name: str
+    database: Database, how: Importing, plan: Callable[[Engine, str], Change[Imported]], name: str, *, clear: bool
 ) -> tuple[Imported, int | None]:
-    def commit() -> tuple[Imported, int | None]:
-        done = database.commit(how.durability, plan, name)
-        if how.kept is not None:
-            database.keep(how.kept)
-        return done
-
-    return database.in_turn_loaded(commit)
+    commit = partial(database.commit, how.durability, plan, name)
+    return database.in_turn_loaded(partial(how.filling.commit, commit, clear=clear))
 
 
 def _located(error: NosqlpyError, where: str, imported: int, format: str) -> NosqlpyError:

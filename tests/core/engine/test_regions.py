@@ -13,7 +13,15 @@ from core.engine.test_reader import packed
 from core.engine.world import World, write
 from nosqlpy._core.engine import hints, reader
 from nosqlpy._core.engine.reader import PACKED_STEP, Reader
-from nosqlpy._core.engine.regions import PIECE, REGION, ascending, decode_checks, encode_checks, read_confirmed
+from nosqlpy._core.engine.regions import (
+    PIECE,
+    REGION,
+    Ascending,
+    ascending,
+    decode_checks,
+    encode_checks,
+    read_confirmed,
+)
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.log.place import Place, place_of
 from nosqlpy._core.log.segment import segment_name
@@ -52,7 +60,7 @@ def cut(file: File, lengths: list[int], start: int = 64) -> list[Place]:
 
 
 def checked(file: File, places: list[Place]) -> bytes:
-    return encode_checks(file, 1, file.size(), places)
+    return encode_checks(file, 1, file.size(), Ascending(places))
 
 
 def test_there_is_a_checksum_for_each_region() -> None:

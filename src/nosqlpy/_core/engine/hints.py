@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from functools import partial
+from heapq import merge
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -14,7 +15,7 @@ from nosqlpy._core.engine.effects import Append, ListFiles, Procedure, WriteFile
 from nosqlpy._core.engine.eviction import evict_all
 from nosqlpy._core.engine.publish import remove
 from nosqlpy._core.engine.reader import Reader
-from nosqlpy._core.engine.regions import ascending, decode_checks, encode_checks
+from nosqlpy._core.engine.regions import Ascending, ascending, decode_checks, encode_checks
 from nosqlpy._core.engine.slots import Rows
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import UnloadedCollection, UnloadedSlots
@@ -178,6 +179,20 @@ class _Parts:
             return changed.places.values() if isinstance(changed, Ledger) else changed.places
         return unpack_places(self._old[number].data()[0]) if number in self._old and first < self._covered else ()
 
+    def ascending(self, numbers: Iterable[int], first: int, bound: Place) -> Ascending:
+        """Return the places from `bound` on, where the `first` segment begins, of all documents in the log's order."""
+        streams, scattered = [], []
+        for number in numbers:
+            changed = self._changed.get(number)
+            if isinstance(changed, Rows) and changed.ascending:
+                streams.append(changed.places)
+            else:
+                scattered.append(number)
+        others = chain.from_iterable(self.places(number, first) for number in scattered)
+        ordered = ascending(filter(bound.__le__, others))
+        all_places = [ordered, *streams] if ordered else streams
+        return Ascending(merge(*all_places) if len(all_places) > 1 else chain.from_iterable(all_places))
+
     def encode(self, number: int, offset: int) -> Sections:
         if number not in self._changed and number in self._old:
             return self._old[number].copy(number, offset)
@@ -187,14 +202,13 @@ class _Parts:
 
 
 def _loaded(engine: Engine) -> dict[int, Rows]:
-    """Return where the documents of collections lie that are loaded, by the places that they have by now."""
+    """Return where the documents lie of collections that are loaded, or that the log has put as they are."""
+    segments, collections = {segment.number for segment in engine.manifest.sealed}, list(engine.collections.values())
+    # those in the log only let go of documents, which eviction would look for
+    found = [(held.number, held.slots.rows(segments)) for held in collections if not held.is_loaded]
     evict_all(engine)
-    segments, found = {segment.number for segment in engine.manifest.sealed}, {}
-    for collection in engine.collections.values():
-        rows = collection.slots.rows(segments) if collection.is_loaded else None
-        if rows is not None:
-            found[collection.number] = rows
-    return found
+    found += [(held.number, held.slots.rows(segments)) for held in collections if held.is_loaded]
+    return {number: rows for number, rows in found if rows is not None}
 
 
 def _since(engine: Engine, held: Hint | None, known: Collection[int]) -> dict[int, Ledger]:
@@ -265,12 +279,11 @@ def _checks(engine: Engine, directory: Directory, numbers: Iterable[int], parts:
     if not new:
         return directory.checks
     bound = directory.segments[new[0]].number << SEGMENT_SHIFT
-    places = chain.from_iterable(parts.places(number, new[0]) for number in numbers)
-    ordered = ascending(filter(bound.__le__, places))
+    places = parts.ascending(numbers, new[0], bound)
     for index in new:
         number, size = directory.segments[index].number, directory.segments[index].size
         try:
-            found[index] = encode_checks(reader.file(number), number, size, ordered)
+            found[index] = encode_checks(reader.file(number), number, size, places)
         except StorageError:
             found[index] = b""  # whoever reads the documents finds out
     return [found[index] for index in range(len(directory.segments))]

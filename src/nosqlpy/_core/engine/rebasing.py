@@ -11,10 +11,9 @@ from collections.abc import Iterator
 
 from nosqlpy._core.engine.reader import Reader
 from nosqlpy._core.engine.state import Engine
-from nosqlpy._core.engine.walk import bodies, operations
+from nosqlpy._core.engine.walk import bodies, operations, places_in
 from nosqlpy._core.log.manifest import SealedSegment
 from nosqlpy._core.log.operation import Located
-from nosqlpy._core.log.place import place_of
 from nosqlpy._core.log.segment import HEADER_SIZE
 
 # documents that are looked at between two turns of others: less than a millisecond
@@ -54,12 +53,7 @@ def _move(engine: Engine, base: SealedSegment, begin: int, kind: int, body: byte
     for operation in operations(base.number, begin, kind, body):
         collection = engine.collection(operation.collection)
         if collection is not None and isinstance(operation, Located):
-            starts, ends = operation.offsets[:-1], operation.offsets[1:]
-            places = [
-                place_of(base.number, begin + start, end - start, crc)
-                for start, end, crc in zip(starts, ends, operation.crcs, strict=True)
-            ]
-            collection.slots.replace(operation.keys, places)
+            collection.slots.replace(operation.keys, places_in(base.number, begin, operation))
 
 
 def _places_left(engine: Engine, base: SealedSegment) -> Iterator[None]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import lt
 from typing import Final, TypeAlias
@@ -48,6 +48,26 @@ def decode_checks(packed: bytes, size: int) -> array[int] | None:
     return numbers_of("I", packed) if packed and len(packed) == 4 * -(-size // REGION) else None
 
 
+class Ascending:
+    """Places in order, taken as far as they are needed: all of them need not be in memory at once."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._remaining = iter(places)
+        self._held: list[Place] = []
+
+    def before(self, stop: Place) -> list[Place]:
+        """Return the places before `stop` that were not returned yet."""
+        held = self._held
+        while not held or held[-1] < stop:
+            more = list(islice(self._remaining, STEP))
+            if not more:
+                break
+            held += more
+        end = bisect_left(held, stop)
+        found, self._held = held[:end], held[end:]
+        return found
+
+
 def ascending(places: Iterable[Place]) -> list[Place]:
     """Return places in order, which most are in already: then no call of the interpreter takes long."""
     ordered: list[Place] = []
@@ -60,13 +80,14 @@ def ascending(places: Iterable[Place]) -> list[Place]:
     return ordered
 
 
-def encode_checks(read: Read, segment: int, size: int, ordered: Sequence[Place]) -> bytes:
+def encode_checks(read: Read, segment: int, size: int, places: Ascending) -> bytes:
     """Return the checksums of the regions of a segment, as a hint holds them.
 
-    There are none if a document is not as its place says. `ordered` are the places of all documents, ascending.
+    There are none if a document is not as its place says. `places` are those of all documents, of which
+    it takes those in this segment.
     """
     checks = array("I")
-    documents = _Documents(segment, ordered)
+    documents = _Documents(segment, places)
     for begin in range(0, size, PIECE):
         data = read(begin, min(PIECE, size - begin))
         if not documents.hold(begin, data):
@@ -78,10 +99,10 @@ def encode_checks(read: Read, segment: int, size: int, ordered: Sequence[Place])
 class _Documents:
     """Documents in a segment, which is read in pieces; one may go on in the next piece."""
 
-    def __init__(self, segment: int, ordered: Sequence[Place]) -> None:
-        self._ordered = ordered
+    def __init__(self, segment: int, places: Ascending) -> None:
+        self._places = places
         self._segment = segment
-        self._next = bisect_left(ordered, segment << SEGMENT_SHIFT)
+        places.before(segment << SEGMENT_SHIFT)  # they are in others
         # the document that goes on: how many bytes are missing, its checksum so far, and that which it must have
         self._going_on = (0, 0, 0)
 
@@ -93,9 +114,8 @@ class _Documents:
             self._going_on = (missing, crc, wanted)
             if missing or crc != wanted:
                 return bool(missing)
-        first, base = self._next, self._segment << 48 | begin
-        self._next = bisect_left(self._ordered, place_of(self._segment, begin + len(piece), 0, 0), first)
-        columns = columns_of(self._ordered[first : self._next])
+        base = self._segment << 48 | begin
+        columns = columns_of(self._places.before(place_of(self._segment, begin + len(piece), 0, 0)))
         starts, lengths, crcs = columns.starts, columns.lengths, columns.crcs()
         if starts and starts[-1] - base + lengths[-1] > len(piece):
             start = starts.pop() - base
@@ -105,5 +125,4 @@ class _Documents:
 
     def are_complete(self) -> bool:
         """Whether every document of the segment has been looked at to its end."""
-        rest = bisect_left(self._ordered, (self._segment + 1) << SEGMENT_SHIFT, self._next)
-        return rest == self._next and not self._going_on[0]
+        return not self._places.before((self._segment + 1) << SEGMENT_SHIFT) and not self._going_on[0]

@@ -18,6 +18,7 @@ from nosqlpy._core.engine.columns import ColumnMemory
 from nosqlpy._core.engine.reader import Reader, Slot, Stored, size_of
 from nosqlpy._core.index.memory import estimate, key_size
 from nosqlpy._core.log.place import CONTENT_MASK, SEGMENT_SHIFT, Place, segment_of
+from nosqlpy._core.log.section import Column
 from nosqlpy._core.values.keys import ids_of
 
 # what a dead record takes beside its document: the heads of its frame, or its share of them, and its id
@@ -76,11 +77,15 @@ class Memory:
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Where all documents of a collection lie, in their order: views of what must not change meanwhile."""
+    """Where all documents of a collection lie, in their order: views of what must not change meanwhile.
 
-    keys: Collection[Hashable]
+    `ascending` says that the places are in the order of the log, and not in memory.
+    """
+
+    keys: Column[Hashable]
     ids: Iterable[Any]
     places: Iterable[Place]
+    ascending: bool = False
 
 
 class Slots:

@@ -8,6 +8,7 @@ it to be loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from itertools import islice
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ import msgspec
 
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.reader import PACKED_STEP, Slot, Stored, size_of
-from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Slots, deleted_size
+from nosqlpy._core.engine.slots import RECORD_SIZE, Memory, Rows, Slots, deleted_size
 from nosqlpy._core.engine.walk import Ledger
 from nosqlpy._core.index.catalogue import IndexDefinition
 from nosqlpy._core.index.deferred import DeferredIndex, Unloaded
@@ -40,7 +41,7 @@ LOAD_STEP = PACKED_STEP
 WRITTEN_MAX = 1000
 
 
-class _Hinted(msgspec.Struct, frozen=True):
+class Hinted(msgspec.Struct, frozen=True):
     """What a section says, ready to be taken over: documents, their bytes, and their keys by rows of the section."""
 
     held: dict[Hashable, Slot]
@@ -74,13 +75,13 @@ class UnloadedSlots(Slots):
     )
 
     def __init__(
-        self, memory: Memory, section: SectionReader, load: Callable[[], object], rebuild: Callable[[], Ledger]
+        self, memory: Memory, section: SectionReader | None, load: Callable[[], object], rebuild: Callable[[], Ledger]
     ) -> None:
         super().__init__(memory)
         self._section: SectionReader | None = section
         self._load = load
         self._rebuild = rebuild
-        self._left = max(LOOKUPS_MIN, section.section.count // LOOKUP_COST)
+        self._left = LOOKUPS_MIN if section is None else max(LOOKUPS_MIN, section.section.count // LOOKUP_COST)
         self._recent: dict[Hashable, Slot | None] = {}
         # what was put (True) and deleted since, in order: that decides the order of documents
         self._order: list[tuple[bool, Sequence[Hashable]]] = []
@@ -91,7 +92,7 @@ class UnloadedSlots(Slots):
         self._rows: Sequence[Hashable] | None = None
         self._before: dict[Hashable, Slot] = {}
         # what was read for `loaded`, by a thread that keeps no writer out
-        self._prepared: _Hinted | None = None
+        self._prepared: Hinted | None = None
         self._was_loaded = False
         # another number after every change
         self.version: int = 0
@@ -109,15 +110,17 @@ class UnloadedSlots(Slots):
     # ── reading ──────────────────────────────────────────────────────────────────
 
     def _find(self, key: Hashable) -> bytes | None:
-        if key in self._recent:
-            slot = self._recent[key]
+        recent = self._recent  # another thread may put a new dict there
+        if key in recent:
+            slot = recent[key]
             return self._memory.files().one(slot) if isinstance(slot, int) else slot
         found = self._search(key)
         return None if found is None else found[1]
 
     def _is_there(self, key: object) -> bool:
         assert isinstance(key, Hashable), "keys are"
-        return self._recent[key] is not None if key in self._recent else self._search(key) is not None
+        recent = self._recent
+        return recent[key] is not None if key in recent else self._search(key) is not None
 
     def _search(self, key: Hashable) -> tuple[Place, bytes] | None:
         """Return the place and the document of a key in the hint."""
@@ -142,8 +145,7 @@ class UnloadedSlots(Slots):
     def measure(self) -> tuple[int, int]:
         """Return how many documents there are, and how many bytes they have."""
         if self._counted is None:
-            section = None if self._section is None else self._section.section
-            count, live = (0, 0) if section is None else (section.count, section.live)
+            count, live = self._stored()
             for key, slot in list(self._recent.items()):
                 if key not in self._resolved:
                     found = self._search(key)
@@ -153,6 +155,10 @@ class UnloadedSlots(Slots):
                 live += (0 if slot is None else size_of(slot)) - (0 if before is None else length_of(before))
             self._counted = count, live
         return self._counted
+
+    def _stored(self) -> tuple[int, int]:
+        """Return how many documents were there before what was written since, and how many bytes they have."""
+        return (0, 0) if self._section is None else (self._section.section.count, self._section.section.live)
 
     def _count(self) -> int:
         return self.measure()[0]
@@ -216,8 +222,7 @@ class UnloadedSlots(Slots):
     @property
     def places(self) -> int:
         """How many documents are not resident: those of the hint, and those written since that were evicted."""
-        held = 0 if self._section is None else self._section.section.count
-        return held + sum(isinstance(slot, int) for slot in list(self._recent.values()))
+        return self._stored()[0] + sum(isinstance(slot, int) for slot in list(self._recent.values()))
 
     @property
     def resident(self) -> int:
@@ -261,9 +266,8 @@ class UnloadedSlots(Slots):
 
     def bury(self) -> None:
         """Count every document as dead."""
-        if self._section is not None:
-            held = self._section.section
-            self._memory.dead += held.live + RECORD_SIZE * held.count
+        count, live = self._stored()
+        self._memory.dead += live + RECORD_SIZE * count
         written = [slot for slot in self._recent.values() if slot is not None]
         self._memory.dead += sum(map(size_of, written)) + RECORD_SIZE * len(written)
         self._memory.resident -= self.resident
@@ -277,6 +281,9 @@ class UnloadedSlots(Slots):
             if self._recent.get(key) == piece:
                 self._recent[key] = place
                 self._memory.resident -= len(piece)
+
+    def rows(self, segments: AbstractSet[int]) -> Rows | None:
+        """Return None: what a hint says is copied."""
 
     def replace(self, keys: Sequence[Hashable], places: Sequence[Place]) -> None:
         """Do nothing: what a hint says is of the segments that it was written for, and the files of these stay open."""
@@ -298,10 +305,7 @@ class UnloadedSlots(Slots):
         Raises:
             CorruptionError: A document, or the log, is damaged.
         """
-        memory, hinted = self._memory, self._prepared
-        if hinted is None or self._section is None:
-            hinted = self._read_hint()
-        self._prepared = None  # it is changed below
+        memory, hinted = self._memory, self._held_before()
         self._rows = hinted.rows
         made = Slots(memory)
         held = self._merged(hinted.held)
@@ -313,11 +317,20 @@ class UnloadedSlots(Slots):
         self._was_loaded = True
         return made
 
-    def _read_hint(self) -> _Hinted:
+    def _held_before(self) -> Hinted:
+        """Return the documents that were there before what was written since."""
+        hinted, self._prepared = self._prepared, None  # it is changed by whoever takes it
+        return self._read_hint() if hinted is None or self._section is None else hinted
+
+    def _exceeds(self, live: int) -> bool:
+        """Whether so many bytes more than are resident are too many."""
+        return self._memory.limit is not None and self._memory.resident + live > self._memory.limit
+
+    def _read_hint(self) -> Hinted:
         """Return the documents in the hint, or of what the log makes of it; a damaged one is replaced by that."""
-        memory, section = self._memory, self._section
+        section = self._section
         if section is None:
-            return _Hinted({}, 0, mixed=False)
+            return Hinted({}, 0, mixed=False)
         named, rows = b"", None
         keys: Iterable[Hashable]
         try:
@@ -327,13 +340,13 @@ class UnloadedSlots(Slots):
         except DamagedHintError:
             places = self._rebuild().places
             keys, placed, live = places, pack_places(places.values()), sum(map(length_of, places.values()))
-        mixed = memory.limit is not None and memory.resident + live > memory.limit
+        mixed = self._exceeds(live)
         if not mixed:
             # buffers of what is read come from this room now. Of places nothing is read, and if it was free, the C
             # library would let the tables of the dict grow there, and keep what they leave
             named = b""
         held = self._at_places(keys, placed) if mixed else self._resident(keys, placed)
-        return _Hinted(held, live, mixed=mixed, rows=rows)
+        return Hinted(held, live, mixed=mixed, rows=rows)
 
     def _at_places(self, keys: Iterable[Hashable], placed: bytes) -> dict[Hashable, Slot]:
         pairs = zip(keys, _places(placed), strict=True)
@@ -404,7 +417,8 @@ class UnloadedCollection(CollectionState):
 
     def put(self, operation: Put) -> None:
         """Store the documents of `operation`, each in the place of the one with its id."""
-        self._unloaded.put(operation.keys, operation.documents)
+        fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
+        self._unloaded.put(operation.keys, operation.documents, fresh=fresh)
 
     def delete(self, operation: Delete) -> None:
         """Remove the documents of `operation`, those that are there."""

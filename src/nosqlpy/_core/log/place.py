@@ -18,8 +18,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 Place: TypeAlias = int
 
 LENGTH_MASK: Final = 0xFFFFFFFF
-_CRC_SHIFT: Final = 32
-_OFFSET_SHIFT: Final = 64
+CRC_SHIFT: Final = 32
+OFFSET_SHIFT: Final = 64
 _OFFSET_MASK: Final = 0xFFFFFFFFFFFF
 SEGMENT_SHIFT: Final = 112
 # the checksum and the length: places of equal documents have them in common
@@ -38,7 +38,7 @@ def segment_of(place: Place) -> int:
 
 def offset_of(place: Place) -> int:
     """Return the offset of a place in its segment."""
-    return place >> _OFFSET_SHIFT & _OFFSET_MASK
+    return place >> OFFSET_SHIFT & _OFFSET_MASK
 
 
 def length_of(place: Place) -> int:
@@ -48,7 +48,7 @@ def length_of(place: Place) -> int:
 
 def crc_of(place: Place) -> int:
     """Return the checksum of the document at a place."""
-    return place >> _CRC_SHIFT & LENGTH_MASK
+    return place >> CRC_SHIFT & LENGTH_MASK
 
 
 PLACE_SIZE: Final = 18

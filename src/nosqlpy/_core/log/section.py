@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Generator, Hashable, Iterable,
 from datetime import datetime
 from itertools import chain, count, islice
 from sys import byteorder, hash_info
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -41,8 +41,19 @@ NUMBERS_FIT: Final = hash_info.modulus == (1 << 61) - 1
 _BINARY: Final = 30
 
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 
 _decode_texts = msgspec.msgpack.Decoder(list[str]).decode
+
+
+class Column(Protocol[V_co]):
+    """One value of each document of a collection, in their order."""
+
+    def __len__(self) -> int:
+        """Return how many documents there are."""
+
+    def __iter__(self) -> Iterator[V_co]:
+        """Go through them; more than once."""
 
 
 class DamagedHintError(Exception):
@@ -107,7 +118,7 @@ def _part_of_binary(part: Any) -> bytes:
 
 
 def encode_section(
-    number: int, offset: int, keys: Collection[Hashable], ids: Iterable[Any], places: Iterable[Place]
+    number: int, offset: int, keys: Column[Hashable], ids: Iterable[Any], places: Iterable[Place]
 ) -> Generator[bytes, None, Section]:
     """Yield the bytes of the section of a collection that is to stand at `offset`, in pieces, and return the section.
 
@@ -161,9 +172,10 @@ def _buckets(numbers: Iterable[int]) -> Iterator[list[int]]:
         yield sorted(buckets.pop())
 
 
-def _hashes(keys: Collection[Hashable]) -> Iterator[bytes]:
+def _hashes(keys: Iterable[Hashable]) -> Iterator[bytes]:
     """Yield the hashes of keys with their rows, in order."""
-    for bucket in _buckets(map(_hash_and_row, key_hashes(keys), count())):
+    hashes = chain.from_iterable(map(key_hashes, _parts(keys, STEP)))
+    for bucket in _buckets(map(_hash_and_row, hashes, count())):
         yield words_of("Q", bucket)
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nosqlpy._core.engine.fingerprints import Fingerprints
+
+keys = st.lists(st.one_of(st.integers(), st.text(), st.binary(max_size=12), st.tuples(st.integers(), st.text())))
+
+
+@given(keys, keys)
+def test_what_was_added_is_never_lacked(first: list[object], then: list[object]) -> None:
+    fingerprints = Fingerprints()
+    fingerprints.add(first)
+    fingerprints.add(then)
+
+    assert not any(fingerprints.lack([key]) for key in [*first, *then])
+    assert fingerprints.lack([])
+
+
+def test_a_hundred_thousand_keys_are_told_from_a_hundred_thousand_others() -> None:
+    fingerprints = Fingerprints()
+    fingerprints.add([f"id {number}" for number in range(100_000)])
+
+    assert fingerprints.lack([f"other {number}" for number in range(100_000)])
+    assert not fingerprints.lack([*(f"other {number}" for number in range(999)), "id 99999"])
+
+
+def test_keys_may_be_asked_for_before_they_are_added_and_after() -> None:
+    fingerprints, asked = Fingerprints(), ["a", 1, b"c"]
+    before = fingerprints.lack(asked)
+    fingerprints.add(asked)
+
+    assert (before, fingerprints.lack(asked)) == (True, False)
+
+
+def test_what_was_forgotten_may_have_had_any_key() -> None:
+    fingerprints = Fingerprints()
+    fingerprints.forget()
+    fingerprints.add(["a"])
+
+    assert not fingerprints.lack(["b"])
