@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.test_unloaded import BUDGET, close, delete, documents, held, new, put, reopened, some
+from core.engine.compacting import compact
+from core.engine.hinted import BUDGET, close, delete, documents, held, load_all, new, put, reopened, some
 from core.engine.world import World, write
-from nosqlpy._core.engine import logged, reads
+from nosqlpy._core.engine import compaction, logged, reads
 from nosqlpy._core.engine.importing import Prepared, import_batch
 from nosqlpy._core.engine.logged import LoggedSlots, Start, outgrow, start_of
 from nosqlpy._core.engine.publish import rotate
@@ -236,7 +237,7 @@ def test_an_outgrown_collection_is_what_one_in_memory_is(steps: list[Step], budg
     world, engine, start = outgrown(3)
     engine.memory.limit = budget
     other_world, other = held(put(*some(3)))
-    other.load_all()
+    load_all(other)
     for number, (what, found) in enumerate(steps):
         if what == "let go":
             outgrow(engine, engine.collections["a"], start)
@@ -270,3 +271,40 @@ def test_a_damaged_log_is_reported_when_a_collection_is_loaded_from_it(back: int
 
     with pytest.raises(CorruptionError):
         engine.load(1)
+
+
+@pytest.mark.parametrize("others_are_places", [False, True])
+def test_a_collection_that_outgrows_memory_beside_a_compaction_is_read_from_where_it_was(
+    others_are_places: bool,
+) -> None:
+    world, engine = new()
+    engine.memory.mixed = others_are_places
+    start = start_of(engine, "a", clear=False)
+    assert start is not None
+    write(world, engine, put(*some(10)))
+
+    def outgrowing() -> None:
+        write(world, engine, put(*others(1)))
+        outgrow(engine, engine.collections["a"], start)
+
+    moment = compact(world, engine, meanwhile=outgrowing).moment
+    for _ in compaction.rebase(engine, moment):
+        pass
+    write(world, engine, put(*others(2)))
+
+    assert engine.collections["a"].slots.count() == 12
+    assert documents(engine) == [*some(10), *others(1, 2)]
+
+
+def test_a_collection_goes_on_outgrowing_memory_in_the_base_of_a_compaction() -> None:
+    world, engine, start = outgrown()
+    engine.load(1)
+    compact(world, engine)
+    outgrow(engine, engine.collections["a"], start)
+    write(world, engine, put(*others(1)))
+    outgrow(engine, engine.collections["a"], start)
+    close(world, engine)
+    _, again = reopened(world)
+
+    assert documents(engine) == [*some(10), *others(1)]
+    assert documents(again) == [*some(10), *others(1)]

@@ -155,7 +155,7 @@ def sweep(moment: Moment) -> Procedure[None]:
 def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
     """After phase three: let places be those in the base. It yields where the lock may be given up for a moment.
 
-    Until it has ended, the segments that are gone stay open.
+    Until it has ended, the segments that are gone stay open; longer where a collection has outgrown memory meanwhile.
     """
     taken = dict(moment.content.documents)
     for number, columns in moment.copied.collections.items():
@@ -167,11 +167,11 @@ def rebase(engine: Engine, moment: Moment) -> Iterator[None]:
                 yield
     gone = {segment.number for segment in moment.covered}
     for collection in list(engine.collections.values()):
-        keys = collection.slots.keys() if engine.memory.mixed else []
+        keys = collection.slots.keys() if engine.memory.mixed and collection.is_loaded else []
         for start in range(0, len(keys), REBASE_STEP):
             collection.slots.take_back(keys[start : start + REBASE_STEP], gone)
             yield
-    if engine.memory.reader is not None:
+    if engine.memory.reader is not None and all(held.is_loaded for held in engine.collections.values()):
         engine.memory.reader.drop(gone)
 
 
