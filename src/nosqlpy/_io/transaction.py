@@ -146,9 +146,14 @@ class LocalTransaction(LocalBackend):
         finally:
             unit.leave()
 
-    def lookup(self, _find: Callable[..., Any], _name: str, _asked: Any) -> UnsetType:
-        """Return UNSET: what the transaction has written is not in an index."""
-        return UNSET
+    def lookup(self, find: Callable[[Engine, str, A], R | UnsetType], name: str, asked: A) -> R | UnsetType:
+        """Return what a short read finds; UNSET where the general form must, since the transaction wrote there."""
+        unit = self.unit
+        view = unit.enter()
+        try:
+            return UNSET if self.profiles else view.glance(find, name, asked)
+        finally:
+            unit.leave()
 
     def point(self, name: str, id: Any, decode: Callable[[bytes], R], asked: Point | None = None) -> R | None:
         """Return the document with this ``_id``; `asked` for by a filter, if there is more to that."""

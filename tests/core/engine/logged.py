@@ -145,6 +145,10 @@ class Logged:
         assert self.reopened().tail.end == self.engine.tail.end
 
 
+# what plans a write of one document
+ONE = (writes.insert_one, writes.save, writes.delete_by_id, points.update, points.delete)
+
+
 class Inside(Logged):
     """A transaction on a logged engine."""
 
@@ -156,7 +160,7 @@ class Inside(Logged):
         return self.view.apply(change)
 
     def run(self, plan: Any, *args: Any, **options: Any) -> Any:
-        one = len(args) == 2 and not options and plan in (writes.insert_one, points.update)
+        one = len(args) == 2 and not options and plan in ONE
         return self.view.write_one(plan, *args) if one else super().run(plan, *args, **options)
 
     def finish(self) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from core.engine.logged import Inside, Logged, find, finish, ids, intake, new, request, several
 from nosqlpy._core.aggregate.pipeline import compile_pipeline
-from nosqlpy._core.engine import points, reads, state, writes
+from nosqlpy._core.engine import lookups, points, reads, state, writes
 from nosqlpy._core.engine.aggregation import AggregateRequest, aggregate
 from nosqlpy._core.engine.definitions import create_index, drop_collection
 from nosqlpy._core.engine.overlay import OverlaySlots
@@ -20,6 +21,7 @@ from nosqlpy._core.engine.points import PointUpdate
 from nosqlpy._core.index.options import define_index
 from nosqlpy._core.log.operation import Define, Delete, Put
 from nosqlpy._core.update.compile import compile_update
+from nosqlpy._core.values.codec import decode_document
 from nosqlpy.errors import DuplicateKeyError, OperationFailure, TransactionError, WriteConflict, WriteError
 
 
@@ -215,6 +217,46 @@ def test_a_unique_key_is_free_once_the_transaction_has_taken_its_document_away()
     assert db.ids("a", {"g": 1}) == [2]
     assert db.ids("a", {"g": 2}) == [3]
     db.check()
+
+
+def test_a_unique_key_is_free_again_once_the_document_is_gone_that_the_transaction_gave_it() -> None:
+    db = Logged()
+    db.run(create_index, "a", define_index("g", None, {"unique": True}))
+    inside = Inside(db)
+    inside.insert("a", {"_id": 1, "g": 1}, {"_id": 2, "g": 2})
+    inside.run(writes.delete_by_id, "a", 1)
+    update(inside, {"_id": 2}, {"$set": {"g": 3}})
+    inside.run(writes.insert_one, "a", new({"_id": 3, "g": 1}))
+    inside.run(writes.insert_one, "a", new({"_id": 4, "g": 2}))
+    with pytest.raises(DuplicateKeyError):
+        inside.run(writes.insert_one, "a", new({"_id": 5, "g": 3}))
+    inside.finish()
+
+    assert [db.ids("a", {"g": key}) for key in (1, 2, 3)] == [[3], [4], [2]]
+    db.check()
+
+
+def test_a_unique_key_stays_taken_by_a_document_in_which_the_transaction_changes_something_else() -> None:
+    db = Logged()
+    db.run(create_index, "a", define_index("g", None, {"unique": True}))
+    db.insert("a", {"_id": 1, "g": 1, "n": 1})
+    inside = Inside(db)
+    inside.run(points.update, "a", PointUpdate("_id", 1, compile_update({"$inc": {"n": 1}})))
+
+    with pytest.raises(DuplicateKeyError):
+        inside.run(writes.insert_one, "a", new({"_id": 2, "g": 1}))
+
+
+def test_a_short_read_is_of_collections_only_that_the_transaction_has_not_written_to() -> None:
+    db = people()
+    db.insert("b", {"_id": 1, "g": 1})
+    db.index("b", "g")
+    inside = Inside(db)
+    inside.run(writes.delete_by_id, "a", 1)
+    asked = lookups.Equal(decode_document, 0, "g", 1)
+
+    assert inside.view.glance(lookups.find, "a", asked) is UNSET
+    assert list(map(decode_document, inside.view.glance(lookups.find, "b", asked))) == [{"_id": 1, "g": 1}]
 
 
 # ── any sequence of writes ───────────────────────────────────────────────────────

@@ -76,7 +76,7 @@ class CollectionState:
                 self.ids.stored(keys)
             return
         fresh, operation.fresh = operation.fresh, False  # to repeat what was interrupted is another matter
-        fresh = fresh or slots.disjoint(keys)
+        fresh = fresh or (operation.indexed and slots.disjoint(keys))
         if operation.indexed and self.indexes.by_name:
             if fresh:
                 self.indexes.insert(keys, documents)

@@ -230,7 +230,12 @@ class Slots:
         size = sum(map(len, documents))
         live, resident = self.live + size, memory.resident + size
         if not fresh:
-            lost, freed = self._bury(list(filter(None, map(held.get, keys))))
+            before: list[Any] = list(filter(None, map(held.get, keys)))
+            if self._mixed:
+                lost, freed = self._bury(before)
+            else:  # as `_bury`, without a call
+                lost = freed = sum(map(len, before))
+                memory.dead += lost + RECORD_SIZE * len(before)
             live, resident = live - lost, resident - freed
         held.update(zip(keys, documents, strict=True))
         self.live, memory.resident, self._moment = live, resident, None

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, Sequence, ValuesView
 from typing import Any, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.expiry import Expiry
 from nosqlpy._core.engine.flags import Progress
 from nosqlpy._core.engine.overlay import OverlaidCollection, OverlayMemory
 from nosqlpy._core.engine.slots import Memory
 from nosqlpy._core.engine.state import CHANGE_SIZE_MAX, Change, Engine
+from nosqlpy._core.index.deferred import Unloaded
 from nosqlpy._core.log.operation import Define, Delete, Operation, Put
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy.errors import TransactionError, WriteConflict, WriteError
@@ -116,7 +119,8 @@ class _Planner(Engine):
 
     def change_one(self, operation: Put | Delete, result: R, warnings: tuple[str, ...] = ()) -> Change[R]:
         """Return what stores, or deletes, one document as a change."""
-        return self.change((operation,), result, warnings)
+        end = self.tail.end
+        return Change((operation,), b"", end, end, result, warnings)
 
 
 class TransactionView(Engine):
@@ -252,6 +256,16 @@ class TransactionView(Engine):
             if change.warnings:
                 self._warnings += change.warnings
         return change.result
+
+    def glance(self, find: Callable[[Engine, str, Any], R | UnsetType], name: str, asked: Any) -> R | UnsetType:
+        """Return what a short read finds in a collection as it is committed; UNSET where that is not all."""
+        base = self._base
+        if name in self._lane or base.expiring:
+            return UNSET
+        try:
+            return find(base, name, asked)
+        except Unloaded:
+            return UNSET
 
     def version(self) -> int:
         """Return what is another number after every change that a reader may have missed, the engine's among them."""

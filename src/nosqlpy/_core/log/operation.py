@@ -141,6 +141,8 @@ def _put(operation: Put, part: slice) -> Put:
 
 def encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
     """Return as `encode_body`, for any operations."""
+    if len(operations) == 1 and type(put := operations[0]) is Put and (few := _encode_few(put)) is not None:
+        return few
     columns: list[list[Any]] = []
     blobs: list[bytes] = []
     usual = True  # of ids of other types it takes a look whether they are as they seem; nothing else here needs one
@@ -163,6 +165,16 @@ def encode_bulk(operations: Sequence[Operation]) -> tuple[int, bytes, bytes]:
             columns.append([DEFINE, operation.collection, _definition(operation), b"", b""])
     meta = (encode_plain(columns) if usual else None) or encode_value(columns)
     return KIND_BULK, _META.pack(len(meta)) + meta, b"".join(blobs)
+
+
+def _encode_few(put: Put) -> tuple[int, bytes, bytes] | None:
+    """Return as `encode_bulk` for few documents with usual ids, as of a small transaction, in fewer steps; or None."""
+    documents, ids = put.documents, put.ids
+    pack = _PACK_FEW.get(len(documents))
+    if pack is None or byteorder == "big" or not _SIMPLE.issuperset(map(type, ids)):
+        return None
+    meta = encode_plain([[PUT, put.collection, ids, pack(*map(len, documents)), pack(*map(zlib.crc32, documents))]])
+    return None if meta is None else (KIND_BULK, _META.pack(len(meta)) + meta, b"".join(documents))
 
 
 def covered_size(kind: int, body: bytes) -> int:
