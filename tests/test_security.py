@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import re
 import stat
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -188,3 +191,35 @@ def test_whatever_the_name_no_other_file_appears(tmp_path_factory: pytest.TempPa
     directory = tmp_path_factory.mktemp("names")
     if store_under(directory, name):
         check_files(directory)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda users, name: users.insert_one({name: 1}),
+        lambda users, name: users.find({name: 1}).to_list(),
+        lambda users, name: users.find_one({name: {"$gt": 1}, "n": 2}),
+        lambda users, name: users.find({}, [name]).to_list(),
+        lambda users, name: users.find().sort(name).to_list(),
+        lambda users, name: users.find({"$expr": {"$eq": ["$" + name, 1]}}).to_list(),
+        lambda users, name: [users.update_one({}, {"$set": {name: 1}}), users.update_one({}, {"$unset": {name: ""}})],
+        lambda users, name: users.update_one({}, {"$set": {"n": name}}),
+        lambda users, name: users.aggregate([{"$group": {"_id": "$" + name}}]).to_list(),
+    ],
+)
+def test_long_names_that_strangers_send_are_forgotten(use: Callable[[Any, str], object]) -> None:
+    with Client(":memory:") as db:
+        users = db["users"]
+        users.insert({"n": 1})
+        use(users, "first")
+        tracemalloc.start()
+        try:
+            for number in range(40):
+                use(users, f"{number}" + "x" * 250_000)
+            users.delete_many({})
+            gc.collect()
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert held < 6 << 20  # of 10 MB

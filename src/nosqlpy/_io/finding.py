@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -24,6 +23,7 @@ from nosqlpy._core.query.limits import Limits
 from nosqlpy._core.query.sort import ordering_of, sort_keys
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.collation_spec import compile_collation
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.typed import PLAIN, TypeCodec, codec_for
 from nosqlpy._core.values.types import BOOL, DATE, DOUBLE, INT, LONG, OBJECT_ID, STRING, TYPES
@@ -134,7 +134,7 @@ class FindOptions(msgspec.Struct, frozen=True):
         return Returned(request, at_once=codec is PLAIN or request.query.projection is not None)
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def _is_path(path: str) -> bool:
     """Whether a filter may have `path`, and nothing is special about it; kept, since programs have few."""
     try:
@@ -161,7 +161,7 @@ def _first(decode: Decode[Any], limit: int, sort: Any) -> Lookup[Any] | None:
     return None if key is None else Leading(decode, limit, *key)
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def only_key(sort: str) -> tuple[str, int] | None:
     """Return the path that `sort` names, and the direction, if nothing is special about it; kept like `_is_path`."""
     ((path, direction),) = sort_keys(sort)

@@ -24,6 +24,7 @@ from nosqlpy._core.query.entries import Entries
 from nosqlpy._core.query.filter import Predicate
 from nosqlpy._core.query.partial import Column, Layout
 from nosqlpy._core.query.sort import Ordering
+from nosqlpy._core.values.kept import length_of
 
 LEAST = 200
 """Documents from which on columns are worth their while."""
@@ -36,6 +37,8 @@ STEP: Final = 2048
 EXTRACTED_STEP: Final = 512
 """Documents that a step decodes."""
 ASKED_MAX: Final = 256
+ASKED_LENGTH_MAX: Final = 4096
+"""Characters of the paths of what is noted as asked for; of longer ones no columns are kept."""
 WRITTEN_SHARE: Final = 4
 """A collection of which more than this part was written since the last scan keeps no columns."""
 IDLE_MAX: Final = 16
@@ -141,7 +144,7 @@ class Columns:
         """Return whether somebody asked for the same before; it is noted that columns for it are to be `build`."""
         if asked in self._met:
             return True
-        if build:
+        if build and length_of(asked) <= ASKED_LENGTH_MAX:
             if len(self._met) > ASKED_MAX:
                 self._met.clear()
             self._met.add(asked)
@@ -158,9 +161,10 @@ class Columns:
             return False
         if met or keys.keys() <= self._asked:
             return True
-        if len(self._asked) > ASKED_MAX:
-            self._asked.clear()
-        self._asked.update(keys)
+        if length_of(tuple(keys)) <= ASKED_LENGTH_MAX:
+            if len(self._asked) > ASKED_MAX:
+                self._asked.clear()
+            self._asked.update(keys)
         return False
 
     def wrote(self, count: int) -> None:

@@ -30,6 +30,7 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import decode_document, encode_document, fields_decoder
 from nosqlpy._core.values.collation import Collation, Keys, keys_of
 from nosqlpy._core.values.depth import bounded_key
+from nosqlpy._core.values.kept import length_of
 from nosqlpy._core.values.metadata import carry_score, without_score
 from nosqlpy._core.values.numbers import LONGS
 from nosqlpy._core.values.paths import Path, parse_path
@@ -141,8 +142,9 @@ def _hint(hint: Any) -> Hint:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# forms of queries that no index serves, which are remembered of a collection
+# forms of queries that no index serves, which are remembered of a collection, and the characters of one's paths
 IDLE_MAX = 512
+IDLE_LENGTH_MAX = 4096
 
 # where the documents of a cursor come from
 Source: TypeAlias = "Callable[[Engine, str, Any], Any]"
@@ -229,11 +231,15 @@ def plan_of(collection: CollectionState, query: Query) -> Plan:
     indexes = collection.planned_by()
     if not collection.has_orders:
         ordering = None
-    elif plain and len(idle) < IDLE_MAX and serves_none(predicate, indexes, ordering):
+    elif plain and len(idle) < IDLE_MAX and serves_none(predicate, indexes, ordering) and _is_short(asked):
         idle.add(asked)
     limit = query.skip + query.limit if query.limit else 0
     plan = choose(predicate, indexes, size, query.hint, ordering, limit, collection.order_of_ids())
     return plan if collection.has_orders else collection.settled(plan)
+
+
+def _is_short(asked: Any) -> bool:
+    return length_of(asked) <= IDLE_LENGTH_MAX
 
 
 def decoder(projection: Projection | None) -> Decode[Document]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.dateparts import week_of
@@ -19,6 +18,7 @@ from nosqlpy._core.expression.operators import ABSENT, Codes, Fields
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.expression.timezones import local, offset_seconds, zone_of
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.types import MISSING, type_name
 
 Format: TypeAlias = Callable[[datetime], str]
@@ -86,7 +86,7 @@ def split_format(text: str, specifiers: Mapping[str, Any]) -> list[tuple[str, st
     return [*pieces, (literal, "")]
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def formatter(text: str) -> Format:
     """Return what writes a date in a format; formatters are cached."""
     pieces = [(literal, _SPECIFIERS.get(letter)) for literal, letter in split_format(text, _SPECIFIERS)]
@@ -123,8 +123,10 @@ def _writing(operands: Mapping[str, Evaluate]) -> Evaluate:
 
 
 def _format(text: Any) -> Any:
-    if text is ABSENT or type(text) is str:
-        return ABSENT if text is ABSENT else formatter(text)
+    if text is ABSENT:
+        return ABSENT
+    if type(text) is str:
+        return formatter(text)
     if text is None or text is MISSING:
         return None
     raise failure(f"$dateToString requires that 'format' be a string, found: {type_name(text)}", 18533)

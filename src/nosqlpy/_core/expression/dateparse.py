@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.expression.dateformat import split_format
@@ -29,6 +28,7 @@ from nosqlpy._core.expression.operators import ABSENT, Codes, Fields
 from nosqlpy._core.expression.registry import syntax
 from nosqlpy._core.expression.scope import Scope
 from nosqlpy._core.expression.timezones import zone_of
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.errors import OperationFailure
 
@@ -95,8 +95,10 @@ def _reading(operands: Mapping[str, Evaluate]) -> Evaluate:
 
 def _reader(text: Any) -> Any:
     """Return the reader of a format, ABSENT where none was given, None for null."""
-    if text is ABSENT or type(text) is str:
-        return ABSENT if text is ABSENT else format_reader(text)
+    if text is ABSENT:
+        return ABSENT
+    if type(text) is str:
+        return format_reader(text)
     if text is None or text is MISSING:
         return None
     raise failure(f"$dateFromString requires that 'format' be a string, found: {type_name(text)}", 40684)
@@ -112,7 +114,7 @@ def _read(text: Any, read: Any, zone: tzinfo) -> datetime:
     return moment.date(zone)
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def format_reader(text: str) -> Reader:
     """Return what reads texts in a format; readers are cached.
 

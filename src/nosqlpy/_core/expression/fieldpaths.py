@@ -7,12 +7,12 @@ an array, and knows no positions: ``"$a.0"`` is the field ``0`` of each document
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from nosqlpy._core.expression.failures import malformed
 from nosqlpy._core.expression.node import Evaluate, Expression, Variables, constant
 from nosqlpy._core.expression.scope import Scope
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.metadata import without_score
 from nosqlpy._core.values.paths import DBREF_FIELDS, PARTS_MAX, has_surrogate, plain
 from nosqlpy._core.values.types import MISSING
@@ -53,7 +53,7 @@ def _path_in(name: str, text: str, scope: Scope) -> Expression:
     return Expression(_document_path(parts, text, flat=scope.flat), frozenset((text,)), path=text)
 
 
-@lru_cache(maxsize=1024)
+@kept(1024)
 def parse_field_path(text: str, what: str = "field path") -> tuple[str, ...]:
     """Return the parts of a path as expressions, projections and sorts have it (the server's field_path.cpp).
 

@@ -13,7 +13,6 @@ A *column* is what one path reaches in each of a list of rows: the value, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -24,6 +23,7 @@ from nosqlpy._core.query.generated import Comparing, Reach, Selector, reader, se
 from nosqlpy._core.query.several import Several
 from nosqlpy._core.values.check import is_struct_field
 from nosqlpy._core.values.codec import inspect_document, partial_inspector
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.paths import parse_path, plain, walk, walk_array
 from nosqlpy._core.values.types import MISSING
 
@@ -217,7 +217,7 @@ class WholeLayout(Layout):
         return _map(detour(parse_path(path, empty_parts=True).parts, 0))
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def layout_of(paths: frozenset[str]) -> Layout:
     """Return the layout that reads `paths`; layouts are cached."""
     return Layout(paths)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -23,6 +22,7 @@ from nosqlpy._core.query.tree import NO_VARIABLES
 from nosqlpy._core.values.codec import copy_value
 from nosqlpy._core.values.collation import Collation
 from nosqlpy._core.values.depth import check_depth
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.metadata import SCORE
 from nosqlpy._core.values.numbers import NUMERIC
 from nosqlpy._core.values.order import number_content
@@ -252,7 +252,7 @@ def _compile(
 
 
 # Equal specifications of scalars, {"a": 1} and {"a": True}, have one meaning.
-_compiled = lru_cache(maxsize=512)(_compile)
+_compiled = kept(512)(_compile)
 
 
 def _computing(expression: Expression, variables: Mapping[str, Any]) -> Compute:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from heapq import nlargest, nsmallest
 from itertools import chain, compress, repeat
 from operator import ge, gt, le, lt
@@ -28,6 +27,7 @@ from nosqlpy._core.query.several import Several
 from nosqlpy._core.query.sortvalues import UNDEFINED, folded, leading, sorted_values, value_key
 from nosqlpy._core.values.codec import inspect_document
 from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.metadata import SCORE, score_of
 from nosqlpy._core.values.numbers import NUMERIC, truncate
 from nosqlpy._core.values.order import order_key
@@ -284,7 +284,7 @@ def sort_keys(spec: SortSpec, direction: int = 1) -> Keys:
     return tuple(_key(path, value) for path, value in _pairs(spec, direction))
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def _named(text: str, direction: int) -> Keys:
     """Return the same of one string; kept, since programs have few."""
     return (_key(*_signed(text, direction)),)
@@ -371,7 +371,7 @@ def _checked_direction(path: Any, value: Any) -> int:
     return direction
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def ordering_of(keys: Keys, collation: Collation | None) -> Ordering:
     """Return the ordering by some paths; orderings are cached."""
     paths: set[str] = set()

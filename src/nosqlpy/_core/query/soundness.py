@@ -9,13 +9,13 @@ compiled at once, and refused if it must be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from nosqlpy._core.query.condition import PLAIN
 from nosqlpy._core.query.registry import Operator
 from nosqlpy._core.query.text import pattern_test
 from nosqlpy._core.query.tree import FieldNode, LogicalNode, Node, Template
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.paths import PARTS_MAX
 from nosqlpy._core.values.types import ARRAY, CODE, CODE_WITH_SCOPE, OBJECT, REGEX, TYPES
 
@@ -125,7 +125,7 @@ def _flat_filter(operand: Any) -> Any:
     return held
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def _is_flat(path: str) -> bool:
     """Whether nothing can be wrong with a path; kept, since programs have few."""
     return path[:1] != "$" and len(path) <= PARTS_MAX and path.isascii()

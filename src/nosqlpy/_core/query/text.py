@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from nosqlpy._core.query import sieves
 from nosqlpy._core.query.condition import All, Condition, Test
 from nosqlpy._core.query.registry import Scope, scoped_operator
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.order import regex_content
 from nosqlpy._core.values.patterns import compile_pattern, compile_source
 from nosqlpy._core.values.types import REGEX, STRING, TYPES
@@ -71,7 +71,7 @@ def regex_test(operand: Any) -> Test:
     return pattern_test(pattern, flags)
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def pattern_test(pattern: str, options: str) -> Test:
     """Return the condition that a pattern is found in a string; kept, since programs have few patterns."""
     if "\0" in pattern:

@@ -10,7 +10,6 @@ names, are part of the shape; so are the paths that an $expr, $jsonSchema or $te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import compress
 from operator import not_
 from typing import Any, Final, TypeAlias
@@ -26,6 +25,7 @@ from nosqlpy._core.query.registry import Operator, Scope, compile_operator, find
 from nosqlpy._core.query.schema import Schema, schema_mask
 from nosqlpy._core.query.textual import TextOperand, check_texts, no_text_index, refuse_text
 from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.kept import kept, length_of
 from nosqlpy._core.values.paths import parse_path
 from nosqlpy._core.values.storable import DEPTH_MAX
 from nosqlpy.errors import QueryError
@@ -43,6 +43,8 @@ OPERANDS_MAX: Final = 500
 """A shape with more operands is compiled but not cached: few repeat, and they are large."""
 
 KNOWN_MAX: Final = 512
+KNOWN_LENGTH_MAX: Final = 4096
+"""Characters of the names of a filter whose template is known by them."""
 LISTED_DEPTH_MAX: Final = DEPTH_MAX - LEVELS_MAX
 """How deep a filter may stand whose names are listed: its branches are then surely not too deep."""
 
@@ -208,7 +210,11 @@ class Template:
         return [maker for node in self.nodes for maker in node.bind(pending, depth)]
 
 
-_cached_template = lru_cache(maxsize=512)(Template)
+@kept(512)
+def _cached_template(shape: Shape, collation: Collation | None) -> Template:
+    return Template(shape, collation)
+
+
 # the same by the collation and what `names_in` lists
 _known: Final[dict[tuple[Any, ...], Template]] = {}
 
@@ -255,6 +261,8 @@ def template_of(
 
 
 def _keep(key: tuple[Any, ...], template: Template) -> None:
+    if length_of(key) > KNOWN_LENGTH_MAX:
+        return
     if len(_known) >= KNOWN_MAX:
         _known.clear()
     _known[key] = template

@@ -32,6 +32,7 @@ from nosqlpy._core.update.registry import (
 )
 from nosqlpy._core.update.updater import OperatorUpdater, Reach, reach_of
 from nosqlpy._core.values.collation import Collation
+from nosqlpy._core.values.kept import length_of
 from nosqlpy._core.values.splice import Field, field_of
 from nosqlpy.errors import QueryError
 
@@ -40,7 +41,10 @@ Shape: TypeAlias = tuple[tuple[Any, ...], ...]
 
 SHAPES_MAX: Final = 512
 FIELDS_MAX: Final = 100
-"""A shape with more paths is not kept: few repeat, and they are large."""
+LENGTH_MAX: Final = 4096
+"""A shape with more paths, or more characters in them, is not kept: few repeat, and they are large."""
+OPERAND_LENGTH_MAX: Final = 256
+"""A longer text is not kept as the operand that was bound last."""
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -99,7 +103,7 @@ class Template:
                 runs.append(runner(place.path, modifier))
         plain = len(runs) == 1 and len(place.path.parts) == 1 and self._order is None
         updater = self._updater(runs, modifier if plain else None)
-        if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed:
+        if len(runs) == 1 and type(operand) in _IMMUTABLE and not field.operator.timed and _is_small(operand):
             _last[place.operator, place.path.text] = _Bound(operand, updater)
         return updater
 
@@ -112,6 +116,10 @@ class Template:
             on_update = [runs[index] for index in self._order if self._fields[index].operator.on_update]
         change, step = (None, None) if only is None else (only.change, only.step)
         return OperatorUpdater(self._reach, on_update, on_insert, field=self._field, change=change, step=step)
+
+
+def _is_small(operand: Any) -> bool:
+    return type(operand) is not str or len(operand) <= OPERAND_LENGTH_MAX
 
 
 _templates: dict[Shape | None, Template] = {}
@@ -200,6 +208,8 @@ def _shape(update: Mapping[str, Any]) -> Shape | None:
 
 def _keep(shape: Shape, reach: Reach) -> None:
     """Keep the template of a shape of which an update was compiled, so that nothing is wrong with it."""
+    if length_of(shape) > LENGTH_MAX:
+        return
     fields: list[_Field] = []
     for name, *paths in shape:
         found = find_operator(name)

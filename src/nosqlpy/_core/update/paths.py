@@ -10,11 +10,11 @@ a position in an array and a name in a document. A positional part (``$``,
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
 
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.types import MISSING, type_name
 from nosqlpy.errors import QueryError, WriteError
 
@@ -59,7 +59,7 @@ class Modifier(msgspec.Struct, frozen=True):
     step: int | None = None
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def parse_update_path(text: Any, operator: str) -> UpdatePath:
     """Return the parsed path that stands under `operator`; parsing is cached.
 

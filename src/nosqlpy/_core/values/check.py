@@ -9,6 +9,7 @@ be good that nothing of the kind is in it. What cannot be proved goes to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from gc import get_referents
@@ -17,6 +18,7 @@ from typing import Any
 
 _DEPTH_MAX = 32  # the proof recurses; what is nested deeper is left to the walk, which counts to the limit
 _KEYS_MAX = 16_384
+_KEY_LENGTH_MAX = 1024
 _INT64_MAX = 2**63 - 1
 _GROUP_MAX = 1024  # larger groups are counted before they are taken apart:
 _BATCH_VALUES_MAX = 4_000_000  # a document that holds itself would grow without end
@@ -26,6 +28,8 @@ _plain: set[type] = {str, int, float, bool, type(None), bytes}
 
 # Those among them that need no look at the value: an int may be past 64 bits.
 _checked: set[type] = _plain - {int}
+
+_ODD_IN_NAME = re.compile(r'["\\\x00-\x1f]')
 
 _NARROW = frozenset({str, float, bool, type(None), bytes})
 
@@ -37,7 +41,9 @@ is_known_key = _keys.__contains__
 
 
 def learn_key(key: str) -> None:
-    """Let `key` pass from now on; it is text without NUL that UTF-8 can hold."""
+    """Let `key` pass from now on, unless it is long; it is text without NUL that UTF-8 can hold."""
+    if len(key) > _KEY_LENGTH_MAX:
+        return
     if len(_keys) >= _KEYS_MAX:  # documents may use data as keys: begin anew, the shared ones come back soon
         _keys.clear()
     _keys.add(key)
@@ -68,7 +74,7 @@ def is_plain_field(name: str, value: Any) -> bool:
 
 def is_struct_field(name: str) -> bool:
     """Return whether msgspec can give a struct's field this name."""
-    return not any(character in '"\\' or character < " " for character in name)
+    return _ODD_IN_NAME.search(name) is None
 
 
 def has_wide_int(value: Any) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final, TypedDict, TypeVar
 
@@ -24,6 +23,7 @@ from nosqlpy._core.values.check import (
 )
 from nosqlpy._core.values.extensions import Unstorable, inspect, pack_atom, unpack
 from nosqlpy._core.values.identity import check_id, with_id, with_ids
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.storable import storable
 from nosqlpy.errors import DocumentError, DocumentTooLarge
 
@@ -199,7 +199,7 @@ def decode_value(data: bytes) -> Any:
     return _decode(data)
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def fields_decoder(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
     """Return the decoder of the top-level fields called so, and no others, in the order of the document; cached.
 

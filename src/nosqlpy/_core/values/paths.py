@@ -9,9 +9,9 @@ array it counts as nothing at all.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.types import ARRAY, MISSING, OBJECT, TYPES, as_mapping
 from nosqlpy.errors import QueryError
 
@@ -44,7 +44,7 @@ class Path:
         return found
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def parse_path(text: str, *, empty_parts: bool = False) -> Path:
     """Return the parsed path; parsing is cached.
 
@@ -145,7 +145,7 @@ def plain(value: Any) -> tuple[Any, type]:
 _PLAIN: Final = frozenset((str, int, dict, list, float, bool, type(None), type(MISSING)))
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def array_position(part: str) -> int | None:
     """Return the array position that `part` names, which is written without leading zeros."""
     if part.isdecimal() and part.isascii() and (part == "0" or part[0] != "0"):

@@ -8,9 +8,9 @@ starts with ``(*UCP)``.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
+from nosqlpy._core.values.kept import kept
 from nosqlpy._core.values.patternsyntax import python_source
 from nosqlpy.errors import QueryError
 
@@ -18,7 +18,7 @@ _OPTIONS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": r
 _VERBS: Final = ("(*UTF8)", "(*UTF)", "(*UCP)")
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def compile_pattern(pattern: str, options: str) -> re.Pattern[str]:
     """Return the compiled pattern; compiled patterns are cached.
 
@@ -39,7 +39,7 @@ def compile_pattern(pattern: str, options: str) -> re.Pattern[str]:
     return compile_source(source, flags | re.ASCII if ascii_only else flags)
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def compile_source(source: str, flags: int) -> re.Pattern[str]:
     """Return the pattern that Python makes of `source`.
 
