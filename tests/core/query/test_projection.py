@@ -241,7 +241,7 @@ def test_a_malformed_projection_is_refused_with_the_code_of_mongodb(specificatio
     [
         {"a": {"$meta": "searchScore"}},
         {"a": {"$rand": {}}},
-        {"a": {"b": {"$add": [1, {"$hash": 1}]}}},
+        {"a": {"b": {"$add": [1, {"$function": 1}]}}},
         {"a": "$$NOW"},
     ],
 )
