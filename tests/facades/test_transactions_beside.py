@@ -17,6 +17,8 @@ import pytest
 
 from facades.test_threads import in_threads
 from nosqlpy import AsyncClient, Client, LockedError, TransactionError
+from nosqlpy._io.local_async import INLINE_DOCUMENTS
+from nosqlpy._io.transaction_async import AsyncLocalTransaction
 
 ROUNDS = 25
 
@@ -330,3 +332,29 @@ def test_those_who_wait_have_their_turn_in_the_order_in_which_they_came(loop: st
             return [document["_id"] async for document in db["a"].find()]
 
     assert anyio.run(scenario, backend=loop) == list(range(8))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_writes_of_one_document_in_a_transaction_stay_on_the_event_loop_however_large_the_collection_is(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[object] = []
+
+    async def on_worker(_: object, function: Callable[[], Any]) -> Any:
+        threads.append(function)
+        return function()
+
+    async def write() -> list[Any]:
+        async with AsyncClient(":memory:") as client:
+            await client["a"].insert_many([{"_id": number} for number in range(INLINE_DOCUMENTS + 1)])
+            async with client.transaction() as tx:
+                await tx["a"].insert({"_id": "new"})
+                await tx["a"].insert_one({"_id": "newer"})
+                await tx["a"].save({"_id": 1, "saved": True})
+                await tx["a"].update_one({"_id": 2}, {"$set": {"n": 1}})
+                await tx["a"].delete(3)
+            return threads
+
+    monkeypatch.setattr(AsyncLocalTransaction, "_on_worker", on_worker)
+
+    assert anyio.run(write, backend=loop) == []

@@ -76,8 +76,8 @@ def giving_way(query: Query) -> Query:
 
 
 def is_near(engine: Engine, name: str, asked: object) -> bool:
-    """Return whether a write of one document that is searched for finds it quickly enough for the event loop."""
-    return matching.reach(engine, name, asked) <= INLINE_DOCUMENTS
+    """Return whether a write of one document finds it quickly enough for the event loop, if it is searched for."""
+    return not isinstance(asked, _SEARCHED) or matching.reach(engine, name, asked) <= INLINE_DOCUMENTS
 
 
 class AsyncLocalBackend(Backend):
@@ -239,7 +239,7 @@ class AsyncLocalBackend(Backend):
         database = self._database
         if database is None or self._closed or database.words[BELL] != database.seen or self._loop is not event_loop():
             database = await self.database()
-        near = not isinstance(asked, _SEARCHED) or is_near(database.engine, name, asked)
+        near = is_near(database.engine, name, asked)
         began = time.perf_counter()
         try:
             if near and not database.engine.expiring:
