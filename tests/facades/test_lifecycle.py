@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from nosqlpy import Client, ClosedError, ConfigurationError, StorageError
+from nosqlpy import AsyncClient, Client, ClosedError, ConfigurationError, StorageError
 
 DURABILITIES = ["fast", "safe", "durable"]
 
@@ -181,3 +182,45 @@ async def test_options_that_contradict_those_of_another_client_are_refused(conne
     await connect(directory).open()
     with pytest.raises(ConfigurationError, match="segment_size=67108864"):
         await connect(directory, segment_size=1000).open()
+
+
+class Refusing(Client):
+    """A client whose disk refuses what closing writes."""
+
+    def close(self) -> None:
+        super().close()
+        raise StorageError("the disk is full")
+
+
+class AsyncRefusing(AsyncClient):
+    """Its twin."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        raise StorageError("the disk is full")
+
+
+def test_what_ends_a_block_counts_more_than_a_disk_that_refuses_its_closing() -> None:
+    with pytest.raises(KeyError) as caught, Refusing(":memory:"):
+        raise KeyError
+
+    assert caught.value.__notes__ == ["the disk is full"]
+    with pytest.raises(StorageError, match="the disk is full"), Refusing(":memory:"):
+        pass
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_what_ends_an_async_block_counts_more_than_a_disk_that_refuses_its_closing(loop: str) -> None:
+    async def fail() -> None:
+        async with AsyncRefusing(":memory:"):
+            raise KeyError
+
+    async def end() -> None:
+        async with AsyncRefusing(":memory:"):
+            pass
+
+    with pytest.raises(KeyError) as caught:
+        anyio.run(fail, backend=loop)
+    assert caught.value.__notes__ == ["the disk is full"]
+    with pytest.raises(StorageError, match="the disk is full"):
+        anyio.run(end, backend=loop)

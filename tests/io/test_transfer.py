@@ -26,6 +26,7 @@ from nosqlpy import (
     NotSupportedError,
     QueryError,
     ReadOnlyError,
+    WriteError,
 )
 from nosqlpy._io import formats, transfer
 
@@ -228,6 +229,15 @@ def test_an_interrupted_import_has_a_note_of_how_far_it_came(db, format, mode, t
     (told,) = caught.value.__notes__
     assert re.search(note, told)
     assert db["t"].count() == int(told.split()[0])
+
+
+def test_a_document_that_no_index_can_hold_is_told_with_its_line(db):
+    db["t"].create_index([("a", 1), ("b", 1)])
+    text = b'{"_id":1,"a":1}\n{"_id":2,"a":[1],"b":[2]}\n{"_id":3}\n'
+    with pytest.raises(WriteError, match=r"line 2, column 1: .* different arrays .1 imported before it") as caught:
+        db["t"].import_file(io.BytesIO(text))
+
+    assert caught.value.details["imported"] == db["t"].count() == 1
 
 
 @pytest.mark.parametrize("mode", ["insert", "upsert"])

@@ -30,7 +30,7 @@ from nosqlpy._io.profiling import METHODS, Profile, record, wrapped
 from nosqlpy._io.timing import call_of, call_of_find, warn
 from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Document, Durability
-from nosqlpy.errors import ClosedError, ReadOnlyError
+from nosqlpy.errors import ClosedError, ReadOnlyError, StorageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -394,6 +394,15 @@ class LocalBackend(Backend):
     def call(self, method: Callable[Concatenate[Database, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what a method of the database returns."""
         return method(self.database(), *args, **kwargs)
+
+    def close_behind(self, error: BaseException | None, close: Callable[[], None]) -> None:
+        """Close a client at the end of a ``with``; if an `error` has ended that, a disk that refuses is its note."""
+        try:
+            close()
+        except StorageError as refusal:
+            if error is None:
+                raise
+            error.add_note(str(refusal))
 
 
 def in_place(function: Callable[Concatenate[Callable[[], None], P], R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -37,7 +37,7 @@ from nosqlpy._io.loops import SyncWaiters, call_soon, event_loop
 from nosqlpy._io.options import Options
 from nosqlpy._io.transacting import Session, backend_of
 from nosqlpy.aliases import Durability
-from nosqlpy.errors import InvalidOperation
+from nosqlpy.errors import InvalidOperation, StorageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -416,6 +416,15 @@ class AsyncLocalBackend(Backend):
         """Let go of the database, in a worker thread; a cancelled caller does not stop that."""
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.disconnect)
+
+    async def close_behind(self, error: BaseException | None, close: Callable[[], Awaitable[None]]) -> None:
+        """Close a client at the end of a ``with``; if an `error` has ended that, a disk that refuses is its note."""
+        try:
+            await close()
+        except StorageError as refusal:
+            if error is None:
+                raise
+            error.add_note(str(refusal))
 
     async def pause(self) -> None:
         """Let other tasks run, if this one has run for about a millisecond."""

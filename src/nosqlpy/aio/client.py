@@ -142,7 +142,7 @@ class AsyncClient:
         return await self.open()
 
     async def __aexit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        await self.aclose()
+        await self._backend.close_behind(e, self.aclose)
 
     # ── collections ──────────────────────────────────────────────────────────────
 

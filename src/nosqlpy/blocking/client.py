@@ -136,7 +136,7 @@ class Client:
         return self.open()
 
     def __exit__(self, t: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
+        self._backend.close_behind(e, self.close)
 
     # ── collections ──────────────────────────────────────────────────────────────
 
