@@ -209,6 +209,11 @@ def test_compact_says_what_it_saved(shop):
         (2, ["find", "SHOP", "orders", "--limt", "1"], "--limt"),
         (2, ["find", "SHOP", "orders", "--limit", "x"], "whole number"),
         (2, ["find", "SHOP", "orders", "--limit", "-1"], "--limit"),
+        (2, ["insert", "SHOP", "orders", "[{}, 7]"], "number 2 is none"),
+        (2, ["get", "SHOP", "orders", '{"$date": "x"}'], "$date holds a date"),
+        (1, ["get", "SHOP", "orders", "507f1f77bcf86cd799439011"], 'an ObjectId is written {"$oid": "…"}'),
+        (2, ["--verbose"], "there is no option --verbose before the command"),
+        (2, ["--limit", "3", "find", "SHOP", "orders"], "there is no option --limit before the command"),
         (1, ["count", "SHOP", "zzz"], "there is no collection 'zzz'; there is 'orders'"),
         (2, ["find", "SHOP", "orders", '{"a": '], "column 7"),
         (
@@ -309,6 +314,26 @@ def test_a_dash_stands_for_what_is_on_stdin(shop, capfdbinary, monkeypatch, word
 
     assert main([str(shop) if word == "SHOP" else word for word in words]) == 0
     assert capfdbinary.readouterr().out.decode() == answer
+
+
+def test_insert_takes_an_array_of_documents_and_says_which_one_is_refused(tmp_path, capfd):
+    place = str(tmp_path / "new")
+
+    assert main(["insert", place, "a", '[{"_id": 1}, {"_id": 2}]']) == 0
+    assert capfd.readouterr().out == '{"_id":1}\n{"_id":2}\n'
+    assert main(["insert", place, "a", '[{"_id": 3}, {"_id": 2}, {"_id": 4}]']) == 1
+    assert capfd.readouterr()[1].startswith("nosqlpy: document 2: collection 'a' already has a document")
+    assert main(["count", place, "a"]) == 0
+    assert capfd.readouterr().out == "3\n"
+
+
+def test_a_form_may_stand_before_the_command_and_help_too(shop, capfd):
+    assert main(["--csv", "get", str(shop), "orders", "1", "--lock-timeout", "1"]) == 0
+    assert capfd.readouterr().out.startswith("_id,total,state")
+    assert main(["help", "find"]) == 0
+    assert capfd.readouterr().out.startswith("usage: nosqlpy find ")
+    assert main(["help"]) == 0
+    assert capfd.readouterr().out.startswith("usage: nosqlpy [-h]")
 
 
 def test_a_dash_is_a_filter_where_the_environment_names_the_database(shop, capfd, monkeypatch):

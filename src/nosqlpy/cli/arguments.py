@@ -107,14 +107,35 @@ def parse_update(text: str) -> Update:
 
 
 def parse_id(text: str) -> Any:
-    """Return an ``_id``: a JSON value such as ``5``, ``"5"`` or ``{"$oid": …}``; or else the text as it stands."""
+    """Return an ``_id``: a JSON value such as ``5``, ``"5"`` or ``{"$oid": …}``; or else the text as it stands.
+
+    Raises:
+        UsageError: It is a JSON object that is no value, or not UTF-8.
+    """
     try:
         document = decode_json(f'{{"_id":{text}}}'.encode())
     except UnicodeEncodeError:
         raise UsageError("an _id is UTF-8") from None
-    except NosqlpyError:
+    except NosqlpyError as error:
+        if text.startswith("{") and "column" not in error.details:
+            raise UsageError(str(error)) from None
         return text
     return document["_id"] if len(document) == 1 else text
+
+
+def parse_documents(text: str) -> list[Document]:
+    """Return the documents of an argument that is a JSON object, or an array of such.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not text.lstrip().startswith("["):
+        return [parse_document(text, "a document")]
+    found = parse_array(text, "a list of documents")
+    for number, document in enumerate(found, 1):
+        if type(document) is not dict:
+            raise UsageError(f"a list of documents holds JSON objects; number {number} is none")
+    return found
 
 
 def parse_keys(text: str) -> IndexKeys:

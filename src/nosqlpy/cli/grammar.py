@@ -200,7 +200,9 @@ def _add_storing(command: Command) -> None:
     )
     for parser in (insert, upsert):
         _add_place(parser)
-        parser.add_argument("document", metavar="DOCUMENT", help="a JSON object, or - for JSON Lines on stdin")
+        parser.add_argument(
+            "document", metavar="DOCUMENT", help="a JSON object, an array of such, or - for JSON Lines on stdin"
+        )
         _add_durability(parser)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NoReturn
 
 from nosqlpy.cli.arguments import STANDARD, UsageError
 from nosqlpy.naming import nearest
 
 VARIABLE = "NOSQLPY_URL"
+FORMS = frozenset({"--json", "--csv", "--table"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +30,9 @@ def parse(parser: Parser, commands: dict[str, Parser], argv: Sequence[str]) -> a
         UsageError: They make no sense.
         SystemExit: They ask for help or the version, which has been printed.
     """
+    argv = _reordered(argv, commands)
+    if argv and _is_option(argv[0].partition("=")[0]) and argv[0] not in parser._option_string_actions:  # noqa: SLF001
+        parser.error(f"there is no option {argv[0]} before the command")
     words = [word for word in argv if not word.startswith("-")]
     if words and words[0] not in commands:
         raise UsageError(f"there is no command {words[0]!r}{nearest(words[0], commands)}; see nosqlpy --help")
@@ -37,6 +42,15 @@ def parse(parser: Parser, commands: dict[str, Parser], argv: Sequence[str]) -> a
     options, words = _sorted_out(chosen, argv[1:])
     words = _with_path(chosen, words)
     return chosen.parse_args([*options, "--", *words] if words else options)
+
+
+def _reordered(argv: Sequence[str], commands: dict[str, Parser]) -> list[str]:
+    """Return the words with the command first: ``--json`` may stand before it, and ``help find`` asks for help."""
+    if argv and argv[0] == "help" and not argv[2:]:
+        return [*argv[1:], "--help"]
+    before = list(takewhile(FORMS.__contains__, argv))
+    rest = argv[len(before) :]
+    return [rest[0], *before, *rest[1:]] if rest and rest[0] in commands else list(argv)
 
 
 def _sorted_out(parser: Parser, argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from typing import Any
 
 from nosqlpy import Client, Collection, Cursor, Document
 from nosqlpy.cli.opening import existing, reader
@@ -61,10 +63,15 @@ def get(arguments: argparse.Namespace) -> int:
     with reader(arguments) as db:
         document = existing(db, arguments.collection).get(arguments.id)
     if document is None:
-        sys.stderr.write(f"nosqlpy: collection {arguments.collection!r} has no document with this _id\n")
+        hint = '; an ObjectId is written {"$oid": "…"}' if _looks_like_oid(arguments.id) else ""
+        sys.stderr.write(f"nosqlpy: collection {arguments.collection!r} has no document with this _id{hint}\n")
         return NOT_FOUND
     Output(arguments.form).document(document)
     return 0
+
+
+def _looks_like_oid(id: Any) -> bool:
+    return isinstance(id, str) and re.fullmatch("[0-9a-fA-F]{24}", id) is not None
 
 
 def count(arguments: argparse.Namespace) -> int:

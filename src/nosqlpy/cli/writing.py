@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nosqlpy import Collection, Document, NosqlpyError
-from nosqlpy.cli.arguments import STANDARD, parse_document
+from nosqlpy.cli.arguments import STANDARD, parse_documents
 from nosqlpy.cli.opening import existing, writer
 from nosqlpy.cli.output import Output
 from nosqlpy.cli.progress import counting
@@ -102,7 +103,7 @@ def compact(arguments: argparse.Namespace) -> int:
 
 
 def _each(arguments: argparse.Namespace, store: Callable[..., Any]) -> int:
-    """Store the document of the command line, or of each line of stdin; print each ``_id`` once it is stored."""
+    """Store the documents of the command line, or of each line of stdin; print each ``_id`` once it is stored."""
     output = Output(arguments.form)
     if arguments.document == STANDARD:
         with writer(arguments, create=True) as db:
@@ -111,10 +112,24 @@ def _each(arguments: argparse.Namespace, store: Callable[..., Any]) -> int:
                     stored = _store_line(store, db[arguments.collection], line, number, arguments)
                     output.line({"_id": stored})
     else:
-        document = parse_document(arguments.document, "a document")
+        documents = parse_documents(arguments.document)
         with writer(arguments, create=True) as db:
-            output.line({"_id": store(db[arguments.collection], document, durability=arguments.durability)})
+            for number, document in enumerate(documents, 1):
+                with _numbered(number, len(documents)):
+                    stored = store(db[arguments.collection], document, durability=arguments.durability)
+                output.line({"_id": stored})
     return 0
+
+
+@contextmanager
+def _numbered(number: int, count: int) -> Iterator[None]:
+    """Let an error say which of several documents it is about; those before it are stored."""
+    try:
+        yield
+    except NosqlpyError as error:
+        if count == 1:
+            raise
+        raise type(error)(f"document {number}: {error}", code=error.code, code_name=error.code_name) from None
 
 
 def _store_line(
