@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -395,6 +396,15 @@ def test_the_doctor_finds_a_sound_database_sound(do):
     assert {"python", "msgspec", "a new database", "opened", "verified", "in use", "writable", "free space"} <= set(
         states
     )
+
+
+def test_the_doctor_names_every_extra_that_changes_what_there_is(do):
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    packages = [re.match(r"[\w.]+", line)[0] for name, lines in extras.items() if name != "dev" for line in lines]
+
+    assert set(packages) <= {check["check"] for check in do("doctor")}
 
 
 def test_the_doctor_looks_at_the_environment_alone(capfd, monkeypatch):

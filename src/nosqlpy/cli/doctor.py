@@ -21,7 +21,7 @@ PYTHON_MIN = (3, 11)
 SPACE_MIN = 64 << 20  # one full segment of the log
 
 _NEEDED = ("msgspec", "anyio")
-_EXTRAS = {"rich": "cli", "pymongo": "mongodb", "backports.zstd": "zstd"}
+_EXTRAS = {"rich": "cli", "pymongo": "mongodb", "backports.zstd": "zstd", "snowballstemmer": "text"}
 
 
 def doctor(arguments: argparse.Namespace) -> int:
