@@ -77,6 +77,9 @@ class UnwoundLayout(Layout):
 
         return column
 
+    def straight(self, path: str) -> None:
+        """Return None: no structs lead to what is at a path."""
+
     def rest(self, path: str) -> tuple[str, ...] | None:
         """Return the parts that lead on from an element."""
         parts = self._unwound.parts

@@ -47,6 +47,9 @@ class ColumnLayout(Layout):
         self.wanted: dict[Key, None] = {}
         self.held: Mapping[Key, Entries] = {}
 
+    def straight(self, path: str) -> None:
+        """Return None: no structs lead to what is at a path."""
+
     def column(self, path: str, detour: Detour) -> Column:
         """Return what gives the kept entries of `path` at some positions."""
         key = path, detour

@@ -119,7 +119,23 @@ def _reached_column(layout: Layout, name: str) -> Column:
     if rest is not None:
         return _walked(rest)
     column = layout.column(name, computed_values)
-    return column if "." not in name else lambda rows: settled(column(rows))
+    if "." not in name:
+        return column
+    return _straight(layout.straight(name), column)
+
+
+def _straight(get: Callable[[Row], Any] | None, column: Column) -> Column:
+    """Return the column of what `get` finds in rows, or of what `column` does where something else is on the way."""
+
+    def straight(rows: Iterable[Row]) -> list[Any]:
+        if get is not None:
+            try:
+                return list(map(get, rows))
+            except AttributeError:  # there is no such field of what is no struct
+                pass
+        return settled(column(rows))
+
+    return straight
 
 
 def _walked(parts: tuple[str, ...]) -> Column:

@@ -137,6 +137,12 @@ class Layout:
             column = self._columns[path, detour] = self._new_column(path, detour)
         return column
 
+    def straight(self, path: str) -> Callable[[Row], Any] | None:
+        """Return what finds a path in a row, by structs to its end; it raises AttributeError where they end before."""
+        parts = parse_path(path, empty_parts=True).parts
+        way = self._way(parts)
+        return attrgetter(".".join(f"f{number}" for number, _ in way)) if len(way) == len(parts) else None
+
     def rest(self, path: str) -> tuple[str, ...] | None:  # noqa: ARG002 - other layouts read it
         """Return the parts that lead from a row, which is a value, to what is at `path`; None where structs lead on."""
         return None
