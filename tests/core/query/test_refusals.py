@@ -113,7 +113,7 @@ def test_a_malformed_filter_is_refused_with_mongodbs_code(filter, code, message)
 
 
 UNSUPPORTED = [
-    ({"$expr": {"$hash": 1}}, r"expression operator \$hash"),
+    ({"$expr": {"$function": 1}}, r"expression operator \$function"),
     ({"$expr": {"$lt": ["$a", "$$NOW"]}}, r"variable \$\$NOW"),
     ({"$where": "1"}, r"\$where"),
     ({"$jsonSchema": {"properties": {"a": {"encrypt": {}}}}}, r"keyword 'encrypt'"),
