@@ -56,6 +56,11 @@ def test_find_sorts_skips_limits_and_projects(shop, sort):
     assert done.documents == [{"_id": 3, "at": {"city": "c3"}}, {"_id": 2, "at": {"city": "c2"}}]
 
 
+def test_find_takes_a_projection_as_an_array_of_names(shop, capfd):
+    assert main(["find", str(shop), "orders", '{"_id": 1}', "--projection", '["total"]']) == 0
+    assert capfd.readouterr().out == '{"_id":1,"total":10}\n'
+
+
 def test_find_takes_a_projection_as_json(shop):
     assert run("find", shop, "orders", '{"_id": 1}', "--projection", '{"_id": 0, "total": 1}').documents == [
         {"total": 10}
@@ -245,6 +250,11 @@ def test_compact_says_what_it_saved(shop):
         (2, ["create-index", "SHOP", "orders", "{x}"], 'such as {"age": 1}'),
         (2, ["find", "SHOP", "orders", "--projection", "a,,b"], "a,,b"),
         (2, ["find", "SHOP", "orders", "--sort", ""], "names"),
+        (2, ["find", "SHOP", "orders", "--sort", "total:-1"], 'or a JSON object such as {"age": -1}; not'),
+        (2, ["find", "SHOP", "orders", "--sort", '[["total", -1]]'], 'or a JSON object such as {"age": -1}; not'),
+        (2, ["find", "SHOP", "orders", "--projection", "total:1"], 'or a JSON object such as {"name": 1}; not'),
+        (2, ["find", "SHOP", "orders", "--projection", "[total]"], "a projection is a JSON array at column 2"),
+        (2, ["create-index", "SHOP", "orders", "title:text"], 'or a JSON object such as {"age": 1}; not'),
         (2, ["find", "SHOP", "../x"], "../x"),
         (2, ["insert", "NEW", "../x", "{}"], "../x"),
         (2, ["insert", "NEW", "c", "{"], "column 2"),

@@ -14,6 +14,8 @@ STANDARD = "-"
 
 _WRAPPED = '{"":'  # what stands before an array, for only an object is a document
 
+_NOTATION = frozenset("[]{}:\"'")
+
 _EXAMPLES = {
     "a document": '{"name": "ada"}',
     "a filter": '{"age": {"$gte": 18}}',
@@ -142,7 +144,7 @@ def parse_keys(text: str) -> IndexKeys:
     """Return the keys of an index: a JSON object, or names with commas between, ``-`` before those that descend."""
     if text.lstrip().startswith("{"):
         return parse_document(text, "an index's keys")
-    return _directed(text)
+    return _directed(text, "an index's keys")
 
 
 def parse_types(text: str) -> dict[str, str]:
@@ -154,23 +156,27 @@ def parse_types(text: str) -> dict[str, str]:
 
 
 def parse_projection(text: str) -> Projection:
-    """Return a projection: a JSON object, or names with commas between them."""
-    return parse_document(text, "a projection") if text.lstrip().startswith("{") else _names(text)
+    """Return a projection: a JSON object, or names, in a JSON array or with commas between them."""
+    if text.lstrip().startswith("["):
+        return parse_array(text, "a projection")
+    return parse_document(text, "a projection") if text.lstrip().startswith("{") else _names(text, "a projection")
 
 
 def parse_sort(text: str) -> SortSpec:
     """Return the keys of a sort: a JSON object, or names with commas between them, ``-`` before those that descend."""
     if text.lstrip().startswith("{"):
         return parse_document(text, "a sort")
-    return _directed(text)
+    return _directed(text, "a sort")
 
 
-def _directed(text: str) -> list[str | tuple[str, int]]:
-    return [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in _names(text)]
+def _directed(text: str, what: str) -> list[str | tuple[str, int]]:
+    return [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in _names(text, what)]
 
 
-def _names(text: str) -> list[Any]:
+def _names(text: str, what: str | None = None) -> list[Any]:
+    """Return the names; what looks like another notation is refused, for nobody has fields of such names."""
     names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise UsageError(f"names with commas between them, such as name,address.city; not {text!r}")
+    if not all(names) or (what is not None and _NOTATION & set(text)):
+        example = "" if what is None else f", or a JSON object such as {_EXAMPLES[what]}"
+        raise UsageError(f"names with commas between them, such as name,address.city{example}; not {text!r}")
     return names
