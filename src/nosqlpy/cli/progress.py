@@ -125,6 +125,11 @@ def counting(doing: str) -> AbstractContextManager[Callable[[int, int], None] | 
     return _bar_of_documents(doing) if _has_rich() else _line_of_documents(doing)
 
 
+def building() -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """Return a context with what shows on stderr how an index grows; None where that is not to be shown."""
+    return counting("building")
+
+
 @contextmanager
 def _line_of_documents(doing: str) -> Iterator[Callable[[int, int], None]]:
     line = Line(doing, "documents")

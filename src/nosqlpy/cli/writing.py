@@ -12,7 +12,7 @@ from nosqlpy import Collection, Document, NosqlpyError
 from nosqlpy.cli.arguments import STANDARD, parse_documents
 from nosqlpy.cli.opening import existing, writer
 from nosqlpy.cli.output import Output
-from nosqlpy.cli.progress import counting
+from nosqlpy.cli.progress import building, counting
 from nosqlpy.extended_json import decode_json
 from nosqlpy.naming import check_collection_name
 
@@ -58,7 +58,7 @@ def create_index(arguments: argparse.Namespace) -> int:
     for option in ("weights", "default_language", "wildcard_projection"):
         if getattr(arguments, option) is not None:
             options[option] = getattr(arguments, option)
-    with writer(arguments, create=True) as db, counting("building") as progress:
+    with writer(arguments, create=True) as db, building() as progress:
         name = db[arguments.collection].create_index(
             arguments.keys, name=arguments.name, durability=arguments.durability, progress=progress, **options
         )
