@@ -162,6 +162,21 @@ def test_an_import_that_a_full_disk_ends_says_how_many_documents_are_in(mode: st
     assert ids(disk) == [*range(count), "after"]
 
 
+def test_a_buffered_import_that_outgrows_memory_keeps_what_a_full_disk_does_not_take_yet() -> None:
+    disk = SimulatedDisk()
+    client = client_of(open_database(disk, memory_budget=1000))
+    lines = b"".join(b'{"_id": %d}\n' % number for number in range(2500))
+    disk.faults = [Fault(1, errno.ENOSPC, verb="append", forever=True)]
+    imported = client["a"].import_file(io.BytesIO(lines), durability="fast")
+    counted = client["a"].count()
+    disk.faults = []
+    client.sync()
+    lose_everything_unsynced(disk)
+
+    assert (imported, counted) == (2500, 2500)
+    assert ids(disk) == list(range(2500))
+
+
 def test_an_import_that_would_replace_on_a_full_disk_changes_nothing() -> None:
     disk = SimulatedDisk()
     client = client_of(open_database(disk))

@@ -250,8 +250,8 @@ class Database(Expiring):
     def outgrow(self, collection: CollectionState, start: Start) -> None:
         """Keep a collection in the log only, if it takes too much; it was empty at `start`. For `exclusively`, too."""
         if is_too_large(self.engine, collection):
-            self._flush_locked()
-            with contextlib.suppress(StorageError):  # then it stays as it is
+            with contextlib.suppress(StorageError):  # then it stays as it is: the write is done
+                self._flush_locked()
                 outgrow(self.engine, collection, start)
 
     def moment(self, take: Callable[[Engine], R]) -> R:

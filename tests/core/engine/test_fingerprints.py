@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +42,14 @@ def test_what_was_forgotten_may_have_had_any_key() -> None:
     fingerprints.add(["a"])
 
     assert not fingerprints.lack(["b"])
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=4)), st.sampled_from([int, str, bytes, lambda key: (key,)]))
+def test_keys_in_any_order_are_lacked_until_they_are_added(batches: list[list[int]], kind: Any) -> None:
+    fingerprints, added = Fingerprints(), set[object]()
+    for batch in batches:
+        keys = [key if number % 7 == 6 else kind(key) for number, key in enumerate(batch)]
+
+        assert fingerprints.lack(keys) == added.isdisjoint(keys)
+        fingerprints.add(keys)
+        added.update(keys)
