@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, cast
 
 import msgspec
@@ -102,28 +103,35 @@ class OverlaySlots(Slots):
         held = {key: data for key, data in self._changed.items() if data is not None}
         return list(held), list(held.values())
 
+    def _merged(self) -> dict[Hashable, Slot]:
+        """Return what stands for all documents, by key, in natural order."""
+        changed, added = self._changed, self._added
+        merged = dict(self.base.items())
+        for key in self._gone:
+            del merged[key]
+        merged.update((key, data) for key, data in changed.items() if data is not None and key not in added)
+        for key in added:
+            merged[key] = changed[key] or b""
+        return merged
+
     def items(self) -> list[tuple[Hashable, Slot]]:
         """Return all keys with what stands for their documents."""
-        changed, gone = self._changed, self._gone
-        kept: list[tuple[Hashable, Slot]] = self.base.items()
-        if len(changed) > len(self._added) or gone:
-            kept = [(key, changed.get(key) or slot) for key, slot in kept if key not in gone]
-        return [*kept, *((key, changed[key] or b"") for key in self._added)]
+        return list(self._merged().items())
 
     def keys(self) -> list[Hashable]:
         """Return the keys of all documents."""
-        return [key for key, _ in self.items()]
+        return list(self._merged())
 
     def now(self) -> None:
         """Return None: moments of a transaction are not told apart."""
 
     def all(self) -> Sequence[bytes]:
         """Return all documents of this moment."""
-        return self.base.stored([slot for _, slot in self.items()])
+        return self.base.stored(list(self._merged().values()))
 
     def first(self, count: int) -> Sequence[bytes]:
         """Return the first `count` documents."""
-        return self.base.stored([slot for _, slot in self.items()[:count]])
+        return self.base.stored(list(islice(self._merged().values(), count)))
 
     def some(self, keys: Iterable[Hashable]) -> Sequence[bytes]:
         """Return the documents of those of `keys` that are there."""
