@@ -212,6 +212,26 @@ def test_a_bad_row_ends_the_import_with_its_place(db, text, line, column, import
     assert db["t"].count() == imported
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"_id": 1}\n{"_id": 2}\n', "JSON: say format='jsonl'"),
+        ('\n[{"_id": 1}]\n', "JSON: say format='jsonl'"),
+        ("a;b\n1;2\n", "semicolon"),
+    ],
+)
+def test_a_sheet_that_is_none_is_told(db, text, reason):
+    with pytest.raises(QueryError, match=reason):
+        db["t"].import_file(io.BytesIO(text.encode()), format="csv")
+
+    assert db["t"].count() == 0
+
+
+@pytest.mark.parametrize("text", ['"a;b"\n1\n', "a;b,c\n1,2\n", "[a],b\n1,2\n"])
+def test_names_with_semicolons_and_brackets_are_names(db, text):
+    assert db["t"].import_file(io.BytesIO(text.encode()), format="csv") == 1
+
+
 def test_a_type_that_there_is_not_is_refused_and_the_nearest_named(db):
     with pytest.raises(QueryError, match="did you mean 'string'"):
         read(db, "a\n1\n", format="csv", types={"a": "strng"})

@@ -318,6 +318,7 @@ def test_replace_with_a_bad_beginning_changes_nothing(db, tmp_path, bad):
         ("{}".encode("utf-16-be"), "UTF-16"),
         (b"\x1f\x8b\x08", "gzip"),
         (b"PK\x03\x04", "zip"),
+        (b"\x89NQD\r\n", "dump"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
     ],
 )

@@ -16,9 +16,10 @@ _WORDS = (
     ("; open the database with read_only=True, or make it writable", "; make it writable"),
     ("with mode='upsert'", "with --mode upsert"),
     ("with mode='insert'", "with --mode insert"),
+    ("say format='jsonl'", "say --format jsonl"),
+    ("or format='json' for", "or --format json for"),
     ("say format='json'", "say --format json"),
     ("say format='bson.gz'", "say --format bson.gz"),
-    ("or say format='jsonl' if it is that", "or say --format jsonl if it is that"),
 )
 
 

@@ -26,6 +26,7 @@ _OTHERS = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd; decompress it first",
     b"BZh": "compressed with bzip2; decompress it first",
     b"PK\x03\x04": "a zip archive; unpack it first",
+    b"\x89NQD": "a dump of nosqlpy, which is restored, not imported",
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MARK_SIZE = 4

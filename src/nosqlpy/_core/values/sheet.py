@@ -167,6 +167,10 @@ def _reason(error: csv.Error) -> str:
 
 def _columns(rows: _Rows, types: Mapping[str, str]) -> list[tuple[Sequence[str], Reader]]:
     names = rows.cells
+    if rows.text.lstrip().startswith((b'{"', b"[{")):
+        raise rows.wrong_cell("no names of columns, but JSON: say format='jsonl', or format='json' for one array", 0)
+    if len(names) == 1 and b";" in rows.text and not rows.text.startswith(b'"'):
+        raise rows.wrong_cell("a name with a semicolon, and no other: columns are told by commas, or by tabs in TSV", 0)
     paths = {name: name.split(".") for name in names}
     for position, name in enumerate(names):
         if not all(paths[name]):
