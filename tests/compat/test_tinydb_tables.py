@@ -695,3 +695,28 @@ def test_ids_of_documents_that_are_inserted_together_follow_those_of_a_subclass(
     table = Evens(db.storage, "evens")
 
     assert table.insert_multiple([{}, {}]) == [2, 4]
+
+
+@pytest.mark.parametrize("change", [{"n": 5}, increment("n"), subtract("n", 2), set_field("n", 7), delete("n")])
+def test_a_query_in_memory_sees_each_document_as_it_was_though_all_are_changed_meanwhile(change):
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple([{"n": 1}, {"n": 2}, {"n": 3}])
+    through = iter(db)
+    first = next(through)
+    thread = threading.Thread(target=db.update, args=(change,))
+    thread.start()
+    thread.join()
+
+    assert [first, *through] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert db.get(doc_id=3) != {"n": 3}
+
+
+def test_a_sum_that_no_float_can_be_changes_nothing(memory):
+    memory.insert_multiple([{"n": 1}, {"n": 2**62}])
+    huge = TinyDB(storage=MemoryStorage)
+    huge.insert_multiple([{"n": 1}, {"n": 10**400}])
+
+    with pytest.raises(OverflowError):
+        huge.update(add("n", 0.5))
+    assert huge.all() == [{"n": 1}, {"n": 10**400}]
+    assert memory.update(add("n", 0.5)) == [1, 2]

@@ -84,33 +84,47 @@ def _record_at(data: bytes, offset: int) -> dict[str, str] | None:
     start = offset + _U32.size
     if size > RECORD_MAX or start + size > len(data):
         return None
-    payload = data[start : start + size]
     for width in (_RAW, _TEXT):
-        fields = _fields(payload, width)
-        if fields is not None and _agrees(payload[:width], fields["_id"]):
+        fields = _fields(data, start + width, start + size)
+        if fields is not None and _agrees(data[start : start + width], fields["_id"]):
             return fields
     return None
 
 
-def _fields(payload: bytes, width: int) -> dict[str, str] | None:
-    """Return the fields behind a head of `width` bytes if they take up all of the rest, an ``_id`` among them."""
-    offset = width + _U32.size
-    if offset > len(payload):
+def _fields(data: bytes, offset: int, end: int) -> dict[str, str] | None:
+    """Return the fields behind a head if they take up all up to `end`, an ``_id`` among them.
+
+    Where each field ends is looked at before any text is made: at most offsets of a damaged file that ends it.
+    """
+    spans = _spans(data, offset, end)
+    if spans is None:
         return None
-    texts: list[str] = []
-    for _ in range(2 * _number(payload, width)):
-        if offset + _U32.size > len(payload):
-            return None
-        end = offset + _U32.size + _number(payload, offset)
-        try:
-            texts.append(payload[offset + _U32.size : end].decode("utf-8"))
-        except UnicodeDecodeError:
-            return None
-        if end > len(payload):
-            return None
-        offset = end
+    try:
+        texts = [data[begin:stop].decode("utf-8") for begin, stop in spans]
+    except UnicodeDecodeError:
+        return None
     fields = dict(zip(texts[::2], texts[1::2], strict=True))
-    return fields if offset == len(payload) and "_id" in fields else None
+    return fields if "_id" in fields else None
+
+
+def _spans(data: bytes, offset: int, end: int) -> list[tuple[int, int]] | None:
+    """Return where the keys and values begin and end that stand between `offset` and `end`, after their number."""
+    if offset + _U32.size > end:
+        return None
+    count = 2 * _number(data, offset)
+    offset += _U32.size
+    if count * _U32.size > end - offset:  # each has at least its length
+        return None
+    spans = []
+    for _ in range(count):
+        begin = offset + _U32.size
+        if begin > end:
+            return None
+        offset = begin + _number(data, offset)
+        if offset > end:
+            return None
+        spans.append((begin, offset))
+    return spans if offset == end else None
 
 
 def _agrees(head: bytes, identity: str) -> bool:

@@ -7,10 +7,13 @@ from typing import Any, TypeAlias
 
 from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb.fields import field_of, is_scalar
-from nosqlpy.compat.tinydb.operations import change_all, native_of
+from nosqlpy.compat.tinydb.operations import change_in_place, native_of
 from nosqlpy.compat.tinydb.rows import Change
 
 Update: TypeAlias = Mapping[str, Any] | Callable[[Any], None]
+
+
+_PLAIN = {dict}
 
 
 class SetFields:
@@ -19,6 +22,15 @@ class SetFields:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
         self.function: Callable[[Document], Any] = lambda document: document.update(fields)
+
+    def in_place(self, documents: Sequence[Document]) -> bool:
+        """Set the fields in documents themselves, if these are plain dicts."""
+        fields = dict(self._fields)
+        if not set(map(type, documents)) <= _PLAIN:
+            return False
+        for document in documents:
+            document.update(fields)
+        return True
 
     def copies(self, documents: Sequence[Document]) -> list[Document]:
         """Return copies of documents, with these fields."""
@@ -44,13 +56,17 @@ class Call:
     def __init__(self, function: Callable[[Any], None]) -> None:
         self.function: Callable[[Document], Any] = function
 
+    def in_place(self, documents: Sequence[Document]) -> bool:
+        """Change documents themselves, if an operation does it, and to none of them can it raise an error."""
+        return set(map(type, documents)) <= _PLAIN and change_in_place(self.function, documents)
+
     def copies(self, documents: Sequence[Document]) -> list[Document]:
         """Return copies of documents, of which each was given to the function."""
         try:
             copied = list(map(dict.copy, documents))
         except TypeError:
             copied = list(map(dict, documents))
-        change_all(self.function, copied)
+        list(map(self.function, copied))
         return copied
 
     def native(self, documents: Sequence[Document]) -> Any:

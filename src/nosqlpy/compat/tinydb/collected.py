@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,19 @@ from nosqlpy.compat.tinydb.fields import from_stored, stored_id
 from nosqlpy.compat.tinydb.narrowing import EVERY, Filter, candidates
 from nosqlpy.compat.tinydb.pausing import CollectorPaused
 from nosqlpy.compat.tinydb.queries import shape_of
-from nosqlpy.compat.tinydb.rows import Ask, Change, Choice, IdClass, IdTaken, Listed, Matching, Row, Step, as_int
+from nosqlpy.compat.tinydb.rows import (
+    Ask,
+    Change,
+    Choice,
+    IdClass,
+    IdTaken,
+    Listed,
+    Matching,
+    Row,
+    Step,
+    as_int,
+    nothing_to_end,
+)
 from nosqlpy.compat.tinydb.shapes import OneOf
 from nosqlpy.errors import DuplicateKeyError, QueryError
 
@@ -26,6 +38,10 @@ class CollectionRows:
         self._client = client
         self._last_id: int | None = None
         self._ascending: bool | None = None
+
+    def begin_reading(self) -> Callable[[], object]:
+        """Return what is to be called when all that is being read was read."""
+        return nothing_to_end
 
     def every(self) -> Iterable[Row]:
         """Return all documents, with their ids, to be gone through once."""

@@ -80,7 +80,8 @@ class HeldRows(ABC):
     def update(self, choice: Choice, change: Change, id_class: IdClass) -> list[Any]:
         """Put copies of the documents chosen, after `change`, in their place, and return their ids.
 
-        If a function raises, nothing is changed, but for what it did to lists and documents inside of documents.
+        If a function raises, nothing is changed, but for what it did to lists and documents inside of documents. What
+        cannot raise changes the documents themselves, if nobody is reading them: copies take longer than all else.
         """
         state, table = self._open()
         if isinstance(choice, Listed):
@@ -92,7 +93,10 @@ class HeldRows(ABC):
             return [doc_id for doc_id, _ in picked]
         with CollectorPaused():
             keys, documents = self._chosen(table, choice)
-            self._replace(state, table, dict(zip(keys, change.copies(documents), strict=True)))
+            if not documents or not self._in_place(state, documents, change):
+                self._replace(state, table, dict(zip(keys, change.copies(documents), strict=True)))
+            # what was before is let go of in here: to the collector, as many objects then come as have gone
+            del table, documents
             return list(map(id_class, keys))
 
     def update_each(self, steps: Sequence[Step], id_class: IdClass) -> list[Any]:
@@ -155,6 +159,10 @@ class HeldRows(ABC):
     @abstractmethod
     def _put(self, state: Any, table: Table, documents: Table, ids: Sequence[Any]) -> None:
         """Add documents, which have these ids."""
+
+    @abstractmethod
+    def _in_place(self, state: Any, documents: Sequence[Document], change: Change) -> bool:
+        """Change documents themselves and keep them; False: none was changed."""
 
     @abstractmethod
     def _replace(self, state: Any, table: Table, documents: Table) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb.held import HeldRows
-from nosqlpy.compat.tinydb.rows import Row, Table
+from nosqlpy.compat.tinydb.rows import Ask, Change, Row, Table
 from nosqlpy.errors import InvalidOperation
 
 _NOTHING: Table = {}
@@ -31,6 +31,7 @@ class LiveState:
     state: Any = None
     shared: bool = False
     """Somebody was given the state, and may be going through any table."""
+    _changing: bool = False
     _tables: dict[str, Table] | None = None  # the state, once it was seen to be one
 
     writes: int = 0
@@ -40,6 +41,7 @@ class LiveState:
 
     def __init__(self) -> None:
         self.lock: threading.RLock = threading.RLock()
+        self._readers: list[None] = []  # one for each who is going through any table
 
     def become(self, state: Any) -> None:
         """Become this state, or keep what is none."""
@@ -64,6 +66,26 @@ class LiveState:
         table = self.table(name)
         self.lock.release()
         return table.items()
+
+    def begin_reading(self) -> Callable[[], object]:
+        """Keep documents from being changed themselves until what is returned is called."""
+        self._readers.append(None)
+        if self._changing:  # whoever does that calls nothing which may wait for this thread
+            with self.lock:
+                pass
+        return self._readers.pop
+
+    def change(self, documents: Sequence[Document], change: Change, writes: int) -> bool:
+        """Change documents, chosen after so many writes, themselves, if nobody is reading; the lock is held."""
+        if self.moved or self.writes != writes:
+            return False
+        self._changing = True
+        try:
+            changed = not self._readers and change.in_place(documents)
+            self.writes += changed
+        finally:
+            self._changing = False
+        return changed
 
     def create(self, name: str) -> None:
         """Make a table, empty, if it is not there; the lock is held, as for every write."""
@@ -197,9 +219,29 @@ class LiveRows(HeldRows):
         self._state = state
         self._name = name
 
+    def begin_reading(self) -> Callable[[], object]:
+        """Return what is to be called when all that is being read was read."""
+        return self._state.begin_reading()
+
     def every(self) -> Iterable[Row]:
         """Return all documents, with their ids; they are those of the table, to be copied."""
         return self._state.rows(self._name)
+
+    def matching(self, ask: Ask) -> list[Row]:
+        """Return the documents for which `ask` is true, with their ids."""
+        end = self._state.begin_reading()
+        try:
+            return super().matching(ask)
+        finally:
+            end()
+
+    def first(self, ask: Ask) -> Row | None:
+        """Return the first document for which `ask` is true; it is that of the table, to be copied."""
+        end = self._state.begin_reading()
+        try:
+            return super().first(ask)
+        finally:
+            end()
 
     def one(self, doc_id: Any) -> Document | None:
         """Return the document with this id; it is that of the table, to be copied."""
@@ -227,6 +269,9 @@ class LiveRows(HeldRows):
 
     def _put(self, _: int, __: Table, documents: Table, ids: Sequence[Any]) -> None:
         self._state.put(self._name, documents, ids)
+
+    def _in_place(self, writes: int, documents: Sequence[Document], change: Change) -> bool:
+        return self._state.change(documents, change, writes)
 
     def _replace(self, writes: int, _: Table, documents: Table) -> None:
         self._state.replace(self._name, documents, writes)

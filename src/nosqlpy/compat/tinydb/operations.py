@@ -14,6 +14,7 @@ Operation: TypeAlias = Callable[[Fields], None]
 """A change: called with a document, it changes that."""
 
 _FIXED = frozenset((int, float, str, bool, tuple))  # others ``+=`` may change where the stored document holds them
+_NUMBERS = frozenset((int, float))
 _SAFE = 2**62  # below it, no sum of two ints leaves 64 bits
 
 
@@ -82,33 +83,38 @@ def decrement(field: str) -> Operation:
 # ── of many documents ────────────────────────────────────────────────────────────
 
 
-def change_all(change: Callable[[Any], Any], documents: Sequence[Fields]) -> None:
-    """Change every document: by one loop, without a call for each, where the change is one of the operations here."""
+def change_in_place(change: Callable[[Any], Any], documents: Sequence[Fields]) -> bool:
+    """Change every document as this operation does, without a call for each; False: none, it may raise an error."""
     together = _TOGETHER.get(id(change.__code__)) if type(change) is FunctionType else None
-    if together is None:
-        list(map(change, documents))
-    else:
-        together(documents, **_given(change))
+    return together is not None and together(documents, **_given(change))
 
 
-def _delete_all(documents: Sequence[Fields], field: str) -> None:
+def _delete_all(documents: Sequence[Fields], field: str) -> bool:
+    if not all(field in document for document in documents):
+        return False
     for document in documents:
         del document[field]
+    return True
 
 
-def _set_all(documents: Sequence[Fields], field: str, val: Any) -> None:
+def _set_all(documents: Sequence[Fields], field: str, val: Any) -> bool:
     for document in documents:
         document[field] = val
+    return True
 
 
-def _increment_all(documents: Sequence[Fields], field: str) -> None:
-    for document in documents:
-        document[field] += 1
+def _add_all(documents: Sequence[Fields], field: str, n: Any = 1) -> bool:
+    values = [document.get(field) for document in documents]
+    if type(n) not in _NUMBERS or not frozenset(map(type, values)) <= _NUMBERS:
+        return False
+    sums = [value + n for value in values]  # all of them first: one may be past what a float can be
+    for document, value in zip(documents, sums, strict=True):
+        document[field] = value
+    return True
 
 
-def _decrement_all(documents: Sequence[Fields], field: str) -> None:
-    for document in documents:
-        document[field] -= 1
+def _subtract_all(documents: Sequence[Fields], field: str, n: Any = 1) -> bool:
+    return type(n) in _NUMBERS and _add_all(documents, field, -n)
 
 
 def _given(change: Any) -> dict[str, Any]:
@@ -167,9 +173,11 @@ _NATIVE: dict[int, Callable[[str, dict[str, Any], Sequence[Fields]], dict[str, A
     _code(decrement("")): _decrease,
     _code(set("", 0)): _set,
 }
-_TOGETHER: dict[int, Callable[..., None]] = {
+_TOGETHER: dict[int, Callable[..., bool]] = {
     _code(delete("")): _delete_all,
+    _code(add("", 0)): _add_all,
+    _code(increment("")): _add_all,
+    _code(subtract("", 0)): _subtract_all,
+    _code(decrement("")): _subtract_all,
     _code(set("", 0)): _set_all,
-    _code(increment("")): _increment_all,
-    _code(decrement("")): _decrement_all,
 }

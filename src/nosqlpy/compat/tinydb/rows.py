@@ -29,6 +29,10 @@ class Change(Protocol):
         """The function that changes a document."""
         ...
 
+    def in_place(self, documents: Sequence[Document], /) -> bool:
+        """Change documents themselves, all of them, without a call of anything of the user's; False: none was."""
+        ...
+
     def copies(self, documents: Sequence[Document], /) -> list[Document]:
         """Return copies of documents, changed so."""
         ...
@@ -66,6 +70,10 @@ Choice: TypeAlias = Every | Matching | Listed
 
 class Rows(Protocol):
     """What a table needs of the place where its documents are; they come in the order of insertion."""
+
+    def begin_reading(self) -> Callable[[], object]:
+        """Return what is to be called when all that is being read was read."""
+        ...
 
     def every(self) -> Iterable[Row]:
         """Return all documents, with their ids, to be gone through once."""
@@ -130,6 +138,10 @@ class IdTaken(ValueError):
     def __init__(self, doc_id: Any) -> None:
         super().__init__(f"Document with ID {doc_id} already exists")
         self.doc_id = doc_id
+
+
+def nothing_to_end() -> None:
+    """Is what `begin_reading` returns where nobody waits for the end."""
 
 
 def as_int(doc_id: Any) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nosqlpy.aliases import Document
 from nosqlpy.compat.tinydb.held import HeldRows
-from nosqlpy.compat.tinydb.rows import Row, Table
+from nosqlpy.compat.tinydb.rows import Change, Row, Table, nothing_to_end
 from nosqlpy.compat.tinydb.storages import State, Storage
 
 _TEXT = {str}
@@ -17,13 +17,17 @@ _NOTHING: Table = {}
 class StateRows(HeldRows):
     """The documents of one table; every write reads the state once and writes it once.
 
-    A write makes the table's dict anew, and copies the documents that it changes: a storage that keeps its state, such
-    as a cache, has none of it if a function raises, and whoever goes through the table goes on as if nothing happened.
+    A write makes the table's dict anew, and copies the documents that a function of the user's changes: a storage that
+    keeps its state, such as a cache, has none of it if the function raises.
     """
 
     def __init__(self, storage: Storage, name: str) -> None:
         self._storage = storage
         self._name = name
+
+    def begin_reading(self) -> Callable[[], object]:
+        """Return what is to be called when all that is being read was read."""
+        return nothing_to_end
 
     def every(self) -> Iterable[Row]:
         """Return all documents, with their ids, which are text."""
@@ -49,7 +53,7 @@ class StateRows(HeldRows):
     def _ordered(self, table: Table, found: Table) -> list[Row]:
         if len(found) < 2:
             return list(found.items())
-        return [(key, found[key]) for key in filter(found.__contains__, table)]
+        return [(key, found[key]) for key in table if key in found]
 
     def _open(self) -> tuple[State, Table]:
         state = self._storage.read() or {}
@@ -63,6 +67,12 @@ class StateRows(HeldRows):
 
     def _put(self, state: State, table: Table, documents: Table, _: Sequence[Any]) -> None:
         self._write(state, {**table, **documents})
+
+    def _in_place(self, state: State, documents: Sequence[Document], change: Change) -> bool:
+        changed = change.in_place(documents)
+        if changed:
+            self._storage.write(state)
+        return changed
 
     def _replace(self, state: State, table: Table, documents: Table) -> None:
         self._write(state, {**table, **documents} if len(documents) < len(table) else documents)

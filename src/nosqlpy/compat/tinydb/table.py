@@ -111,17 +111,25 @@ class Table:
 
     def all(self) -> list[Document]:
         """Return all documents."""
-        return self._documents(self._rows.every())
+        end = self._rows.begin_reading()
+        try:
+            return self._documents(self._rows.every())
+        finally:
+            end()
 
     def __iter__(self) -> Iterator[Document]:
         """Go through the documents that there are now; they are made while they are gone through."""
-        rows = iter(self._rows.every())
-        for doc_id, document in rows:  # one alone, for `next(iter(table))`; many at once take half the time each
-            make, made_id = self.document_class, self.document_id_class(doc_id)
-            yield document_of(document, made_id) if make is Document else make(document, made_id)
-            break
-        while documents := self._documents(list(islice(rows, _PORTION))):
-            yield from documents
+        end = self._rows.begin_reading()
+        try:
+            rows = iter(self._rows.every())
+            for doc_id, document in rows:  # one alone, for `next(iter(table))`; many at once take half the time each
+                make, made_id = self.document_class, self.document_id_class(doc_id)
+                yield document_of(document, made_id) if make is Document else make(document, made_id)
+                break
+            while documents := self._documents(list(islice(rows, _PORTION))):
+                yield from documents
+        finally:
+            end()
 
     def __len__(self) -> int:
         return self._rows.count()
