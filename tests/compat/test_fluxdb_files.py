@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import struct
 import uuid
 from pathlib import Path
@@ -192,3 +193,43 @@ def test_an_option_with_another_value_is_refused(tmp_path: Path, options: Any) -
 
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         migrate(tmp_path / "old", tmp_path / "new", **options)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_byte_of_a_damaged_file_is_of_a_record_or_reported(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    fields = [{"_id": str(uuid.UUID(int=draw.getrandbits(128))), "text": "é" * draw.randrange(9)} for _ in range(8)]
+    data = bytearray(b"".join(record(each, raw=draw.random() < 0.5) for each in fields))
+    for _ in range(draw.randrange(4)):
+        place = draw.randrange(len(data))
+        data[place : place + draw.randrange(6)] = draw.randbytes(draw.randrange(6)) or b"\xff\xff\xff\xff"
+    del data[draw.randrange(len(data) // 2, len(data) + 1) :]
+    path = write(tmp_path, "users", bytes(data))
+
+    found = list(read_records(path))
+    ends = [*(each.offset for each in found[1:]), len(data)]
+    assert [each.offset + each.size for each in found if isinstance(each, Damage)] == [
+        end for each, end in zip(found, ends, strict=True) if isinstance(each, Damage)
+    ]
+    assert not found or found[0].offset == 0
+    taken = [each.fields for each in found if isinstance(each, Found)]
+    assert [each for each in fields if each in taken] == [each for each in taken if each in fields]
+
+
+@pytest.mark.parametrize("claim", [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x00\x00\x10\x00", b"\x00\x01"])
+def test_a_file_of_claims_that_no_record_fulfils_is_one_place_of_damage(tmp_path: Path, claim: bytes) -> None:
+    path = write(tmp_path, "users", claim * 2000)
+
+    assert list(read_records(path)) == [Damage(0, 2000 * len(claim))]
+
+
+def test_records_are_taken_over_in_their_order_whichever_of_those_with_one_id_is_kept(tmp_path: Path) -> None:
+    ids = [str(uuid.UUID(int=number)) for number in (1, 2, 1, 3, 2)]
+    write(tmp_path / "old", "users", *(record({"_id": each, "n": str(n)}, raw=True) for n, each in enumerate(ids)))
+
+    for duplicates, expected in (("first", ["0", "1", "3"]), ("last", ["2", "4", "3"]), ("rename", list("01234"))):
+        report = migrate(tmp_path / "old", tmp_path / duplicates, duplicates=duplicates)
+        with Client(tmp_path / duplicates) as client:
+            assert [each["n"] for each in client["users"].find(sort="$natural")] == expected
+        assert report["users"]["records"] == len(expected)
+        assert len(report["users"]["duplicates"]) == 2

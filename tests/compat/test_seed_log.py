@@ -107,3 +107,16 @@ async def test_an_async_collection_says_which_line_is_wrong_and_what_is_done(tmp
 
 def test_a_stream_is_a_log_too(users):
     assert import_log(users, io.BytesIO(b'{"op": "insert", "id": 1, "doc": {}}'))["insert"] == 1
+
+
+def test_a_line_that_is_no_json_is_refused_with_its_line_and_column(tmp_path):
+    log = tmp_path / "users.log"
+    log.write_bytes(b'{"op": "insert", "id": "1", "doc": {}}\n\n{"op": "insert", "id": "2", "doc": {"a": }}\n')
+
+    with Client(":memory:") as client, pytest.raises(QueryError, match=r"users\.log: line 3, column 42: ") as refused:
+        import_log(client["users"], log)
+    assert {key: refused.value.details[key] for key in ("line", "column", "done")} == {
+        "line": 3,
+        "column": 42,
+        "done": 1,
+    }

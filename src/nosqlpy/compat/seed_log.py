@@ -76,8 +76,8 @@ def import_log(
     Empty lines are left out.
 
     Raises:
-        QueryError: A line is no such operation; those before it are done. `details` has the ``line`` and how
-            many were ``done``.
+        QueryError: A line is no such operation; those before it are done. `details` has the ``line``, the ``column``
+            where it is no JSON, and how many were ``done``.
         OperationFailure: An operation is refused, such as the insertion of an ``_id`` that is taken; likewise.
         OSError: The file cannot be read.
     """
@@ -233,7 +233,8 @@ def _write(found: _Found, counts: Counter[str], where: str, before: int) -> Gene
 
 def _located(error: NosqlpyError, where: str, line: int, done: int) -> NosqlpyError:
     details = {**error.details, "line": line, "done": done}
-    message = f"{where}line {line}: {error} ({done} operations done before it)"
+    column = f", column {details['column']}" if "column" in details else ""
+    message = f"{where}line {line}{column}: {error} ({done} operations done before it)"
     return type(error)(message, code=error.code, code_name=error.code_name, details=details)
 
 

@@ -11,17 +11,22 @@ are never opened.
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+Bytes: TypeAlias = bytes | mmap.mmap
 
 _U32 = struct.Struct(">I")
 # a record that claims more is damage, before anything is read into memory for it
 RECORD_MAX = 256 << 20
 _RAW, _TEXT = 16, 36
+# a head, the number of fields, and an empty ``_id``
+_SIZE_MIN = _RAW + 4 + 4 + len("_id") + 4
 # no record begins with its first byte: rec_len would be more than 2 GiB
 _DUMP_MARK = 0x80
 
@@ -56,7 +61,13 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Found | Damage]:
     Raises:
         OSError: The file cannot be read.
     """
-    data = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size:  # nothing cannot be mapped
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield from _records(data)
+
+
+def _records(data: Bytes) -> Iterator[Found | Damage]:
     offset = damaged = 0
     while offset < len(data):
         fields = _record_at(data, offset)
@@ -71,18 +82,18 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Found | Damage]:
         yield Damage(damaged, offset - damaged)
 
 
-def _number(data: bytes, offset: int) -> int:
+def _number(data: Bytes, offset: int) -> int:
     number: int = _U32.unpack_from(data, offset)[0]
     return number
 
 
-def _record_at(data: bytes, offset: int) -> dict[str, str] | None:
+def _record_at(data: Bytes, offset: int) -> dict[str, str] | None:
     """Return the fields of the record that begins at `offset`, or None if there is none."""
     if offset + _U32.size > len(data):
         return None
     size = _number(data, offset)
     start = offset + _U32.size
-    if size > RECORD_MAX or start + size > len(data):
+    if not _SIZE_MIN <= size <= RECORD_MAX or start + size > len(data):
         return None
     for width in (_RAW, _TEXT):
         fields = _fields(data, start + width, start + size)
@@ -91,7 +102,7 @@ def _record_at(data: bytes, offset: int) -> dict[str, str] | None:
     return None
 
 
-def _fields(data: bytes, offset: int, end: int) -> dict[str, str] | None:
+def _fields(data: Bytes, offset: int, end: int) -> dict[str, str] | None:
     """Return the fields behind a head if they take up all up to `end`, an ``_id`` among them.
 
     Where each field ends is looked at before any text is made: at most offsets of a damaged file that ends it.
@@ -107,7 +118,7 @@ def _fields(data: bytes, offset: int, end: int) -> dict[str, str] | None:
     return fields if "_id" in fields else None
 
 
-def _spans(data: bytes, offset: int, end: int) -> list[tuple[int, int]] | None:
+def _spans(data: Bytes, offset: int, end: int) -> list[tuple[int, int]] | None:
     """Return where the keys and values begin and end that stand between `offset` and `end`, after their number."""
     if offset + _U32.size > end:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from nosqlpy import Client, Collection, ConfigurationError, CorruptionError, ReplaceOne
-from nosqlpy.compat.fluxdb.records import Damage, Found, read_records
+from nosqlpy.compat.fluxdb.records import Damage, read_records
 
 Record: TypeAlias = dict[str, Any]
 Duplicates: TypeAlias = Literal["first", "last", "rename"]
@@ -40,14 +40,25 @@ def import_records(
 
     The report has ``records``, how many are in now; ``duplicates``, the offsets of records
     whose id was there before in the file; ``damage``, offset and size in bytes of what is no record.
+    The file is gone through twice, the first time without storing anything; in memory are a
+    thousand records at a time, and all ids.
 
     Raises:
         CorruptionError: There is damage, and `damaged` is not ``"skip"``; nothing is imported.
         ConfigurationError: An option cannot have this value.
     """
     _check(damaged, duplicates)
-    found = list(read_records(path))
-    damage = [{"offset": each.offset, "bytes": each.size} for each in found if isinstance(each, Damage)]
+    ids: set[str] = set()
+    repeated: list[int] = []
+    damage: list[dict[str, int]] = []
+    for each in read_records(path):  # all of them before one is stored: there may be damage, or a function may raise
+        if isinstance(each, Damage):
+            damage.append({"offset": each.offset, "bytes": each.size})
+            continue
+        typed(each.fields)
+        if each.fields["_id"] in ids:
+            repeated.append(each.offset)
+        ids.add(each.fields["_id"])
     if damage and damaged == "refuse":
         where = f"{damage[0]['bytes']} bytes at offset {damage[0]['offset']} of {os.fspath(path)!r}"
         more = f", and {len(damage) - 1} more such places" if len(damage) > 1 else ""
@@ -55,9 +66,9 @@ def import_records(
             f'{where} are no record{more}; migrate(…, damaged="skip") takes the others',
             details={"file": os.fspath(path), **damage[0], "damage": damage},
         )
-    kept, repeated = _kept([each for each in found if isinstance(each, Found)], duplicates)
-    put(list(map(typed, kept)), collection)  # all of them first: a function of the user's may raise
-    return {"records": len(kept), "duplicates": repeated, "damage": damage}
+    put(map(typed, _kept(path, frozenset(repeated), duplicates)), collection)
+    records = len(ids) + (len(repeated) if duplicates == "rename" else 0)
+    return {"records": records, "duplicates": repeated, "damage": damage}
 
 
 def _check(damaged: object, duplicates: object) -> None:
@@ -67,21 +78,13 @@ def _check(damaged: object, duplicates: object) -> None:
         raise ConfigurationError(f"duplicates is one of {', '.join(map(repr, DUPLICATES))}")
 
 
-def _kept(found: list[Found], duplicates: Duplicates) -> tuple[list[dict[str, str]], list[int]]:
-    """Return the fields of the records that are kept, and the offsets of those whose id came before."""
-    kept: dict[str, dict[str, str]] = {}
-    repeated: list[int] = []
-    for offset, fields in found:
-        identity = fields["_id"]
-        if identity in kept:
-            repeated.append(offset)
-            if duplicates == "first":
-                continue
-            if duplicates == "rename":
-                identity = str(uuid.uuid4())
-                fields = {**fields, "_id": identity}  # noqa: PLW2901 - what the file has is not kept
-        kept[identity] = fields
-    return list(kept.values()), repeated
+def _kept(path: str | os.PathLike[str], repeated: frozenset[int], duplicates: Duplicates) -> Iterator[dict[str, str]]:
+    """Yield the fields of the records that are kept; of those with one id, each in the place of the one before it."""
+    for each in read_records(path):
+        if isinstance(each, Damage) or (each.offset in repeated and duplicates == "first"):
+            continue
+        is_renamed = each.offset in repeated and duplicates == "rename"
+        yield {**each.fields, "_id": str(uuid.uuid4())} if is_renamed else each.fields
 
 
 def put(records: Any, collection: Collection[Record]) -> None:
