@@ -126,6 +126,7 @@ def documents_of(collection: CollectionState) -> list[bytes]:
         twin._prepared = None  # the twin would change what was prepared for the collection
         if isinstance(twin, LoggedSlots):
             twin._walked = Ledger(), []
+            twin._recent, twin._order = dict(twin._recent), list(twin._order)
         return list(twin.loaded().all()[:])
     return list(collection.slots.all()[:])
 

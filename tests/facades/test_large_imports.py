@@ -99,6 +99,23 @@ async def test_a_large_file_replaces_what_was_there(connect: Any, directory: Pat
     assert await db["a"].count({"old": True}) == 0
 
 
+async def test_a_large_file_replaces_again_and_again_what_is_there(
+    connect: Any, directory: Path, tmp_path: Path
+) -> None:
+    path = file_of(tmp_path)
+    for _ in range(2):
+        async with connect(directory) as db:
+            for _ in range(2):
+                await db["a"].import_file(path, mode="replace")
+                assert is_in_the_log_only(db)
+                assert (await db.stats())["resident_bytes"] == 0
+    db = connect(directory)
+
+    assert await db["a"].get("id 4999") == {"_id": "id 4999", "x": 1}
+    assert not engine_of(db).collections["a"].is_loaded
+    assert await db["a"].count({"x": 3}) == COUNT // 7
+
+
 async def test_documents_that_are_written_after_a_large_import_are_there(
     connect: Any, directory: Path, tmp_path: Path
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from nosqlpy._core.engine.logged import Start, start_of
+from nosqlpy._core.engine.logged import Start, load_first, start_of
 from nosqlpy._io.database import Database
+from nosqlpy.errors import StorageError
 
 R = TypeVar("R")
 
@@ -46,7 +48,10 @@ class Filling:
             return done
         if self._number is None:
             self._number = collection.number
-        if self._start is not None and collection.number == self._number:
+            if self._start is not None:
+                with suppress(StorageError):  # else the documents stay in memory
+                    load_first(engine, collection)
+        elif self._start is not None and collection.number == self._number:
             self._database.outgrow(collection, self._start)
         elif self._kept is not None:
             self._database.keep(self._kept)

@@ -60,6 +60,21 @@ def test_a_document_that_is_not_there_is_looked_for_without_loading_and_one_that
     assert documents(engine) == some(10)
 
 
+def test_documents_that_were_put_last_are_found_and_not_new_any_more() -> None:
+    world, engine, _ = outgrown()
+    stored = put(*others(1, 2))
+    stored.fresh = True
+    write(world, engine, stored)
+
+    assert slots(engine).count() == 12
+    with pytest.raises(Unloaded):
+        reads.get(engine, "a", "other 2")
+    with pytest.raises(Unloaded):
+        slots(engine).disjoint(["other 1"])
+    assert slots(engine).disjoint(["other 3"])
+    assert documents(engine) == [*some(10), *others(1, 2)]
+
+
 def test_new_documents_go_in_without_loading_and_are_let_go_of_once_that_is_asked_for() -> None:
     world, engine, start = outgrown()
     write(world, engine, put(*others(1, 2)))

@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, TypeVar, cast
 from nosqlpy._core.engine.collection import CollectionState
 from nosqlpy._core.engine.fingerprints import Fingerprints
 from nosqlpy._core.engine.reader import Reader, Slot
-from nosqlpy._core.engine.slots import Rows
+from nosqlpy._core.engine.slots import Rows, Slots
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import Hinted, UnloadedCollection, UnloadedSlots
 from nosqlpy._core.engine.walk import Ledger, places_in, walk, written
@@ -48,15 +48,23 @@ def start_of(engine: Engine, name: str, *, clear: bool) -> Start | None:
     None too where indexes would be filled as well, or the log is in memory.
     """
     collection = engine.collections.get(name)
-    filled = collection is not None and (not _is_plain(collection) or (collection.slots.count() and not clear))
-    if engine.memory.reader is None or filled:
-        return None
+    filled = collection is not None and (not _is_plain(collection) or (not clear and collection.slots.count() > 0))
+    return None if filled or engine.memory.reader is None else _position(engine)
+
+
+def _position(engine: Engine) -> Start:
     return Start(engine.tail.header.number, engine.tail.end.size)
 
 
 def _is_plain(collection: CollectionState) -> bool:
     """Whether a collection has no index but that of ``_id``, whose keys are as they are."""
-    return collection.is_loaded and not collection.indexes.by_name and collection.collation is None
+    return not collection.indexes.by_name and collection.collation is None
+
+
+def load_first(engine: Engine, collection: CollectionState) -> None:
+    """Load a collection of which only the first documents of an import are there, unless the log alone has them."""
+    if not isinstance(collection.slots, LoggedSlots):
+        engine.load(collection.number)
 
 
 def is_too_large(engine: Engine, collection: CollectionState) -> bool:
@@ -65,7 +73,7 @@ def is_too_large(engine: Engine, collection: CollectionState) -> bool:
     if isinstance(slots, LoggedSlots):
         return True
     large = slots.live + ENTRY_SIZE * slots.count() > FILLED_MAX or (limit is not None and slots.live > limit)
-    return large and _is_plain(collection)
+    return large and collection.is_loaded and _is_plain(collection)
 
 
 def outgrow(engine: Engine, collection: CollectionState, start: Start) -> None:
@@ -98,7 +106,7 @@ class _Base(NamedTuple):
 class LoggedSlots(UnloadedSlots):
     """Documents that the log has put since `start`; those of `_recent` were written since they were counted."""
 
-    __slots__ = ("_base", "_engine", "_keys", "_number", "_start", "_total", "_walked")
+    __slots__ = ("_base", "_engine", "_keys", "_last", "_number", "_start", "_total", "_walked")
 
     def __init__(self, engine: Engine, collection: CollectionState, start: Start) -> None:
         super().__init__(engine.memory, None, partial(engine.load, collection.number), _no_ledger)
@@ -110,7 +118,9 @@ class LoggedSlots(UnloadedSlots):
         while part := list(islice(keys, STEP)):
             self._keys.add(part)
         self._base = _Base(collection.slots.count(), collection.slots.live, self._written())
-        # documents and their bytes, those of `_recent` too; None where one of them may have been there before
+        # the documents that were put last, if none of them was there: most often they are let go of at once
+        self._last: tuple[Sequence[Hashable], Sequence[bytes]] = ((), ())
+        # documents and their bytes, the recent ones too; None where one of them may have been there before
         self._total: tuple[int, int] | None = (self._base.documents, self._base.live)
         # what the segments hold that were sealed when `prepare` was called
         self._walked: tuple[Ledger, list[SealedSegment]] = (Ledger(), [])
@@ -132,26 +142,48 @@ class LoggedSlots(UnloadedSlots):
         Raises:
             StorageError: A segment cannot be opened.
         """
-        if self._total is None or not self._order:
+        if self._total is None:
+            self._note_last()
             return
         log = self._written()
-        for _, keys in self._order:
+        for keys in (*(keys for _, keys in self._order), self._last[0]):
             self._keys.add(keys)
         # what interrupts this leaves keys that are looked for in the log, where all is
         self._base = _Base(*self._total, log)
         self._memory.resident -= self.resident
-        self._recent, self._order, self._resolved = {}, [], {}
+        self._recent, self._order, self._resolved, self._last = {}, [], {}, ((), ())
 
     def put(self, keys: Sequence[Hashable], documents: Sequence[bytes], *, fresh: bool = False) -> None:
         """Note documents; `fresh`: there is none of them."""
         total = self._total if fresh or self._lacks(keys) else None
-        super().put(keys, documents)
-        self._total = total and (total[0] + len(keys), total[1] + sum(map(len, documents)))
+        self._note_last()
+        size = sum(map(len, documents))
+        if total is None or not fresh:
+            super().put(keys, documents)
+        else:
+            self._last = keys, documents
+            self._memory.resident += size
+            self._changed()
+        self._total = total and (total[0] + len(keys), total[1] + size)
+
+    def _note_last(self) -> None:
+        """Let the documents that were put last be among the recent ones."""
+        keys, documents = self._last
+        if keys:
+            self._memory.resident -= sum(map(len, documents))
+            super().put(keys, documents)
+            self._last = (), ()
 
     def delete(self, keys: Sequence[Hashable]) -> None:
         """Note that documents are gone."""
         self._total = None
+        self._note_last()
         super().delete(keys)
+
+    @property
+    def resident(self) -> int:
+        """How many bytes of documents are resident."""
+        return super().resident + sum(map(len, self._last[1]))
 
     def measure(self) -> tuple[int, int]:
         """Return how many documents there are, and how many bytes they have."""
@@ -164,18 +196,27 @@ class LoggedSlots(UnloadedSlots):
 
     def _lacks(self, keys: Sequence[Hashable]) -> bool:
         """Whether there is certainly no document of any of `keys`."""
-        return self._recent.keys().isdisjoint(keys) and self._keys.lack(keys)
+        last = self._last[0]
+        apart = self._recent.keys().isdisjoint(keys) and (not last or frozenset(last).isdisjoint(keys))
+        return apart and self._keys.lack(keys)
 
     def _search(self, key: Hashable) -> tuple[Place, bytes] | None:
-        return None if self._keys.lack((key,)) else self._ask()
+        return None if key not in self._last[0] and self._keys.lack((key,)) else self._ask()
 
     def _stored(self) -> tuple[int, int]:
         return self._base.documents, self._base.live
 
     def clear(self) -> None:
         """Remove every document."""
+        self._note_last()
         super().clear()
-        self._keys, self._base, self._total = Fingerprints(), _Base(0, 0, []), None
+        self._keys, self._base, self._total = Fingerprints(), _Base(0, 0, []), (0, 0)
+        self._start = _position(self._engine)
+
+    def give_places(self, keys: Sequence[Hashable], pieces: Sequence[bytes], places: Sequence[Place]) -> None:
+        """Let those documents go that are byte for byte what lies at `places`."""
+        self._note_last()
+        super().give_places(keys, pieces, places)
 
     # ── loading ──────────────────────────────────────────────────────────────────
 
@@ -194,6 +235,15 @@ class LoggedSlots(UnloadedSlots):
             ledger, done = Ledger(), []
         found = walk(self._memory.files(), log[len(done) :], lambda _: ledger, {self._number})
         return found.get(self._number, ledger)
+
+    def loaded(self) -> Slots:
+        """Return the same documents, resident if they fit the budget.
+
+        Raises:
+            CorruptionError: A document, or the log, is damaged.
+        """
+        self._note_last()
+        return super().loaded()
 
     def _held_before(self) -> Hinted:
         places = self._walk(self._base.log).places
