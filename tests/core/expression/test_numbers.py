@@ -317,3 +317,12 @@ def test_the_remainder_of_whole_numbers_is_exact(left, right):
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_rounding_is_between_floor_and_ceiling(value):
     assert evaluate({"$floor": value}) <= evaluate({"$round": value}) <= evaluate({"$ceil": value})
+
+
+@pytest.mark.parametrize("expression", [{"$ceil": -0.5}, {"$ceil": -0.0}, {"$floor": -0.0}, {"$trunc": -0.5}], ids=str)
+def test_a_rounding_of_a_negative_number_to_zero_keeps_the_sign(expression):
+    assert math.copysign(1, evaluate(expression)) == -1
+
+
+def test_a_rounding_of_a_positive_number_to_zero_is_positive():
+    assert math.copysign(1, evaluate({"$floor": 0.5})) == 1

@@ -93,5 +93,6 @@ def _to_whole(name: str, value: Any, rounding: str) -> Any:
     if number == DOUBLE:
         if not math.isfinite(value):
             return value
-        return float(math.ceil(value) if rounding == decimal.ROUND_CEILING else math.floor(value))
+        whole = math.ceil(value) if rounding == decimal.ROUND_CEILING else math.floor(value)
+        return math.copysign(whole, value)  # of -0.5 it is -0.0
     return value
