@@ -720,3 +720,42 @@ def test_a_sum_that_no_float_can_be_changes_nothing(memory):
         huge.update(add("n", 0.5))
     assert huge.all() == [{"n": 1}, {"n": 10**400}]
     assert memory.update(add("n", 0.5)) == [1, 2]
+
+
+def test_every_write_clears_the_cache_by_its_method(db):
+    cleared = []
+
+    class Noted(Table):
+        def clear_cache(self):
+            cleared.append(len(self))
+            super().clear_cache()
+
+    table = Noted(db.storage, "noted")
+    table.insert({})
+    table.insert_multiple([{}, {}])
+    table.update({"a": 1})
+    table.remove(doc_ids=[1])
+    table.truncate()
+
+    assert cleared == [1, 3, 3, 2, 0]
+
+
+def test_what_is_no_table_in_memory_is_not_dropped():
+    db = TinyDB(storage=MemoryStorage)
+    db.storage.write({"version": 2})
+    db.drop_table("version")
+    db.drop_table("t")
+
+    assert db.storage.read() == {"version": 2}
+
+
+def test_an_update_whose_query_writes_another_state_to_memory_goes_into_that():
+    db = TinyDB(storage=MemoryStorage)
+    db.insert_multiple([{"a": 1}, {"a": 1}])
+
+    def meddle(document):
+        db.storage.write({"_default": {"1": {"b": 1}}})
+        return document["a"] == 1
+
+    assert db.update({"c": 2}, meddle) == [1, 2]
+    assert db.all() == [{"a": 1, "c": 2}, {"a": 1, "c": 2}]

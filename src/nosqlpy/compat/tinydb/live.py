@@ -47,6 +47,7 @@ class LiveState:
         """Become this state, or keep what is none."""
         self.state = state
         self._tables = None
+        self.writes += 1
 
     def table(self, name: str) -> Table:
         """Return the documents of a table by the text of their ids; they are not to be changed."""
@@ -131,9 +132,10 @@ class LiveState:
 
     def drop(self, name: str) -> None:
         """Take a table away, if it is there."""
+        self.writes += 1
         if name in self._looked_into():
             del self.state[name]
-        self._last.pop(name, None)
+            self._last.pop(name, None)
 
     def in_order(self, name: str, keys: Sequence[str]) -> Sequence[str]:
         """Return keys of a table in its order."""

@@ -218,7 +218,7 @@ class Table:
             if isinstance(document, self.document_class):
                 self._next_id = None
             doc_id: int = self._insert_all([_mapping(document)])[0]
-            self._query_cache.clear()
+            self.clear_cache()
         return doc_id
 
     def insert_multiple(self, documents: Iterable[Mapping[str, Any]]) -> list[int]:
@@ -231,7 +231,7 @@ class Table:
         with self._lock:
             given = list(documents)
             doc_ids = self._insert_all(given if set(map(type, given)) <= _PLAIN else list(map(_mapping, given)))
-            self._query_cache.clear()
+            self.clear_cache()
         return doc_ids
 
     def _insert_all(self, documents: list[Any]) -> list[Any]:
@@ -329,10 +329,10 @@ class Table:
         with self._lock:
             self._rows.clear()
             self._next_id = None
-            self._query_cache.clear()
+            self.clear_cache()
 
     def _written(self, ids: list[Any]) -> list[Any]:
-        self._query_cache.clear()
+        self.clear_cache()
         return ids
 
     def _get_next_id(self) -> Any:
