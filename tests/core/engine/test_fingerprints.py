@@ -42,6 +42,17 @@ def test_what_was_forgotten_may_have_had_any_key() -> None:
     fingerprints.add(["a"])
 
     assert not fingerprints.lack(["b"])
+    assert not fingerprints.lack_one("b")
+
+
+def test_one_key_is_not_looked_for_where_that_takes_long() -> None:
+    fingerprints = Fingerprints()
+    fingerprints.add([f"id {number:03}" for number in range(100)])
+    before = [fingerprints.lack_one(key) for key in ("id 100", "id 0501", "id 050")]
+    fingerprints.lack(["id 0501"])
+
+    assert before == [True, False, False]
+    assert [fingerprints.lack_one(key) for key in ("id 100", "id 0501", "id 050")] == [True, True, False]
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4)), st.sampled_from([int, str, bytes, lambda key: (key,)]))
@@ -50,6 +61,7 @@ def test_keys_in_any_order_are_lacked_until_they_are_added(batches: list[list[in
     for batch in batches:
         keys = [key if number % 7 == 6 else kind(key) for number, key in enumerate(batch)]
 
+        assert not any(fingerprints.lack_one(key) for key in added)
         assert fingerprints.lack(keys) == added.isdisjoint(keys)
         fingerprints.add(keys)
         added.update(keys)

@@ -1,4 +1,4 @@
-"""Fingerprints: which keys have certainly not been seen, in six bytes for each that has.
+"""Fingerprints: which keys have certainly not been seen, in six to eight bytes for each that has.
 
 Two keys have the same fingerprint about once in 2**60 pairs, so a key whose fingerprint is there
 has to be looked for elsewhere, and one whose fingerprint is not there need not.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
 from operator import contains
 from struct import Struct
@@ -23,36 +23,49 @@ _ORDERED: Final = frozenset((str, int, bytes))
 class Fingerprints:
     """The hashes of keys: two bytes of one say in which part it is, the others are what stands there.
 
-    Keys that all come after those before are new whatever their hashes are. Most files have such
-    ids, and to look for a million hashes takes a third as long as to import their documents.
+    Keys that come after all others are new whatever their hashes are. Most files have such ids. So
+    the hashes of these wait, in the order in which they came, until another key is
+    asked for: to put a million of them into parts takes half as long as to import the documents.
     """
 
-    __slots__ = ("_asked", "_kind", "_last", "_parts")
+    __slots__ = ("_forgotten", "_kind", "_last", "_parts", "_waiting")
 
     def __init__(self) -> None:
+        self._parts: list[bytearray] = []
+        self._waiting: list[bytes] = []
         # the greatest key, where all are of one kind that has an order
         self._kind: type | None = None
         self._last: Any = None
-        self._parts = [bytearray() for _ in range(_PARTS)]
-        # the keys that were asked for last, which are most often added next, their parts and what stands there
-        self._asked: tuple[Sequence[Hashable], list[bytearray], list[bytes]] = ((), [], [])
+        self._forgotten = False
 
     def lack(self, keys: Sequence[Hashable]) -> bool:
-        """Whether none of `keys` has been added. It may say no where that is so."""
-        if not self._parts:
-            return False
-        return self._follow(keys) or not any(map(contains, *self._split(keys)))
+        """Whether none of `keys` has been added; it may say no where that is so. Nobody adds others meanwhile."""
+        if self._forgotten or self._kind is None:
+            return not self._forgotten
+        return self._follow(keys) or not any(map(contains, *self._split(_hashes(keys))))
+
+    def lack_one(self, key: Hashable) -> bool:
+        """Whether `key` has not been added. It says no where others would have to be put into parts first."""
+        return self._follow((key,)) or not (self._waiting or not self.lack((key,)))
+
+    def add(self, keys: Sequence[Hashable]) -> None:
+        """Add keys. What an interruption leaves out must be added again; twice does no harm."""
+        if self._forgotten or not keys:
+            return
+        if self._kind is None or self._follow(keys):
+            self._waiting.append(_hashes(keys))
+        else:
+            deque(map(bytearray.extend, *self._split(_hashes(keys))), maxlen=0)
+        self._note(keys)
+
+    def forget(self) -> None:
+        """Take no more memory: from now on any key may have been added."""
+        self._forgotten, self._parts, self._waiting, self._kind = True, [], [], object
 
     def _follow(self, keys: Sequence[Any]) -> bool:
         """Whether all of `keys` come after all that have been added."""
         kind = self._kind
         return kind in _ORDERED and {kind}.issuperset(map(type, keys)) and min(keys, default=self._last) > self._last
-
-    def add(self, keys: Sequence[Hashable]) -> None:
-        """Add keys. What an interruption leaves out must be added again; twice does no harm."""
-        if self._parts and keys:
-            self._note(keys)
-            deque(map(bytearray.extend, *self._split(keys)), maxlen=0)
 
     def _note(self, keys: Sequence[Any]) -> None:
         if self._kind is None:
@@ -62,16 +75,19 @@ class Fingerprints:
         else:
             self._kind = object
 
-    def forget(self) -> None:
-        """Take no more memory: from now on any key may have been added."""
-        self._parts, self._asked = [], ((), [], [])
+    def _split(self, hashes: bytes) -> tuple[list[bytearray], list[bytes]]:
+        """Return the parts of keys of these hashes, and what stands there for each; none waits any more."""
+        if not self._parts:
+            self._parts = [bytearray() for _ in range(_PARTS)]
+        while self._waiting:
+            deque(map(bytearray.extend, *self._places(self._waiting[-1])), maxlen=0)
+            self._waiting.pop()
+        return self._places(hashes)
 
-    def _split(self, keys: Sequence[Hashable]) -> Iterable[list[bytearray] | list[bytes]]:
-        """Return the parts of `keys`, and what stands there for each."""
-        asked, parts, rests = self._asked
-        if asked is not keys:
-            hashes = array("q", map(hash, keys)).tobytes()
-            parts = list(map(self._parts.__getitem__, memoryview(hashes).cast("H")[::4]))
-            rests = list(chain.from_iterable(_RESTS.iter_unpack(hashes)))
-            self._asked = (keys, parts, rests)
-        return parts, rests
+    def _places(self, hashes: bytes) -> tuple[list[bytearray], list[bytes]]:
+        parts = list(map(self._parts.__getitem__, memoryview(hashes).cast("H")[::4]))
+        return parts, list(chain.from_iterable(_RESTS.iter_unpack(hashes)))
+
+
+def _hashes(keys: Sequence[Hashable]) -> bytes:
+    return array("q", map(hash, keys)).tobytes()

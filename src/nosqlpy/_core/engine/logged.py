@@ -129,7 +129,9 @@ class LoggedSlots(UnloadedSlots):
         """Return the segments from the start on, the active one as if it ended here, and keep their files open."""
         manifest, tail = self._engine.manifest, self._engine.tail
         end = tail.end
-        log = [*manifest.sealed, SealedSegment(tail.header.number, KIND_LOG, end.lsn, end.size, end.crc)]
+        log = list(manifest.sealed)
+        if end.size > HEADER_SIZE:
+            log.append(SealedSegment(tail.header.number, KIND_LOG, end.lsn, end.size, end.crc))
         numbers = [segment.number for segment in log]
         # where another process has compacted, its base has all of them
         first = numbers.index(self._start.segment) if self._start.segment in numbers else 0
@@ -142,7 +144,7 @@ class LoggedSlots(UnloadedSlots):
         Raises:
             StorageError: A segment cannot be opened.
         """
-        if self._total is None:
+        if self._total is None or not (self._order or self._last[0]):
             self._note_last()
             return
         log = self._written()
@@ -201,7 +203,7 @@ class LoggedSlots(UnloadedSlots):
         return apart and self._keys.lack(keys)
 
     def _search(self, key: Hashable) -> tuple[Place, bytes] | None:
-        return None if key not in self._last[0] and self._keys.lack((key,)) else self._ask()
+        return None if key not in self._last[0] and self._keys.lack_one(key) else self._ask()
 
     def _stored(self) -> tuple[int, int]:
         return self._base.documents, self._base.live
