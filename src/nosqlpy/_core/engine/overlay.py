@@ -203,6 +203,11 @@ class OverlaySlots(Slots):
             else:
                 del changed[key], self._ids[key]
 
+    def delete_alone(self, key: Hashable, id: Any) -> None:
+        """Do as `delete_under` with one document of the collection that the transaction has not touched."""
+        self._gone.add(key)
+        self._changed[key], self._ids[key] = None, id
+
     def operations(self, number: int, *, moves: bool) -> list[Operation]:
         """Return what makes of the collection's documents those that are here.
 

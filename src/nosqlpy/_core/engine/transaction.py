@@ -250,8 +250,11 @@ class TransactionView(Engine):
                     held.put(operation)
             else:
                 self.begun += 1
-                overlay.known[key] = there
-                held.delete(operation)  # type: ignore[arg-type]  # of one document
+                if there and held.plain and key not in overlay.touched:
+                    overlay.delete_alone(key, operation.ids[0])  # type: ignore[union-attr]  # of one document
+                else:
+                    overlay.known[key] = there
+                    held.delete(operation)  # type: ignore[arg-type]  # likewise
             self.applied = self.begun
             if change.warnings:
                 self._warnings += change.warnings
