@@ -112,10 +112,12 @@ class Crowd:
         if not self.with_faults and self.random.random() < 0.2:
             self._write_at_once(session)
             return
-        self._compare(session.database)
+        has_followed = self._compare(session.database)
         if session.database.engine.failed:  # it has just learnt that
             self._reenter(session)
             return
+        if not has_followed:
+            return  # what it shows is of the past, and no step need change that
         session.model = model_of_state(self.history.states[self.history.shown])
         random_step(session, self.random, self.durabilities)
 
@@ -155,14 +157,15 @@ class Crowd:
                     return False
         return True
 
-    def _compare(self, database: Database) -> None:
+    def _compare(self, database: Database) -> bool:
+        """See to it that a process shows what it must; return False where the disk kept it from looking."""
         try:
             database.follow()
         except CorruptionError as error:
             raise Mismatch(f"a process takes what another one wrote for damage: {error}") from error
         except StorageError:
             self.counts["following refused"] += 1
-            return
+            return False
         shown = state_of_engine(database.engine)
         expected = unexpired(self.history.states[self.history.shown])
         if (
@@ -170,9 +173,10 @@ class Crowd:
             and shown != expected
             and any(s.database._appender.buffered for s in self.sessions)
         ):
-            return  # it cannot see what is in a buffer
+            return True  # it cannot see what is in a buffer
         if shown != expected and not database.engine.failed and not self.in_doubt:
             raise Mismatch(f"a process shows {describe(shown)} instead of {describe(expected)}")
+        return True
 
     # ── coming and going ─────────────────────────────────────────────────────────
 
