@@ -74,7 +74,7 @@ def import_file(
     """Import a file of one of `FORMATS`, or a stream of its bytes; return how many documents went in.
 
     About a thousand lines at a time go in, as one atomic write, or 256 KiB of them. A collection that was empty, and
-    has no index, stays in memory up to 64 MiB; beyond that its documents are in the log only, and loaded when they
+    has no index, stays in memory up to 96 MiB; beyond that its documents are in the log only, and loaded when they
     are asked for. Of a file for another one, which has more than four times ``memory_budget``, a quarter of that
     stays in memory. With mode
     ``replace`` the first of these and the removal of what was there are one write.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import uuid
@@ -175,6 +176,15 @@ def documents(data: bytes, size: int = 7, size_max: int = 1000) -> list[Any]:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
 def test_an_array_is_split_into_its_elements_wherever_it_is_cut(size: int) -> None:
     assert documents(ARRAY, size) == [{"a": ']},["\\'}, {"b": [1, {"c": 2}]}, {}]
+
+
+@pytest.mark.parametrize("size", [1, 1000, 1 << 20])
+def test_elements_of_thousands_of_texts_and_brackets_are_split_as_small_ones_are(size: int) -> None:
+    flat = {f"name {number}": "],[{\\" for number in range(1200)}
+    deep = {"a": [[{"b": [number]}] for number in range(1200)], "c": [flat]}
+    text = json.dumps([flat, deep, {}, flat]).encode()
+
+    assert documents(text, size) == [flat, deep, {}, flat]
 
 
 def test_an_empty_array_has_no_documents() -> None:

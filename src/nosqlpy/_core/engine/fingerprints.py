@@ -28,7 +28,7 @@ class Fingerprints:
     asked for: to put a million of them into parts takes half as long as to import the documents.
     """
 
-    __slots__ = ("_forgotten", "_kind", "_last", "_parts", "_waiting")
+    __slots__ = ("_asked", "_forgotten", "_kind", "_last", "_parts", "_waiting")
 
     def __init__(self) -> None:
         self._parts: list[bytearray] = []
@@ -37,12 +37,14 @@ class Fingerprints:
         self._kind: type | None = None
         self._last: Any = None
         self._forgotten = False
+        # the keys that were looked for last, which are most often added next, their parts, and what stands there
+        self._asked: tuple[Sequence[Hashable], list[bytearray], list[bytes]] = ((), [], [])
 
     def lack(self, keys: Sequence[Hashable]) -> bool:
         """Whether none of `keys` has been added; it may say no where that is so. Nobody adds others meanwhile."""
         if self._forgotten or self._kind is None:
             return not self._forgotten
-        return self._follow(keys) or not any(map(contains, *self._split(_hashes(keys))))
+        return self._follow(keys) or not any(map(contains, *self._split(keys)))
 
     def lack_one(self, key: Hashable) -> bool:
         """Whether `key` has not been added. It says no where others would have to be put into parts first."""
@@ -55,12 +57,12 @@ class Fingerprints:
         if self._kind is None or self._follow(keys):
             self._waiting.append(_hashes(keys))
         else:
-            deque(map(bytearray.extend, *self._split(_hashes(keys))), maxlen=0)
+            deque(map(bytearray.extend, *self._split(keys)), maxlen=0)
         self._note(keys)
 
     def forget(self) -> None:
         """Take no more memory: from now on any key may have been added."""
-        self._forgotten, self._parts, self._waiting, self._kind = True, [], [], object
+        self._forgotten, self._parts, self._waiting, self._kind, self._asked = True, [], [], object, ((), [], [])
 
     def _follow(self, keys: Sequence[Any]) -> bool:
         """Whether all of `keys` come after all that have been added."""
@@ -75,14 +77,18 @@ class Fingerprints:
         else:
             self._kind = object
 
-    def _split(self, hashes: bytes) -> tuple[list[bytearray], list[bytes]]:
-        """Return the parts of keys of these hashes, and what stands there for each; none waits any more."""
+    def _split(self, keys: Sequence[Hashable]) -> tuple[list[bytearray], list[bytes]]:
+        """Return the parts of keys, and what stands there for each; none waits any more."""
         if not self._parts:
             self._parts = [bytearray() for _ in range(_PARTS)]
         while self._waiting:
             deque(map(bytearray.extend, *self._places(self._waiting[-1])), maxlen=0)
             self._waiting.pop()
-        return self._places(hashes)
+        asked, parts, rests = self._asked
+        if asked is not keys:
+            parts, rests = self._places(_hashes(keys))
+            self._asked = keys, parts, rests
+        return parts, rests
 
     def _places(self, hashes: bytes) -> tuple[list[bytearray], list[bytes]]:
         parts = list(map(self._parts.__getitem__, memoryview(hashes).cast("H")[::4]))

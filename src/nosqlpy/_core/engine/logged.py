@@ -30,7 +30,7 @@ V = TypeVar("V")
 # what a document takes beside its own bytes while it is in memory: its id, and its entry in the table
 ENTRY_SIZE = 150
 # what the documents of a collection may take while an import fills it
-FILLED_MAX = 64 << 20
+FILLED_MAX = 96 << 20
 # keys that are added at once
 STEP = 1000
 
@@ -68,7 +68,7 @@ def load_first(engine: Engine, collection: CollectionState) -> None:
 
 
 def is_too_large(engine: Engine, collection: CollectionState) -> bool:
-    """Whether `outgrow` has something to do: documents take more than the memory budget, or more than 64 MiB."""
+    """Whether `outgrow` has something to do: documents take more than the memory budget, or more than 96 MiB."""
     slots, limit = collection.slots, engine.memory.limit
     if isinstance(slots, LoggedSlots):
         return True

@@ -12,16 +12,19 @@ from nosqlpy.errors import DocumentTooLarge, QueryError
 COUNT = 1000
 SIZE = 32 << 20
 
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+# A group that may fail behind its beginning is never repeated possessively: Python before 3.11.5 gets that wrong
+# (gh-106052). It is repeated so often at most, since each time takes memory.
+_TIMES = rb"{0,500}"
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 # What comes before the next bracket, inside of an element; and before the next bracket or comma, between elements.
 # A string that lacks its end, for that is in the next block, ends them too.
-_inside = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % _STRING, re.DOTALL).match
-_between = re.compile(rb'(?:[^"\[\]{},]++|%s)*+' % _STRING, re.DOTALL).match
-_PLAIN = rb'[^"\[\]{}]++|%s' % _STRING
-_NESTED = rb"%s|\[(?:%s)*+\]|\{(?:%s)*+\}" % (_PLAIN, _PLAIN, _PLAIN)
+_FLAT = rb'[^"\[\]{}]*+(?:%s[^"\[\]{}]*+)%s' % (_STRING, _TIMES)
+_inside = re.compile(_FLAT, re.DOTALL).match
+_between = re.compile(rb'[^"\[\]{},]*+(?:%s[^"\[\]{},]*+)%s' % (_STRING, _TIMES), re.DOTALL).match
+_NESTED = rb"%s(?:(?:\[%s\]|\{%s\})%s)%s" % (_FLAT, _FLAT, _FLAT, _FLAT, _TIMES)
 # An element that is nested no deeper than most are, with the comma behind it: it is found at once.
 _shallow = re.compile(
-    rb"[ \t\r\n]*+(\{(?:%s|\[(?:%s)*+\]|\{(?:%s)*+\})*+\})[ \t\r\n]*+," % (_PLAIN, _NESTED, _NESTED), re.DOTALL
+    rb"[ \t\r\n]*+(\{%s(?:(?:\[%s\]|\{%s\})%s)%s\})[ \t\r\n]*+," % (_FLAT, _NESTED, _NESTED, _FLAT, _TIMES), re.DOTALL
 ).match
 _CLOSING = {b"[": b"]", b"{": b"}"}
 _SPACE = b" \t\r\n"
@@ -120,8 +123,11 @@ class _Elements:
                 continue
             found = (_inside if len(closing) > 1 else _between)(data, at)
             assert found is not None, "it may be empty"
+            token = data[found.end() : found.end() + 1]
+            if token == b'"' and found.end() > at:
+                at = found.end()  # behind so many strings that others may follow
+                continue
             at = found.end()
-            token = data[at : at + 1]
             if not token or token == b'"':
                 break
             if token in _CLOSING:

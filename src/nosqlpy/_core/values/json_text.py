@@ -15,8 +15,8 @@ DEPTH_MAX = 200
 
 # What opens and closes a level, and strings, which may contain the same characters. A string without
 # an end is taken as far as it goes, so that hostile text costs no more than its length.
-_structure = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_numbers = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\d++(?:\.\d++)?+(?:[eE][+-]?\d++)?+', re.DOTALL)
+_structure = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_numbers = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?', re.DOTALL)
 # a pair, another character in the form of its escape, or else (the group) half of a pair
 _escapes = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]|(\\u[dD][89a-fA-F]..)", re.DOTALL)
 _non_finite = re.compile(rb"-?(?:NaN|Infinity)").match

@@ -16,7 +16,7 @@ from nosqlpy.naming import nearest
 COUNT = 1000
 
 # a cell, with the end of its quotes if it begins with one, and what stands behind them
-_CELL = r'(?P<quoted>"(?:[^"]++|"")*+(?P<end>"?))?+(?P<rest>[^%s\r\n]*+)'
+_CELL = r'(?P<quoted>"[^"]*+(?:""[^"]*+)*(?P<end>"?))?(?P<rest>[^%s\r\n]*+)'
 _cells = {delimiter: re.compile(_CELL % delimiter) for delimiter in (",", "\t")}
 
 
