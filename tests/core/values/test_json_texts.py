@@ -184,7 +184,7 @@ def test_elements_of_thousands_of_texts_and_brackets_are_split_as_small_ones_are
     deep = {"a": [[{"b": [number]}] for number in range(1200)], "c": [flat]}
     text = json.dumps([flat, deep, {}, flat]).encode()
 
-    assert documents(text, size) == [flat, deep, {}, flat]
+    assert documents(text, size, 1 << 20) == [flat, deep, {}, flat]
 
 
 def test_an_empty_array_has_no_documents() -> None:
