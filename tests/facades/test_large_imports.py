@@ -191,3 +191,44 @@ def test_another_client_of_this_process_reads_while_a_large_file_is_imported(dir
         assert found == sorted(found)
         assert found[-1] == COUNT
         assert client["a"].count() == COUNT
+
+
+@pytest.mark.parametrize("format", ["jsonl", "json", "csv", "bson"])
+async def test_an_export_of_all_loads_no_collection(connect: Any, directory: Path, tmp_path: Path, format: str) -> None:
+    async with connect(directory) as db:
+        await db["a"].import_file(file_of(tmp_path))
+    db = connect(directory)
+    exported = await db["a"].export_file(tmp_path / "exported", format=format)
+    loaded = engine_of(db).collections["a"].is_loaded
+    await db["b"].import_file(tmp_path / "exported", format=format)
+
+    assert (exported, loaded) == (COUNT, False)
+    assert await db["b"].count() == COUNT
+    assert [document["_id"] async for document in db["b"].find(limit=2)] == ["id 0", "id 1"]
+
+
+async def test_an_export_by_a_condition_loads_no_collection_without_an_index(
+    connect: Any, directory: Path, tmp_path: Path
+) -> None:
+    async with connect(directory) as db:
+        await db["a"].import_file(file_of(tmp_path))
+    db = connect(directory)
+    exported = await db["a"].export_file(tmp_path / "exported", filter={"x": 3}, format="jsonl")
+
+    assert exported == COUNT // 7
+    assert not engine_of(db).collections["a"].is_loaded
+
+
+async def test_a_dump_loads_no_collection(connect: Any, directory: Path, tmp_path: Path) -> None:
+    async with connect(directory) as db:
+        await db["a"].import_file(file_of(tmp_path))
+        await db["b"].insert_one({"_id": 1})
+    db = connect(directory)
+    await db["b"].insert_one({"_id": 2})
+    await db.dump(tmp_path / "dumped")
+    loaded = engine_of(db).collections["a"].is_loaded
+    Client.restore(tmp_path / "dumped", tmp_path / "restored")
+
+    assert not loaded
+    with Client(tmp_path / "restored") as copy:
+        assert (copy["a"].count({"x": 3}), copy["b"].count()) == (COUNT // 7, 2)

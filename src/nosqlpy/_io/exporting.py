@@ -60,7 +60,7 @@ def export_file(
     if canonical and (found in DELIMITERS or found in BSON):
         raise ConfigurationError(f"canonical is a form of JSON, and {found} has none")
     passes = 2 if found in DELIMITERS else 1
-    request = Request(query, decoder(query.projection))
+    request = Request(msgspec.structs.replace(query, once=True), decoder(query.projection))
     # of one moment, all of them
     found_now = database.view_unexpired(lambda engine: [reads.execute(engine, name, request) for _ in range(passes)])
     watched = [_watched(execution.steps(), watch) for execution in found_now]

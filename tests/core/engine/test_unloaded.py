@@ -12,6 +12,7 @@ from core.engine.logged import finish
 from core.engine.world import World, write
 from nosqlpy._core.engine import compaction, reads
 from nosqlpy._core.engine.publish import mark
+from nosqlpy._core.engine.reader import each_size
 from nosqlpy._core.engine.reads import compile_query
 from nosqlpy._core.engine.state import Engine
 from nosqlpy._core.engine.unloaded import FIRST_MAX, UnloadedCollection
@@ -326,3 +327,44 @@ def test_how_many_bytes_there_are_is_known_after_what_was_written_since_is_broug
     slots.recount()
 
     assert counted == slots.live == sum(map(len, slots.all()))
+
+
+def test_who_goes_through_all_documents_once_reads_them_where_they_lie() -> None:
+    world, engine = held(put(*some(1000)))
+    blobs = engine.collections["a"].slots.once()
+    first = [decode_document(data) for data in blobs[:600]]
+    write(world, engine, delete("id 999"))
+    compact(world, engine)
+
+    assert len(blobs) == 1000
+    assert [*first, *(decode_document(data) for data in blobs[600:])] == some(1000)
+    assert decode_document(blobs[7]) == {"_id": "id 7", "x": 1}
+    assert [len(data) for data in blobs] == list(each_size(blobs))
+
+
+def test_documents_are_loaded_for_who_goes_through_them_once_where_some_were_written_since() -> None:
+    world, engine = held(put(*some(10)))
+    write(world, engine, put({"_id": "new"}))
+    with pytest.raises(Unloaded) as needed:
+        engine.collections["a"].slots.once()
+    needed.value.load()
+
+    assert [decode_document(data) for data in engine.collections["a"].slots.once()[:]] == [*some(10), {"_id": "new"}]
+
+
+@pytest.mark.parametrize("rows", [slice(0, 0), slice(0, 1), slice(500, 530), slice(512, 1024), slice(990, 2000)])
+def test_places_are_read_from_a_hint_in_any_pieces(rows: slice) -> None:
+    _, engine = held(put(*some(1100)))
+    blobs = engine.collections["a"].slots.once()
+
+    assert [decode_document(data) for data in blobs[rows]] == some(1100)[rows]
+
+
+def test_a_hint_that_is_damaged_while_it_is_gone_through_is_told() -> None:
+    world, engine = held(put(*some(1100)))
+    blobs = engine.collections["a"].slots.once()
+    (name,) = [name for name in world.files if name.endswith(".hint")]
+    world.files[name] = bytes(len(world.files[name]))
+
+    with pytest.raises(CorruptionError, match="hint"):
+        blobs[600:700]

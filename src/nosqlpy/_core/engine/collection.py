@@ -214,9 +214,14 @@ class CollectionState:
         """Return all indexes by name, that of ``_id`` among them."""
         return {ID_INDEX: self.ids, **self.indexes.by_name}
 
-    def fetch(self, plan: Plan, most: int = 0) -> Sequence[bytes]:
-        """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given."""
+    def fetch(self, plan: Plan, most: int = 0, *, once: bool = False) -> Sequence[bytes]:
+        """Return the encoded documents that `plan` leads to, of one moment, none twice; the first `most`, if given.
+
+        `once` says that nobody comes back to them: a collection that is not loaded need not be.
+        """
         if plan.stage == "COLLSCAN" and not plan.directions:
+            if once and not self.is_loaded:
+                return self.slots.once()
             return self.slots.first(most) if most else self.all()
         keys = self.keys(plan)
         return self.slots.some(islice(keys, most) if most else keys)

@@ -42,6 +42,16 @@ class Content(msgspec.Struct, frozen=True):
         return sum(len(documents) for _, documents in self.documents)
 
 
+def take_once(engine: Engine, collections: Iterable[CollectionState] | None = None) -> Content:
+    """Return as `take`, without loading what need not be loaded to be gone through once.
+
+    Raises:
+        Unloaded: A collection is to be loaded first.
+    """
+    taken = list(engine.collections.values() if collections is None else collections)
+    return Content(definitions(taken), [(collection.number, collection.slots.once()) for collection in taken])
+
+
 def take(engine: Engine, collections: Iterable[CollectionState] | None = None) -> Content:
     """Return what the database holds now, or some of its collections. No write is being applied meanwhile."""
     numbers = [collection.number for collection in collections or engine.collections.values()]

@@ -36,14 +36,15 @@ def moment(engine: Engine, names: Sequence[str] | None) -> Moment:
 
     Raises:
         CollectionNotFound: There is no collection of such a name.
+        Unloaded: One is to be loaded first.
     """
     if names is None:
-        return Moment(content.take(engine), engine.tail.end.lsn)
+        return Moment(content.take_once(engine), engine.tail.end.lsn)
     for name in names:
         if name not in engine.collections:
             raise CollectionNotFound(f"there is no collection {name!r}{nearest(name, engine.collections)}")
     chosen = [engine.collections[name] for name in dict.fromkeys(names)]
-    return Moment(content.take(engine, chosen), engine.tail.end.lsn)
+    return Moment(content.take_once(engine, chosen), engine.tail.end.lsn)
 
 
 def dump(moment: Moment, writer: DumpWriter, progress: Progress | None = None) -> Iterator[bytes]:

@@ -56,6 +56,8 @@ class Query(msgspec.Struct, frozen=True):
     origin: Origin | None = None
     """None if the call says how strings compare."""
     variables: Mapping[str, Any] | None = None
+    once: bool = False
+    """Whether documents are gone through this once, so that a collection need not be loaded for it."""
 
     def under(self, collation: Collation | None) -> Query:
         """Return the query as it is in a collection with this collation."""

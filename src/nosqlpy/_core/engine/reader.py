@@ -331,8 +331,8 @@ class Stored(Sequence[bytes]):
 
     __slots__ = ("_files", "_reader", "slots")
 
-    def __init__(self, slots: list[Slot], reader: Reader, files: Files) -> None:
-        self.slots = slots
+    def __init__(self, slots: Sequence[Slot], reader: Reader, files: Files) -> None:
+        self.slots: Sequence[Slot] = slots
         self._reader = reader
         self._files = files
 

@@ -179,7 +179,7 @@ def execute(
     elif query.limit and (plan.directions or query.ordering is None) and (plan.exact or query.predicate.everything):
         blobs = collection.fetch(plan, query.skip + query.limit)
     else:
-        blobs = collection.fetch(plan)
+        blobs = collection.fetch(plan, once=query.once)
     columns_scan = _scan(collection, query, plan, blobs, moment, also=also, build=build)
     return Execution(query, plan, blobs, decode, engine.sort_memory, columns_scan, ordered=ordered)
 

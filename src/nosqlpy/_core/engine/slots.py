@@ -160,6 +160,10 @@ class Slots:
         """Return all documents of this moment."""
         return self.stored(list(self._held.values()))
 
+    def once(self) -> Sequence[bytes]:
+        """Return all documents of this moment for one who goes through them once."""
+        return self.all()
+
     def first(self, count: int) -> Sequence[bytes]:
         """Return the first `count` documents without taking them all."""
         try:

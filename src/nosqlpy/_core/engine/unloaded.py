@@ -26,7 +26,7 @@ from nosqlpy._core.index.pending import Parts, Pending, shape_of
 from nosqlpy._core.index.placed import PlacedIndex
 from nosqlpy._core.log.operation import Delete, Put
 from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places, unpack_places
-from nosqlpy._core.log.section import DamagedHintError, SectionReader, keys_and_ids
+from nosqlpy._core.log.section import DamagedHintError, SectionPlaces, SectionReader, keys_and_ids
 from nosqlpy._core.values.codec import decode_id
 from nosqlpy._core.values.keys import equality_key, equality_keys
 
@@ -169,6 +169,17 @@ class UnloadedSlots(Slots):
     def all(self) -> Sequence[bytes]:
         """Ask for the collection."""
         self._ask()
+
+    def once(self) -> Sequence[bytes]:
+        """Return all documents where they lie, if nothing was written since; else ask for the collection."""
+        if self._section is None or self._order:
+            self._ask()
+        reader = self._memory.files()
+        try:
+            self._section.check_places()
+            return Stored(SectionPlaces(self._section), reader, reader.files)
+        except DamagedHintError:
+            self._ask()
 
     def first(self, count: int) -> Sequence[bytes]:
         """Return the first `count` documents if they are few, and nothing was written since; else ask for all."""

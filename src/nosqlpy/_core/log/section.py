@@ -14,17 +14,18 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, count, islice
 from sys import byteorder, hash_info
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast, overload
 
 import msgspec
 
-from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places
+from nosqlpy._core.log.place import PLACE_SIZE, Place, length_of, pack_places, unpack_places
 from nosqlpy._core.values.codec import encode_value, inspect_value
 from nosqlpy._core.values.keys import equality_keys
+from nosqlpy.errors import CorruptionError
 
 BLOCK: Final = 512
 # what is packed or sorted in one call of the interpreter, during which no other thread can run: a millisecond or two
@@ -345,13 +346,35 @@ class SectionReader:
 
     def data(self) -> tuple[bytes, bytes]:
         """Return the places and the ids of all documents in their order, packed."""
-        section = self.section
-        start = section.count * HASH_SIZE
-        placed = self._part(start, section.count * PLACE_SIZE)
-        named = self._part(start + len(placed), section.ids_size)
-        if zlib.crc32(placed) != section.places_crc or zlib.crc32(named) != section.ids_crc:
+        section, placed = self.section, self.places()
+        named = self._part(section.count * HASH_SIZE + len(placed), section.ids_size)
+        if zlib.crc32(named) != section.ids_crc:
             raise DamagedHintError
         return placed, named
+
+    def places(self) -> bytes:
+        """Return the places of all documents in their order, packed."""
+        return b"".join(self._checked_places())
+
+    def check_places(self) -> None:
+        """Read the places of all documents, so that they can be read again as they are needed."""
+        for _ in self._checked_places():
+            pass
+
+    def _checked_places(self) -> Iterator[bytes]:
+        start, size, crc = self.section.count * HASH_SIZE, self.section.count * PLACE_SIZE, 0
+        for at in range(0, size, PIECE):
+            placed = self._part(start + at, min(PIECE, size - at))
+            crc = zlib.crc32(placed, crc)
+            yield placed
+        if crc != self.section.places_crc:
+            raise DamagedHintError
+
+    def packed(self, first: int, stop: int) -> bytes:
+        """Return the places of some rows, packed; they are read anew each time."""
+        blocks = b"".join(map(self._place_block, range(first // BLOCK, -(-stop // BLOCK))))
+        begin = first - first % BLOCK
+        return blocks[(first - begin) * PLACE_SIZE : (stop - begin) * PLACE_SIZE]
 
     def copy(self, number: int, offset: int) -> Generator[bytes, None, Section]:
         """Yield the section, unchanged, for another hint, where it is to stand at `offset`, and return it.
@@ -383,6 +406,38 @@ class SectionReader:
         if len(data) != size:
             raise DamagedHintError
         return data
+
+
+class SectionPlaces(Sequence[Place]):
+    """The places of a section's documents, read when they are asked for; a slice of it is a list."""
+
+    __slots__ = ("_section",)
+
+    def __init__(self, section: SectionReader) -> None:
+        self._section = section
+
+    def __len__(self) -> int:
+        return self._section.section.count
+
+    @overload
+    def __getitem__(self, index: int) -> Place: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Place]: ...
+    def __getitem__(self, index: int | slice) -> Place | list[Place]:
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            return self._read(start, stop)
+        return self._read(index, index + 1)[0]
+
+    def __iter__(self) -> Iterator[Place]:
+        for start in range(0, len(self), STEP):
+            yield from self[start : start + STEP]
+
+    def _read(self, start: int, stop: int) -> list[Place]:
+        try:
+            return unpack_places(self._section.packed(start, max(start, stop)))
+        except DamagedHintError as error:
+            raise CorruptionError("a hint is not any more what it was a moment ago: open the database again") from error
 
 
 def keys_and_ids(named: bytes) -> tuple[list[Hashable], list[Any]]:
